@@ -1,0 +1,110 @@
+/*
+ * Brolga base: version, visibility, result codes, time.
+ *
+ * Every function that can fail returns an int: BROLGA_OK (0) or one of the
+ * negative codes below. Results come through out-pointers, which are left
+ * untouched on failure. errno is neither set nor read by callers.
+ *
+ * Times are 64-bit nanoseconds of the monotonic clock; deadlines are absolute.
+ */
+#ifndef BROLGA_BASE_H
+#define BROLGA_BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BROLGA_VERSION_MAJOR 0
+#define BROLGA_VERSION_MINOR 1
+#define BROLGA_VERSION_PATCH 0
+
+#if defined(__GNUC__)
+#define BROLGA_API              __attribute__((visibility("default")))
+#define BROLGA_NODISCARD        __attribute__((warn_unused_result))
+#define BROLGA_NORETURN         __attribute__((noreturn))
+#define BROLGA_PRINTF(fmt, arg) __attribute__((format(printf, fmt, arg)))
+#else
+#define BROLGA_API
+#define BROLGA_NODISCARD
+#define BROLGA_NORETURN
+#define BROLGA_PRINTF(fmt, arg)
+#endif
+
+/* One value of a word-based host language: an integer, the bits of a float,
+ * or the address of a heap object. */
+typedef int64_t brolga_word;
+
+/* Every result code, once: name, number, what it says to a person. */
+#define BROLGA_ERRORS(X)                                                       \
+    X(OK, 0, "ok")                                                             \
+    X(ENOMEM, -1, "out of memory")                                             \
+    X(EINVAL, -2, "invalid argument")                                          \
+    X(EAGAIN, -3, "would have to wait")                                        \
+    X(ETIMEOUT, -4, "the deadline has passed")                                 \
+    X(ECLOSED, -5, "the channel is closed")                                    \
+    X(ECANCELED, -6, "canceled")                                               \
+    X(EFAILED, -7, "the task failed")                                          \
+    X(ENOENT, -8, "not found")                                                 \
+    X(EEXIST, -9, "already defined")                                           \
+    X(EBUSY, -10, "in use")                                                    \
+    X(ELIMIT, -11, "a limit is reached")                                       \
+    X(EREFUSED, -12, "refused; nothing has changed")                           \
+    X(ETYPE, -13, "not a valid type")                                          \
+    X(EUNSENDABLE, -14, "a value of this type cannot cross to another task")   \
+    X(EIO, -15, "input or output failed")                                      \
+    X(ENOTSUP, -16, "not supported here")                                      \
+    X(EBUILD, -17, "the build failed")                                         \
+    X(ESTATE, -18, "not allowed in this state")
+
+enum brolga_error {
+#define BROLGA_ERROR_ENUM(name, number, text) BROLGA_##name = (number),
+    BROLGA_ERRORS(BROLGA_ERROR_ENUM)
+#undef BROLGA_ERROR_ENUM
+};
+
+/**
+ * The sentence that belongs to a result code.
+ *
+ * Threads:  any.
+ * Returns:  static text, "unknown code" for any other number.
+ */
+BROLGA_API const char *brolga_strerror(int code);
+
+/**
+ * The name of a result code, e.g. "BROLGA_ENOMEM".
+ *
+ * Threads:  any.
+ * Returns:  static text.
+ */
+BROLGA_API const char *brolga_error_name(int code);
+
+/* A deadline that never comes, and one that has always passed. */
+#define BROLGA_FOREVER UINT64_MAX
+#define BROLGA_NOW     UINT64_C(0)
+
+#define BROLGA_US UINT64_C(1000)
+#define BROLGA_MS UINT64_C(1000000)
+#define BROLGA_S  UINT64_C(1000000000)
+
+/**
+ * The monotonic clock, in nanoseconds.
+ *
+ * Threads:  any.
+ */
+BROLGA_API uint64_t brolga_now_ns(void);
+
+/**
+ * The deadline that lies `delay_ns` from now; saturates at BROLGA_FOREVER.
+ *
+ * Threads:  any.
+ */
+BROLGA_API uint64_t brolga_after_ns(uint64_t delay_ns);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

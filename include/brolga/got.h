@@ -1,0 +1,316 @@
+/*
+ * GOT: slots, units, versions, and the transactions that publish them.
+ *
+ * A *slot* is identified by (module, symbol, signature) and has a number that
+ * stays the same for as long as anything uses it. A *version* is an immutable
+ * table from slot number to code address. A *unit* is one loaded blob of code.
+ * A *transaction* stages units and definitions of any number of modules,
+ * checks them, and publishes them all as the next version with one store.
+ *
+ * Compiled code calls in one of two ways, and a GOT serves both at once:
+ *
+ *   snapshot  load the task's view; call view->slots[slot].
+ *   cells     call through a cell at a fixed address (struct brolga_cells):
+ *             for compilers that embed the address. A commit stores each
+ *             changed cell with release order, so that the old or the new
+ *             function is called, never a mixture; but two calls may straddle
+ *             a commit.
+ */
+#ifndef BROLGA_GOT_H
+#define BROLGA_GOT_H
+
+#include <brolga/arch.h>
+#include <brolga/base.h>
+#include <brolga/epoch.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct brolga_got brolga_got;
+typedef struct brolga_unit brolga_unit;
+typedef struct brolga_txn brolga_txn;
+typedef struct brolga_cells brolga_cells;
+
+/** The number of a slot; 0 is no slot. */
+typedef uint32_t brolga_slot;
+
+/**
+ * The head of a task's control block: what compiled code may read. The layout
+ * is part of the ABI; a JIT keeps the address in a pinned register.
+ */
+struct brolga_view {
+    const void *const *slots; /* Code addresses of the task's version. */
+    uint64_t seen;            /* The round that the last safepoint saw. */
+    const uint64_t *round;    /* The current round. */
+};
+
+/**
+ * Whether the task must enter brolga_safepoint_slow(): two loads and a branch,
+ * no store. True after a commit, a cancel, or when the reclaimer asks.
+ */
+static inline bool brolga_view_stale(const struct brolga_view *view)
+{
+    return __builtin_expect(__atomic_load_n(&view->seen, __ATOMIC_RELAXED) !=
+                                __atomic_load_n(view->round, __ATOMIC_RELAXED),
+                            0);
+}
+
+/** What becomes of a unit that no version uses any more. */
+enum brolga_policy {
+    BROLGA_KEEP,   /* Keep it for ever: data, literals may be pointed to. */
+    BROLGA_RECLAIM /* Release it once it is proven that nothing runs in it. */
+};
+
+/** The answer to: may a definition with another signature use this slot? */
+enum brolga_compat {
+    BROLGA_COMPAT_FRESH, /* A new slot beside the old one (the default). */
+    BROLGA_COMPAT_PATCH, /* The same slot: old callers call the new code. */
+    BROLGA_COMPAT_REFUSE /* The transaction is refused. */
+};
+
+struct brolga_got_opts {
+    /* Most slots at a time; 0 = 65,536. */
+    uint32_t slots_max;
+    /* Cap on live versions: commits beyond it are refused with
+     * BROLGA_REFUSED_LIMIT until old ones are gone; 0 = 8. */
+    uint32_t versions_max;
+    /* Cap on the bytes of retired RECLAIM units; 0 = 64 MiB. */
+    size_t retired_bytes_max;
+    /* Compares signatures that are not equal; NULL = BROLGA_COMPAT_FRESH. Called
+     * under a lock: it must not call Brolga. */
+    enum brolga_compat (*compatible)(void *arg, const char *module,
+                                     const char *symbol, const char *old_sig,
+                                     const char *new_sig);
+    void *arg;
+};
+
+/** Why a transaction was refused. */
+enum brolga_refusal {
+    BROLGA_REFUSED_NOT,       /* It was not. */
+    BROLGA_REFUSED_DUPLICATE, /* A symbol is defined twice in it. */
+    BROLGA_REFUSED_IMPORT,    /* An import names a symbol that is missing. */
+    BROLGA_REFUSED_SIGNATURE, /* An import has another signature. */
+    BROLGA_REFUSED_IMPORTERS, /* A slot would change or go that live units
+                                  import: rebuild these with it. */
+    BROLGA_REFUSED_COMPAT,    /* The host's callback said so. */
+    BROLGA_REFUSED_LIMIT,     /* Too many slots, live versions or bytes. */
+    BROLGA_REFUSED_MEMORY     /* Out of memory. */
+};
+
+/** What a commit did, or why it did not. */
+struct brolga_report {
+    enum brolga_refusal refusal;
+    uint64_t version;   /* Published, or still current. */
+    uint64_t commit_ns; /* Time spent in the commit. */
+    char text[1024];    /* For a person; "" on success. */
+};
+
+/**
+ * Create a GOT whose readers are the members of `epoch`.
+ *
+ * Owns:     `*out` belongs to the caller; `epoch` must outlive it.
+ * Returns:  BROLGA_OK or BROLGA_ENOMEM.
+ */
+BROLGA_API BROLGA_NODISCARD int
+brolga_got_create(brolga_epoch *epoch, const struct brolga_got_opts *opts,
+                  brolga_got **out);
+
+/**
+ * Release every unit, kept ones too, and free the GOT.
+ *
+ * Threads:  one, when no task and no transaction is left.
+ */
+BROLGA_API void brolga_got_destroy(brolga_got *got);
+
+/** The number of the current version; the first, empty one is 1. */
+BROLGA_API uint64_t brolga_got_version(brolga_got *got);
+
+/**
+ * Find a slot that the current version defines.
+ *
+ * `signature` may be NULL: any one, if there is only one.
+ *
+ * Threads:  any.
+ * Blocks:   for a short lock shared with transactions.
+ * Returns:  BROLGA_OK, or BROLGA_ENOENT.
+ */
+BROLGA_API BROLGA_NODISCARD int
+brolga_got_find(brolga_got *got, const char *module, const char *symbol,
+                const char *signature, brolga_slot *out);
+
+/** How much is alive now. */
+struct brolga_got_stats {
+    uint64_t version;         /* The current one. */
+    uint32_t versions_live;   /* Including the current one. */
+    uint32_t slots;           /* In use. */
+    uint32_t units_live;      /* That the current version uses. */
+    uint32_t units_retired;   /* Waiting to be reclaimed. */
+    uint32_t units_kept;      /* Out of use but KEEP. */
+    size_t retired_bytes;     /* Text bytes of the retired ones. */
+    uint64_t commits;         /* Since creation. */
+    uint64_t units_reclaimed; /* Since creation. */
+};
+BROLGA_API void brolga_got_stats(brolga_got *got, struct brolga_got_stats *out);
+
+/* --- transactions ------------------------------------------------------- */
+
+/**
+ * Begin a transaction. Several may be prepared at the same time; commits
+ * happen one after the other.
+ *
+ * Owns:     `*out` ends with brolga_txn_commit() or brolga_txn_abort().
+ * Threads:  a transaction is used by one thread at a time.
+ * Returns:  BROLGA_OK or BROLGA_ENOMEM.
+ */
+BROLGA_API BROLGA_NODISCARD int brolga_txn_begin(brolga_got *got,
+                                                 brolga_txn **out);
+
+struct brolga_unit_opts {
+    const char *name; /* For reports; copied. */
+    const void *text; /* The code: what a stack may hold. */
+    size_t text_bytes;
+    enum brolga_policy policy;
+    void (*release)(void *arg); /* Frees it; called once, by the reclaimer or
+                                   an abort, with no lock of Brolga held. */
+    void *arg;
+};
+
+/**
+ * Stage a unit.
+ *
+ * Owns:     the blob belongs to Brolga from here on: `release` is called when
+ *           the transaction is aborted or refused, or the unit is reclaimed.
+ *           On failure it stays the caller's. `*out` is valid until then.
+ * Returns:  BROLGA_OK, BROLGA_EINVAL (no text), BROLGA_ENOMEM.
+ */
+BROLGA_API BROLGA_NODISCARD int
+brolga_txn_unit(brolga_txn *txn, const struct brolga_unit_opts *opts,
+                brolga_unit **out);
+
+/**
+ * State that the transaction defines the whole of a module: what it does not
+ * define again is removed. Without this, other symbols stay as they are.
+ */
+BROLGA_API BROLGA_NODISCARD int brolga_txn_replace(brolga_txn *txn,
+                                                   const char *module);
+
+/**
+ * Stage a definition: the code of (module, symbol, signature).
+ *
+ * `code` must lie in the unit's text. `out` may be NULL; the slot's number is
+ * final, but it means nothing if the transaction is not committed.
+ *
+ * Returns:  BROLGA_OK, BROLGA_EINVAL, BROLGA_ENOMEM, BROLGA_ELIMIT.
+ */
+BROLGA_API BROLGA_NODISCARD int
+brolga_txn_define(brolga_txn *txn, brolga_unit *unit, const char *module,
+                  const char *symbol, const char *signature, const void *code,
+                  brolga_slot *out);
+
+/**
+ * Stage an import: the unit's code calls (module, symbol, signature) through
+ * `*out`. It must be defined when the transaction commits, by it or before.
+ *
+ * `where` says where the import stands ("wordcount.c:7"), for refusals; it may
+ * be NULL and is copied.
+ */
+BROLGA_API BROLGA_NODISCARD int
+brolga_txn_import(brolga_txn *txn, brolga_unit *unit, const char *module,
+                  const char *symbol, const char *signature, const char *where,
+                  brolga_slot *out);
+
+/**
+ * Accept callers that keep an old implementation: a changed or removed slot
+ * that live units still import is not a reason to refuse.
+ */
+BROLGA_API void brolga_txn_allow_stale(brolga_txn *txn);
+
+/**
+ * Check without committing: what brolga_txn_commit() would say now.
+ *
+ * Returns:  BROLGA_OK, or BROLGA_EREFUSED with the report filled in.
+ */
+BROLGA_API int brolga_txn_check(brolga_txn *txn, struct brolga_report *report);
+
+/**
+ * Check, then publish everything as the next version with one release store.
+ *
+ * Costs O(slots), whatever the number of tasks; stops no thread.
+ *
+ * Owns:     ends the transaction in every case. After a refusal nothing has
+ *           changed, and the staged units have been released.
+ * Threads:  any; commits are serialised. `report` may be NULL.
+ * Blocks:   for another commit only, never for a task.
+ * Returns:  BROLGA_OK, BROLGA_EREFUSED.
+ */
+BROLGA_API int brolga_txn_commit(brolga_txn *txn, struct brolga_report *report);
+
+/** End a transaction without a trace; staged units are released. */
+BROLGA_API void brolga_txn_abort(brolga_txn *txn);
+
+/* --- pins ------------------------------------------------------------------ */
+
+/**
+ * Keep a unit alive for another reason than versions and stacks: a closure, a
+ * callback, a timer that holds an address in it.
+ *
+ * Threads:  any that may run the unit's code or holds another pin, so that the
+ *           unit cannot go away during the call.
+ */
+BROLGA_API void brolga_unit_pin(brolga_unit *unit);
+
+/** Drop one pin. Threads: any. */
+BROLGA_API void brolga_unit_unpin(brolga_unit *unit);
+
+/**
+ * Pin the unit whose text holds an address.
+ *
+ * Threads:  as brolga_unit_pin().
+ * Blocks:   for a short lock.
+ * Returns:  the unit, pinned, or NULL if the address is in no unit.
+ */
+BROLGA_API brolga_unit *brolga_got_pin_address(brolga_got *got,
+                                               const void *address);
+
+/* --- cells: calls through a table at a fixed address -------------------------- */
+
+/**
+ * Give a module a table of cells. Every slot that is defined in the module
+ * from then on gets a cell that mirrors the current version.
+ *
+ * `base` is a table that the host owns and keeps for as long as the GOT lives,
+ * or NULL for one that Brolga allocates.
+ *
+ * Owns:     `*out` belongs to the GOT and lives as long.
+ * Returns:  BROLGA_OK, BROLGA_EEXIST, BROLGA_ENOMEM, BROLGA_EINVAL.
+ */
+BROLGA_API BROLGA_NODISCARD int
+brolga_cells_attach(brolga_got *got, const char *module, const void **base,
+                    uint32_t count, brolga_cells **out);
+
+/** The table's address, as compiled code embeds it. Threads: any. */
+BROLGA_API const void *const *brolga_cells_base(const brolga_cells *cells);
+
+/**
+ * Bind a staged or defined slot to a cell that the host chose; without this,
+ * the lowest free cell is taken at commit.
+ *
+ * Returns:  BROLGA_OK, BROLGA_EINVAL (out of range, not the module's slot),
+ *           BROLGA_EEXIST (the cell or the slot is bound otherwise).
+ */
+BROLGA_API BROLGA_NODISCARD int
+brolga_cells_bind(brolga_cells *cells, brolga_slot slot, uint32_t index);
+
+/**
+ * The cell of a slot.
+ *
+ * Returns:  BROLGA_OK, or BROLGA_ENOENT while it has none.
+ */
+BROLGA_API BROLGA_NODISCARD int
+brolga_cells_index(brolga_cells *cells, brolga_slot slot, uint32_t *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

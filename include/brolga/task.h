@@ -1,0 +1,304 @@
+/*
+ * Tasks: fibers on worker threads, tasks on threads of their own, and threads
+ * of the host that attach.
+ *
+ * A task runs until it parks, ends, or reaches a *safepoint*: its start, every
+ * call here or in chan.h that can park, and brolga_safepoint(). There it moves
+ * its view forward to the newest version. Code between two safepoints calls
+ * through one version only.
+ */
+#ifndef BROLGA_TASK_H
+#define BROLGA_TASK_H
+
+#include <brolga/base.h>
+#include <brolga/got.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A runtime: workers, a GOT, an epoch and one reclaimer. */
+typedef struct brolga brolga;
+
+/** A task. The handle is the spawner's until it joins or detaches. */
+typedef struct brolga_task brolga_task;
+
+#define BROLGA_NO_WORKERS UINT32_MAX
+
+struct brolga_event;
+
+struct brolga_opts {
+    uint32_t workers;   /* 0 = one per processor; BROLGA_NO_WORKERS = none:
+                            the host calls brolga_drive(). */
+    size_t stack_bytes; /* Of a fiber by default; 0 = 256 KiB. Memory is used
+                            as it is touched. */
+    uint32_t tasks_max; /* 0 = 16,777,216 */
+    struct brolga_got_opts got;
+    /* Called by the reclaimer's thread when a version has been adopted by all
+     * tasks, or a unit released: a host may print it. May be NULL. */
+    void (*on_event)(void *arg, const struct brolga_event *event);
+    void *arg;
+};
+
+/** What the reclaimer tells the host. */
+enum brolga_event_kind {
+    BROLGA_EVENT_ADOPTED, /* Every task calls through `version` or a newer one. */
+    BROLGA_EVENT_RELEASED /* `unit` has been released. */
+};
+struct brolga_event {
+    enum brolga_event_kind kind;
+    uint64_t version;
+    const char *unit;  /* NULL for ADOPTED. */
+    uint64_t after_ns; /* Since the commit, or since the unit was retired. */
+};
+
+/**
+ * Create a runtime and start its workers.
+ *
+ * Owns:     `*out` belongs to the caller. `opts` may be NULL and is copied.
+ * Returns:  BROLGA_OK, BROLGA_ENOMEM, BROLGA_ELIMIT (no thread to be had).
+ */
+BROLGA_API BROLGA_NODISCARD int brolga_create(const struct brolga_opts *opts,
+                                              brolga **out);
+
+/**
+ * Stop the workers, release every unit, free the runtime.
+ *
+ * Threads:  one that is not attached, and is not a task.
+ * Returns:  BROLGA_OK, or BROLGA_EBUSY with nothing changed while tasks live.
+ */
+BROLGA_API int brolga_destroy(brolga *rt);
+
+/** The runtime's GOT; it lives as long as the runtime. Threads: any. */
+BROLGA_API brolga_got *brolga_runtime_got(brolga *rt);
+
+/** The runtime of the calling task; NULL outside tasks. */
+BROLGA_API brolga *brolga_runtime(void);
+
+/** Tasks that have been spawned or attached and have not ended. */
+BROLGA_API uint32_t brolga_tasks_live(brolga *rt);
+
+/* --- spawn and join -------------------------------------------------------- */
+
+typedef brolga_word (*brolga_task_fn)(void *arg);
+
+struct brolga_spawn_opts {
+    const char *name;   /* For reports; copied, at most 31 bytes. */
+    size_t stack_bytes; /* 0 = the runtime's default. */
+    bool thread;        /* A thread of its own, for code that blocks. */
+    bool adopt_at_top;  /* Stay in one version between two top safepoints;
+                           false: adopt the newest one at every safepoint. */
+};
+
+/**
+ * Start a task that calls fn(arg).
+ *
+ * If `fn` lies in a unit, the unit stays until the task has started, and then
+ * for as long as the task's stack holds an address in it.
+ *
+ * Owns:     `*out` ends with brolga_join() or brolga_detach(); with `out`
+ *           NULL the task is detached from the start.
+ * Threads:  any.
+ * Blocks:   no.
+ * Returns:  BROLGA_OK, BROLGA_ENOMEM, BROLGA_ELIMIT.
+ */
+BROLGA_API BROLGA_NODISCARD int
+brolga_spawn(brolga *rt, brolga_task_fn fn, void *arg,
+             const struct brolga_spawn_opts *opts, brolga_task **out);
+
+/**
+ * Start a task that calls a slot: brolga_word f(void *arg), in the version
+ * that is current when the task starts.
+ *
+ * Returns:  as brolga_spawn().
+ */
+BROLGA_API BROLGA_NODISCARD int
+brolga_spawn_slot(brolga *rt, brolga_slot slot, void *arg,
+                  const struct brolga_spawn_opts *opts, brolga_task **out);
+
+/** What a function of brolga_spawn_loop() returns to end its task normally. */
+#define BROLGA_DONE 1
+
+/**
+ * Start a task that calls a slot, `int f(void *arg)`, again and again, each
+ * time in the newest version, until it returns something other than
+ * BROLGA_OK: BROLGA_DONE or a negative code, which becomes the result.
+ *
+ * Between two calls the task is at a *top* safepoint: no frame of a unit is on
+ * its stack, so that it adopts new code wholly and holds no old code.
+ *
+ * Returns:  as brolga_spawn().
+ */
+BROLGA_API BROLGA_NODISCARD int
+brolga_spawn_loop(brolga *rt, brolga_slot slot, void *arg,
+                  const struct brolga_spawn_opts *opts, brolga_task **out);
+
+/** How a task failed. */
+struct brolga_failure {
+    uint64_t task;
+    char name[32];
+    char message[256];
+};
+
+/**
+ * Wait for a task's end and take its result.
+ *
+ * Owns:     the handle is gone, except after ETIMEOUT and ECANCELED.
+ * Threads:  any; a thread that is not attached sleeps.
+ * Blocks:   until the task has ended, the deadline, or cancellation of the
+ *           caller. A safepoint.
+ * Returns:  BROLGA_OK; BROLGA_EFAILED with `*failure` filled in; ECANCELED,
+ *           ETIMEOUT. `result` and `failure` may be NULL.
+ */
+BROLGA_API int brolga_join(brolga_task *task, uint64_t deadline_ns,
+                           brolga_word *result, struct brolga_failure *failure);
+
+/**
+ * Give the handle up; the task runs on. If it fails, a line on standard error
+ * says so.
+ */
+BROLGA_API void brolga_detach(brolga_task *task);
+
+/** The number of a task, as reports show it; 0 for NULL. */
+BROLGA_API uint64_t brolga_task_id(const brolga_task *task);
+
+/**
+ * Ask a task to end: from its next safepoint on, calls that can park return
+ * BROLGA_ECANCELED, and brolga_canceled() is true. Idempotent.
+ *
+ * Threads:  any that holds the handle. Blocks: no.
+ */
+BROLGA_API void brolga_cancel(brolga_task *task);
+
+/* --- inside a task ---------------------------------------------------------- */
+
+/** The calling task; NULL outside tasks. */
+BROLGA_API brolga_task *brolga_self(void);
+
+/** Whether the calling task has been canceled. */
+BROLGA_API bool brolga_canceled(void);
+
+/**
+ * A safepoint's slow path; brolga_safepoint() calls it when there is
+ * something to do.
+ */
+BROLGA_API void brolga_safepoint_slow(void);
+
+/**
+ * A safepoint: adopt a new version if there is one; let others run if this
+ * task's time is up. Costs two loads and a branch otherwise.
+ *
+ * Threads:  tasks.
+ * Blocks:   no, but others may run.
+ */
+static inline void brolga_safepoint(void)
+{
+    if (brolga_view_stale(brolga_view_self()))
+        brolga_safepoint_slow();
+}
+
+/** Let other tasks of this worker run. A safepoint. Threads: tasks. */
+BROLGA_API void brolga_yield(void);
+
+/**
+ * Sleep until an absolute time. A safepoint.
+ *
+ * Threads:  tasks.
+ * Returns:  BROLGA_OK, or BROLGA_ECANCELED.
+ */
+BROLGA_API int brolga_sleep_until(uint64_t when_ns);
+
+/**
+ * End the calling task as failed, with a message. Nothing on its stack is
+ * cleaned up; its joiner gets BROLGA_EFAILED. Outside tasks: abort.
+ */
+BROLGA_API BROLGA_NORETURN void brolga_panic(const char *format, ...)
+    BROLGA_PRINTF(1, 2);
+
+/**
+ * Bracket a call that may block the thread (a system call, a foreign
+ * library): another thread takes over the worker's other tasks meanwhile, and
+ * the reclaimer may look at this task's stack. No safepoint in between: the
+ * bracketed code must not call through the view nor any other function of
+ * Brolga. They do not nest.
+ *
+ * Threads:  tasks. brolga_block_end() may wait for a free worker. A safepoint.
+ */
+BROLGA_API void brolga_block_begin(void);
+BROLGA_API void brolga_block_end(void);
+
+/* --- threads of the host ------------------------------------------------------ */
+
+/**
+ * Make the calling thread a task, so that it may send, receive, join, and call
+ * through a view.
+ *
+ * Owns:     ends with brolga_detach_thread() on the same thread.
+ * Returns:  BROLGA_OK, BROLGA_ENOMEM, BROLGA_ESTATE (it is one already).
+ */
+BROLGA_API BROLGA_NODISCARD int brolga_attach_thread(brolga *rt,
+                                                     const char *name);
+
+/** Undo brolga_attach_thread(). */
+BROLGA_API void brolga_detach_thread(void);
+
+/**
+ * Run ready tasks on the calling thread until there are none or the deadline
+ * has passed; for hosts with BROLGA_NO_WORKERS.
+ *
+ * Threads:  any that is not a task; several may drive at once.
+ * Returns:  the number of times that a task was switched to.
+ */
+BROLGA_API uint64_t brolga_drive(brolga *rt, uint64_t deadline_ns);
+
+/* --- who holds what --------------------------------------------------------- */
+
+/** Why something old is still alive. */
+enum brolga_hold {
+    BROLGA_HOLD_VIEW,    /* A task calls through the version still. */
+    BROLGA_HOLD_RUNNING, /* A task has not reached a safepoint since. */
+    BROLGA_HOLD_FRAME,   /* A frame of a parked task returns into the unit. */
+    BROLGA_HOLD_BLOCKED, /* So does a frame of a task in foreign code. */
+    BROLGA_HOLD_PIN      /* Closures, callbacks or the host pin the unit. */
+};
+
+struct brolga_holder {
+    enum brolga_hold reason;
+    uint64_t version;  /* The last version that used the unit. */
+    const char *unit;  /* The unit's name. */
+    uint64_t since_ns; /* When it was retired, monotonic. */
+    uint64_t task;     /* 0 for BROLGA_HOLD_PIN. */
+    char task_name[32];
+    uintptr_t address;     /* The frame's address in the unit, or 0. */
+    char function[64];     /* The function at it, if known; else "". */
+    const char *parked_in; /* "recv", "sleep", ...; NULL if not parked. */
+    uint64_t pins;         /* For BROLGA_HOLD_PIN. */
+};
+
+/**
+ * Report every holder of every retired RECLAIM unit, as of the reclaimer's
+ * last look.
+ *
+ * Threads:  any; `visit` is called on the caller and must not call Brolga.
+ * Blocks:   for short locks.
+ * Returns:  the number of holders visited.
+ */
+BROLGA_API size_t brolga_holders(
+    brolga *rt, void (*visit)(void *arg, const struct brolga_holder *holder),
+    void *arg);
+
+/** A word for a reason: "frame", "pin", ... */
+BROLGA_API const char *brolga_hold_name(enum brolga_hold reason);
+
+/**
+ * One bounded step of the reclaimer, for hosts without its thread and for
+ * tests; any thread, one at a time.
+ *
+ * Returns:  whether something is still waiting to be reclaimed.
+ */
+BROLGA_API bool brolga_reclaim_step(brolga *rt);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,326 @@
+/*
+ * The check before a commit: pure but for scratch fields of slots and units,
+ * which it sets and clears under got->lock. After it nothing can fail.
+ */
+#include "got/txn.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Appends to the report's text; what does not fit is cut. */
+static void say(struct brolga_report *report, const char *format, ...)
+    BROLGA_PRINTF(2, 3);
+
+static void say(struct brolga_report *report, const char *format, ...)
+{
+    size_t used = strlen(report->text);
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(report->text + used, sizeof report->text - used, format,
+                    args);
+    va_end(args);
+}
+
+static int refuse(struct brolga_report *report, enum brolga_refusal reason)
+{
+    report->refusal = reason;
+    return BROLGA_EREFUSED;
+}
+
+static bool in_force(const struct brolga__slot *slot)
+{
+    return slot->owner != NULL && !slot->removed;
+}
+
+/* --- duplicates ------------------------------------------------------------- */
+
+static int mark_staged(struct brolga_txn *txn, struct brolga_report *report)
+{
+    for (uint32_t i = 0; i < txn->def_count; i++) {
+        struct brolga__slot *slot = txn->defs[i].slot, *other = NULL;
+        struct brolga__module *module = slot->module;
+
+        while ((other = brolga__slot_next(txn->got, module, slot->symbol,
+                                          other)) != NULL) {
+            if (other->staged == 0)
+                continue;
+            say(report, "%s.%s is defined twice in this transaction",
+                module->name, slot->symbol);
+            return refuse(report, BROLGA_REFUSED_DUPLICATE);
+        }
+        slot->staged = i + 1;
+    }
+    return BROLGA_OK;
+}
+
+/* --- what goes away ---------------------------------------------------------- */
+
+static int doom(struct brolga_txn *txn, struct brolga__slot *slot)
+{
+    int err;
+
+    if (!in_force(slot) || slot->staged != 0 || slot->doomed)
+        return BROLGA_OK;
+    err = brolga__grow((void **)&txn->removed, txn->removed_count,
+                       &txn->removed_capacity, sizeof *txn->removed);
+    if (err != BROLGA_OK)
+        return err;
+    slot->doomed = true;
+    txn->removed[txn->removed_count++] = slot;
+    return BROLGA_OK;
+}
+
+/* The symbols of a module that the transaction wholly defines, but does not
+ * define again. */
+static int doom_module(struct brolga_txn *txn, struct brolga__module *module)
+{
+    int err = BROLGA_OK;
+
+    brolga__list_each (node, &module->slots) {
+        if (err == BROLGA_OK)
+            err = doom(txn,
+                       brolga__container_of(node, struct brolga__slot, link));
+    }
+    return err;
+}
+
+/* The same symbol under other signatures. */
+static int doom_signatures(struct brolga_txn *txn, struct brolga__slot *slot)
+{
+    struct brolga__slot *other = NULL;
+    int err = BROLGA_OK;
+
+    while (err == BROLGA_OK &&
+           (other = brolga__slot_next(txn->got, slot->module, slot->symbol,
+                                      other)) != NULL)
+        if (other != slot)
+            err = doom(txn, other);
+    return err;
+}
+
+static int mark_doomed(struct brolga_txn *txn, struct brolga_report *report)
+{
+    int err = BROLGA_OK;
+
+    txn->removed_count = 0;
+    for (uint32_t i = 0; err == BROLGA_OK && i < txn->replaced_count; i++)
+        err = doom_module(txn, txn->replaced[i]);
+    for (uint32_t i = 0; err == BROLGA_OK && i < txn->def_count; i++)
+        err = doom_signatures(txn, txn->defs[i].slot);
+    return err == BROLGA_OK ? BROLGA_OK : refuse(report, BROLGA_REFUSED_MEMORY);
+}
+
+/* --- imports of staged units --------------------------------------------------- */
+
+static bool will_be_defined(const struct brolga__slot *slot)
+{
+    return slot->staged != 0 || (in_force(slot) && !slot->doomed);
+}
+
+/* Another signature of the same symbol that will be defined, or NULL. */
+static struct brolga__slot *defined_otherwise(struct brolga_got *got,
+                                              struct brolga__slot *slot)
+{
+    struct brolga__slot *other = NULL;
+
+    while ((other = brolga__slot_next(got, slot->module, slot->symbol,
+                                      other)) != NULL)
+        if (other != slot && will_be_defined(other))
+            return other;
+    return NULL;
+}
+
+static void list_defined(struct brolga__module *module,
+                         struct brolga_report *report)
+{
+    const char *before = "; it defines ";
+
+    brolga__list_each (node, &module->slots) {
+        struct brolga__slot *slot =
+            brolga__container_of(node, struct brolga__slot, link);
+
+        if (!will_be_defined(slot))
+            continue;
+        say(report, "%s%s", before, slot->symbol);
+        before = ", ";
+    }
+    if (before[0] == ';')
+        say(report, "; nothing of that module is defined");
+}
+
+static int check_import(struct brolga_txn *txn,
+                        const struct brolga__import_place *place,
+                        struct brolga_report *report)
+{
+    struct brolga__slot *slot = place->slot, *other;
+
+    if (will_be_defined(slot))
+        return BROLGA_OK;
+    say(report, "%s: %s imports %s.%s",
+        place->where != NULL ? place->where : place->unit->name,
+        place->unit->name, slot->module->name, slot->symbol);
+    other = defined_otherwise(txn->got, slot);
+    if (other != NULL) {
+        say(report, " as %s, but it is defined as %s", slot->signature,
+            other->signature);
+        return refuse(report, BROLGA_REFUSED_SIGNATURE);
+    }
+    say(report, ", which is not defined");
+    list_defined(slot->module, report);
+    return refuse(report, BROLGA_REFUSED_IMPORT);
+}
+
+static int check_imports(struct brolga_txn *txn, struct brolga_report *report)
+{
+    int err = BROLGA_OK;
+
+    for (uint32_t i = 0; err == BROLGA_OK && i < txn->place_count; i++)
+        err = check_import(txn, &txn->places[i], report);
+    return err;
+}
+
+/* --- importers that stay live ---------------------------------------------------- */
+
+/* Counts, per unit, the slots that this commit takes from it. */
+static void count_losses(struct brolga_txn *txn, int sign)
+{
+    for (uint32_t i = 0; i < txn->def_count; i++) {
+        struct brolga__slot *slot = txn->defs[i].slot;
+
+        if (in_force(slot))
+            slot->owner->doomed_slots += (uint32_t)sign;
+    }
+    for (uint32_t i = 0; i < txn->removed_count; i++)
+        txn->removed[i]->owner->doomed_slots += (uint32_t)sign;
+}
+
+static void name_importer(struct brolga_unit *unit,
+                          struct brolga_report *report)
+{
+    for (uint32_t i = 0; i < unit->import_count; i++) {
+        struct brolga__slot *slot = unit->imports[i];
+
+        if (!slot->doomed)
+            continue;
+        say(report, "%s%s imports %s.%s as %s",
+            report->text[0] == '\0' ? "" : "; ", unit->name, slot->module->name,
+            slot->symbol, slot->signature);
+        report->refusal = BROLGA_REFUSED_IMPORTERS;
+    }
+}
+
+static int check_importers(struct brolga_txn *txn, struct brolga_report *report)
+{
+    if (txn->removed_count == 0 || txn->allow_stale)
+        return BROLGA_OK;
+    count_losses(txn, 1);
+    brolga__list_each (node, &txn->got->live) {
+        struct brolga_unit *unit =
+            brolga__container_of(node, struct brolga_unit, link);
+
+        if (unit->live_slots > unit->doomed_slots)
+            name_importer(unit, report);
+    }
+    count_losses(txn, -1);
+    if (report->refusal == BROLGA_REFUSED_NOT)
+        return BROLGA_OK;
+    say(report, "; this would change or go: rebuild these with it");
+    return BROLGA_EREFUSED;
+}
+
+/* --- limits ---------------------------------------------------------------------- */
+
+static uint32_t cells_free(const struct brolga_cells *cells)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < cells->count; i++)
+        count += cells->taken[i] == 0;
+    return count;
+}
+
+/* Every staged slot of a module with cells needs one. */
+static int check_cells(struct brolga_txn *txn, struct brolga_report *report)
+{
+    brolga__list_each (node, &txn->got->modules) {
+        struct brolga__module *module =
+            brolga__container_of(node, struct brolga__module, link);
+        uint32_t needed = 0;
+
+        if (module->cells == NULL)
+            continue;
+        brolga__list_each (slot_node, &module->slots) {
+            struct brolga__slot *slot =
+                brolga__container_of(slot_node, struct brolga__slot, link);
+
+            needed += slot->staged != 0 && slot->cell == BROLGA__NO_CELL;
+        }
+        if (needed > cells_free(module->cells)) {
+            say(report, "the %u cells of module %s are used up",
+                module->cells->count, module->name);
+            return refuse(report, BROLGA_REFUSED_LIMIT);
+        }
+    }
+    return BROLGA_OK;
+}
+
+static int check_limits(struct brolga_txn *txn, struct brolga_report *report)
+{
+    struct brolga_got *got = txn->got;
+
+    if (got->version_count >= got->opts.versions_max)
+        (void)brolga__versions_reclaim(got);
+    if (got->version_count >= got->opts.versions_max) {
+        say(report,
+            "%u versions are alive, the most allowed: tasks still call "
+            "through old ones",
+            got->version_count);
+        return refuse(report, BROLGA_REFUSED_LIMIT);
+    }
+    if (got->retired_bytes > got->opts.retired_bytes_max) {
+        say(report,
+            "%zu bytes of old code are still in use, more than the %zu "
+            "allowed",
+            got->retired_bytes, got->opts.retired_bytes_max);
+        return refuse(report, BROLGA_REFUSED_LIMIT);
+    }
+    return check_cells(txn, report);
+}
+
+/* --- all of it --------------------------------------------------------------------- */
+
+static void clear_scratch(struct brolga_txn *txn)
+{
+    for (uint32_t i = 0; i < txn->def_count; i++)
+        txn->defs[i].slot->staged = 0;
+    for (uint32_t i = 0; i < txn->removed_count; i++)
+        txn->removed[i]->doomed = false;
+}
+
+int brolga__txn_check(struct brolga_txn *txn, struct brolga_report *report)
+{
+    int err;
+
+    report->refusal = BROLGA_REFUSED_NOT;
+    report->text[0] = '\0';
+    report->version = brolga__load_relaxed(&txn->got->current)->number;
+    report->commit_ns = 0;
+    if (txn->refused_by_host != NULL) {
+        say(report, "the host refused the new signature of %s",
+            txn->refused_by_host);
+        return refuse(report, BROLGA_REFUSED_COMPAT);
+    }
+    err = mark_staged(txn, report);
+    if (err == BROLGA_OK)
+        err = mark_doomed(txn, report);
+    if (err == BROLGA_OK)
+        err = check_imports(txn, report);
+    if (err == BROLGA_OK)
+        err = check_importers(txn, report);
+    if (err == BROLGA_OK)
+        err = check_limits(txn, report);
+    clear_scratch(txn);
+    return err;
+}

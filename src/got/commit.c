@@ -1,0 +1,192 @@
+/*
+ * The commit: everything is checked and allocated, so from the copy of the
+ * table on nothing can fail. One release store publishes (C1); no thread is
+ * stopped and none is waited for (C4).
+ *
+ *   F  release store of `current` -> acquire load in brolga__view_adopt().
+ *   K  release store of a cell -> the host's load of it, which is ordered by
+ *      the address dependency of the call that follows.
+ *
+ * The round begins after both, so that a member that announces it can reach
+ * neither the old version nor an old cell's code through a later load.
+ */
+#include "got/txn.h"
+
+#include "alloc.h"
+#include "plat.h"
+
+#include <string.h>
+
+/* The table of the next version, with the definitions not yet in it. */
+static struct brolga__version *copy_current(struct brolga_got *got)
+{
+    struct brolga__version *current = brolga__load_relaxed(&got->current);
+    struct brolga__version *next = brolga__version_take(got, got->slot_end);
+    uint32_t copied;
+
+    if (next == NULL)
+        return NULL;
+    copied =
+        current->capacity < next->capacity ? current->capacity : next->capacity;
+    if (copied > got->slot_end)
+        copied = got->slot_end;
+    memcpy(next->slots, current->slots, copied * sizeof next->slots[0]);
+    for (uint32_t i = copied; i < next->capacity; i++)
+        next->slots[i] = brolga__version_missing();
+    next->number = current->number + 1;
+    next->replaced_round = 0;
+    atomic_init(&next->holds, 0);
+    return next;
+}
+
+static void cell_store(struct brolga__slot *slot, const void *code)
+{
+    struct brolga_cells *cells = slot->module->cells;
+    uint32_t index = 0;
+
+    if (cells == NULL)
+        return;
+    if (slot->cell == BROLGA__NO_CELL) {
+        while (cells->taken[index] != 0) /* The check counted them. */
+            index++;
+        cells->taken[index] = 1;
+        slot->cell = index;
+    }
+    __atomic_store_n(&cells->base[slot->cell], code, __ATOMIC_RELEASE); /* K */
+}
+
+/* The unit that stood behind a slot until now loses it. */
+static void lose_slot(struct brolga_unit *unit, uint64_t last_version)
+{
+    brolga__assert(unit->live_slots > 0);
+    if (--unit->live_slots == 0)
+        brolga__unit_retire(unit, last_version);
+}
+
+static void apply_definition(struct brolga_txn *txn,
+                             struct brolga__definition *def,
+                             struct brolga__version *next)
+{
+    struct brolga__slot *slot = def->slot;
+
+    if (slot->owner == NULL)
+        slot->refs++;
+    else if (!slot->removed)
+        lose_slot(slot->owner, next->number - 1);
+    if (def->signature != NULL) {
+        char *old = slot->signature;
+
+        slot->signature = def->signature;
+        def->signature = old; /* Freed with the transaction. */
+    }
+    slot->removed = false;
+    slot->owner = def->unit;
+    slot->code = def->code;
+    def->unit->live_slots++;
+    next->slots[slot->number] = def->code;
+    cell_store(slot, def->code);
+    (void)txn;
+}
+
+/*
+ * A removed slot keeps its code while units that imported it exist: they may
+ * still be running. Without importers it is gone at once.
+ */
+static void apply_removal(struct brolga__slot *slot,
+                          struct brolga__version *next)
+{
+    struct brolga_unit *owner = slot->owner;
+
+    slot->removed = true;
+    lose_slot(owner, next->number - 1);
+    if (slot->refs > 1)
+        return;
+    next->slots[slot->number] = brolga__version_missing();
+    cell_store(slot, brolga__version_missing());
+    slot->owner = NULL;
+    slot->code = NULL;
+    brolga__slot_unref(owner->got, slot);
+}
+
+static void adopt_units(struct brolga_txn *txn, uint64_t version)
+{
+    struct brolga__list *node;
+
+    while ((node = brolga__list_pop_front(&txn->units)) != NULL) {
+        struct brolga_unit *unit =
+            brolga__container_of(node, struct brolga_unit, link);
+
+        unit->first_version = version;
+        brolga__unit_set_state(unit, BROLGA__UNIT_LIVE);
+        brolga__list_push_back(&txn->got->live, &unit->link);
+        /* Nothing but pins and stacks can hold it from the start. */
+        if (unit->live_slots == 0)
+            brolga__unit_retire(unit, version);
+    }
+}
+
+static void publish(struct brolga_got *got, struct brolga__version *next)
+{
+    struct brolga__version *old = brolga__load_relaxed(&got->current);
+
+    next->published_ns = brolga__plat_now_ns();
+    brolga__list_push_back(&got->versions, &next->link);
+    got->version_count++;
+    got->commits++;
+    brolga__store_release(&got->current, next); /* F: load in adopt */
+    old->replaced_round = brolga__epoch_begin_round(got->epoch);
+}
+
+static void apply(struct brolga_txn *txn, struct brolga__version *next)
+{
+    for (uint32_t i = 0; i < txn->def_count; i++)
+        apply_definition(txn, &txn->defs[i], next);
+    for (uint32_t i = 0; i < txn->removed_count; i++)
+        apply_removal(txn->removed[i], next);
+    adopt_units(txn, next->number);
+    publish(txn->got, next);
+}
+
+int brolga_txn_check(brolga_txn *txn, struct brolga_report *report)
+{
+    int err;
+
+    (void)pthread_mutex_lock(&txn->got->lock);
+    err = brolga__txn_check(txn, report);
+    (void)pthread_mutex_unlock(&txn->got->lock);
+    return err;
+}
+
+int brolga_txn_commit(brolga_txn *txn, struct brolga_report *report)
+{
+    struct brolga_report local;
+    struct brolga_got *got = txn->got;
+    struct brolga__version *next = NULL;
+    uint64_t begun = brolga__plat_now_ns();
+    int err;
+
+    if (report == NULL)
+        report = &local;
+    (void)pthread_mutex_lock(&got->lock);
+    err = brolga__txn_check(txn, report);
+    if (err == BROLGA_OK) {
+        next = copy_current(got);
+        if (next == NULL) {
+            report->refusal = BROLGA_REFUSED_MEMORY;
+            err = BROLGA_EREFUSED;
+        }
+    }
+    if (err != BROLGA_OK) {
+        (void)pthread_mutex_unlock(&got->lock);
+        brolga_txn_abort(txn);
+        return err;
+    }
+    apply(txn, next);
+    report->version = next->number;
+    brolga__txn_free(txn);
+    (void)pthread_mutex_unlock(&got->lock);
+    report->commit_ns = brolga__plat_now_ns() - begun;
+    if (got->stacks.notify != NULL)
+        got->stacks.notify(got->stacks.arg);
+    return BROLGA_OK;
+}

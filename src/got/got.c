@@ -1,0 +1,154 @@
+/* GOTs: creation, destruction, queries. */
+#include "got/got.h"
+
+#include "alloc.h"
+#include "plat.h"
+
+static void defaults(struct brolga_got_opts *opts)
+{
+    if (opts->slots_max == 0)
+        opts->slots_max = 65536;
+    if (opts->versions_max == 0)
+        opts->versions_max = 8;
+    if (opts->retired_bytes_max == 0)
+        opts->retired_bytes_max = (size_t)64 << 20;
+}
+
+static int first_version(struct brolga_got *got)
+{
+    struct brolga__version *version = brolga__version_take(got, 1);
+
+    if (version == NULL)
+        return BROLGA_ENOMEM;
+    for (uint32_t i = 0; i < version->capacity; i++)
+        version->slots[i] = brolga__version_missing();
+    version->number = 1;
+    version->published_ns = brolga__plat_now_ns();
+    version->replaced_round = 0;
+    atomic_init(&version->holds, 0);
+    brolga__list_push_back(&got->versions, &version->link);
+    got->version_count = 1;
+    got->adopted = 1;
+    atomic_init(&got->current, version);
+    return BROLGA_OK;
+}
+
+int brolga_got_create(brolga_epoch *epoch, const struct brolga_got_opts *opts,
+                      brolga_got **out)
+{
+    struct brolga_got *got = brolga__alloc_line(sizeof *got);
+
+    if (got == NULL)
+        return BROLGA_ENOMEM;
+    got->epoch = epoch;
+    if (opts != NULL)
+        got->opts = *opts;
+    defaults(&got->opts);
+    atomic_init(&got->stamp, 1);
+    atomic_init(&got->lowest, UINTPTR_MAX);
+    (void)pthread_mutex_init(&got->lock, NULL);
+    (void)pthread_mutex_init(&got->reclaim_lock, NULL);
+    brolga__list_init(&got->versions);
+    brolga__list_init(&got->live);
+    brolga__list_init(&got->retired);
+    brolga__list_init(&got->kept);
+    if (brolga__slots_init(got) != BROLGA_OK ||
+        first_version(got) != BROLGA_OK) {
+        brolga_got_destroy(got);
+        return BROLGA_ENOMEM;
+    }
+    *out = got;
+    return BROLGA_OK;
+}
+
+static void free_units(struct brolga__list *units)
+{
+    struct brolga__list *node;
+
+    while ((node = brolga__list_pop_front(units)) != NULL)
+        brolga__unit_free(brolga__container_of(node, struct brolga_unit, link));
+}
+
+void brolga_got_destroy(brolga_got *got)
+{
+    struct brolga__suspects *set = brolga__load_relaxed(&got->suspects);
+    struct brolga__list *node;
+
+    free_units(&got->live);
+    free_units(&got->retired);
+    free_units(&got->kept);
+    while ((node = brolga__list_pop_front(&got->versions)) != NULL)
+        brolga__free(brolga__container_of(node, struct brolga__version, link));
+    for (size_t i = 0; i < brolga__lengthof(got->spare); i++)
+        brolga__free(got->spare[i]);
+    brolga__slots_destroy(got);
+    brolga__free(set);
+    (void)pthread_mutex_destroy(&got->lock);
+    (void)pthread_mutex_destroy(&got->reclaim_lock);
+    brolga__free(got);
+}
+
+uint64_t brolga_got_version(brolga_got *got)
+{
+    uint64_t number;
+
+    (void)pthread_mutex_lock(&got->lock);
+    number = brolga__load_relaxed(&got->current)->number;
+    (void)pthread_mutex_unlock(&got->lock);
+    return number;
+}
+
+static int find(struct brolga_got *got, const char *module, const char *symbol,
+                const char *signature, brolga_slot *out)
+{
+    struct brolga__module *found = brolga__module_find(got, module);
+    struct brolga__slot *slot = NULL, *match = NULL;
+
+    if (found == NULL)
+        return BROLGA_ENOENT;
+    if (signature != NULL)
+        match = brolga__slot_exact(got, found, symbol, signature);
+    else
+        while ((slot = brolga__slot_next(got, found, symbol, slot)) != NULL)
+            if (slot->owner != NULL && !slot->removed)
+                match = slot;
+    if (match == NULL || match->owner == NULL || match->removed)
+        return BROLGA_ENOENT;
+    *out = match->number;
+    return BROLGA_OK;
+}
+
+int brolga_got_find(brolga_got *got, const char *module, const char *symbol,
+                    const char *signature, brolga_slot *out)
+{
+    int err;
+
+    (void)pthread_mutex_lock(&got->lock);
+    err = find(got, module, symbol, signature, out);
+    (void)pthread_mutex_unlock(&got->lock);
+    return err;
+}
+
+static uint32_t length(const struct brolga__list *list)
+{
+    uint32_t count = 0;
+
+    brolga__list_each (node, list)
+        count++;
+    return count;
+}
+
+void brolga_got_stats(brolga_got *got, struct brolga_got_stats *out)
+{
+    (void)pthread_mutex_lock(&got->lock);
+    out->version = brolga__load_relaxed(&got->current)->number;
+    out->versions_live = got->version_count;
+    out->slots = got->slots_used;
+    out->units_live = length(&got->live);
+    out->units_retired = length(&got->retired);
+    out->units_kept = length(&got->kept);
+    out->retired_bytes = got->retired_bytes;
+    out->commits = got->commits;
+    out->units_reclaimed = got->reclaimed;
+    (void)pthread_mutex_unlock(&got->lock);
+}

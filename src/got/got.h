@@ -1,0 +1,301 @@
+/*
+ * The GOT's door for other layers, and its records.
+ *
+ * Lock: `got->lock` guards slots, modules, units, the list of versions and the
+ * cells. It is held for table-sized work, never while waiting for a task; of
+ * the host's functions only `compatible` is called under it. The epoch's locks
+ * nest inside it.
+ */
+#ifndef BROLGA_SRC_GOT_GOT_H
+#define BROLGA_SRC_GOT_GOT_H
+
+#include <brolga/got.h>
+
+#include "atomic.h"
+#include "base.h"
+#include "epoch/epoch.h"
+#include "list.h"
+
+#include <pthread.h>
+
+/* One GOT as a task sees it: immutable once published. */
+struct brolga__version {
+    uint64_t number;
+    uint64_t published_ns;
+    /* Tasks that stay in this version across safepoints; see view.c. */
+    _Atomic uint64_t holds;
+    uint64_t replaced_round;  /* 0 while current; passed = nobody can enter. */
+    struct brolga__list link; /* got->versions, oldest first. */
+    uint32_t capacity;
+    const void *slots[]; /* Index = slot number; [0] is never used. */
+};
+
+struct brolga__module;
+
+/* A slot's identity and what the newest version maps it to. */
+struct brolga__slot {
+    brolga_slot number;
+    struct brolga__module *module;
+    char *symbol;
+    char *signature;
+    const void *code;          /* NULL: not defined. */
+    struct brolga_unit *owner; /* Whose code it is. */
+    bool removed;              /* Only units that imported it still use it. */
+    uint32_t refs;             /* Staged uses + imports + 1 if defined. */
+    uint32_t staged;           /* Scratch of check.c: definition + 1. */
+    bool doomed;               /* Scratch of check.c: would be removed. */
+    uint32_t cell;             /* Index in the module's cells, or NO_CELL. */
+    struct brolga__list link;  /* module->slots */
+};
+#define BROLGA__NO_CELL UINT32_MAX
+
+struct brolga_cells {
+    struct brolga_got *got;
+    const void **base;
+    uint32_t count;
+    bool owned;     /* `base` is ours to free. */
+    uint8_t *taken; /* One byte a cell. */
+};
+
+struct brolga__module {
+    char *name;
+    struct brolga__list slots;
+    struct brolga__list link; /* got->modules */
+    struct brolga_cells *cells;
+};
+
+/*
+ * A unit's life:
+ *
+ *   STAGED --commit--> LIVE --its last slot goes--> RETIRED or KEPT
+ *   RETIRED --no version maps it, no pin--> SUSPECT --stacks clean--> CLEAN
+ *   CLEAN --one more grace period--> released
+ *   SUSPECT or CLEAN --pinned meanwhile--> RETIRED
+ *
+ * Moved by brolga__unit_set_state() only.
+ */
+enum brolga__unit_state {
+    BROLGA__UNIT_STAGED,
+    BROLGA__UNIT_LIVE,
+    BROLGA__UNIT_RETIRED,
+    BROLGA__UNIT_SUSPECT,
+    BROLGA__UNIT_CLEAN,
+    BROLGA__UNIT_KEPT,
+    BROLGA__UNIT_GONE
+};
+
+struct brolga_unit {
+    struct brolga_got *got;
+    char *name;
+    uintptr_t low, high; /* Text: [low, high). */
+    enum brolga_policy policy;
+    void (*release)(void *arg);
+    void *arg;
+
+    enum brolga__unit_state state;
+    struct brolga__list link; /* txn->units, or got->live, retired or kept. */
+    struct brolga__slot **imports;
+    uint32_t import_count, import_capacity;
+    uint32_t live_slots; /* That the newest version maps to it, not removed. */
+    uint32_t doomed_slots; /* Scratch of check.c: those a commit takes away. */
+
+    uint64_t first_version, last_version;
+    uint64_t retired_ns;
+    uint64_t dead_stamp; /* Clean watermarks are at least this; reclaim.c. */
+    uint64_t pins_at_death;
+    uint64_t final_round;
+    uint32_t suspect_bit;
+
+    /* Low half: pins now. High half: pins ever made, modulo 2^32. One word, so
+     * that the reclaimer reads both at one moment. */
+    _Atomic uint64_t pins;
+};
+#define BROLGA__PIN_MADE  (UINT64_C(1) << 32)
+#define BROLGA__PINS_MASK (BROLGA__PIN_MADE - 1)
+
+struct brolga__range {
+    uintptr_t low, high;
+    uint64_t dead_stamp;
+    uint32_t bit;
+};
+
+/* What stacks are searched for: immutable, freed through the epoch. */
+#define BROLGA__SUSPECTS_MAX 64
+struct brolga__suspects {
+    struct brolga_epoch_node node;
+    uint64_t generation; /* Grows with each set that is published. */
+    uint64_t stamp;      /* A stack clean of all these has this watermark. */
+    uintptr_t low, high; /* Around all ranges: a quick no. */
+    uint32_t count;
+    struct brolga__range range[BROLGA__SUSPECTS_MAX]; /* By address. */
+};
+
+/* How the reclaimer asks the layer above for stacks. */
+struct brolga__stacks {
+    /*
+     * Looks at every stack whose watermark is below `set->stamp`, as far as it
+     * can now. Calls the two reporters below for what it finds.
+     */
+    void (*look)(void *arg, const struct brolga__suspects *set);
+    /* After a version has been adopted by all or a unit released. */
+    void (*event)(void *arg, const char *unit, uint64_t version,
+                  uint64_t after_ns);
+    /* There is something to reclaim: wake the reclaimer. */
+    void (*notify)(void *arg);
+    void *arg;
+};
+
+struct brolga_got {
+    /* Written by commits, read by every adoption. */
+    _Alignas(BROLGA__CACHE_LINE) struct brolga__version *_Atomic current;
+    /* Watermarks are drawn from it; grows when a unit becomes suspect. */
+    _Atomic uint64_t stamp;
+    /* What stacks are searched for now; NULL: nothing. */
+    struct brolga__suspects *_Atomic suspects;
+    /* Around the text of every unit there ever was: a quick no. */
+    _Atomic uintptr_t lowest, highest;
+
+    _Alignas(BROLGA__CACHE_LINE) pthread_mutex_t lock;
+    struct brolga_epoch *epoch;
+    struct brolga_got_opts opts;
+    struct brolga__stacks stacks;
+
+    struct brolga__slot **slots; /* By number. */
+    uint32_t slot_capacity;
+    uint32_t slot_end; /* All numbers in use are below it. */
+    uint32_t slots_used;
+    brolga_slot *free_slots; /* A stack of recycled numbers. */
+    uint32_t free_count, free_capacity;
+    struct brolga__list modules;
+    struct brolga__slot_index *index; /* (module, symbol) -> slots; slot.c */
+
+    struct brolga__list versions; /* All live ones, oldest first. */
+    uint32_t version_count;
+    struct brolga__version *spare[4]; /* Tables to use again. */
+    uint64_t adopted; /* The newest version that all tasks have adopted. */
+
+    struct brolga__list live, retired, kept; /* Units. */
+    size_t retired_bytes;
+    uint64_t commits, reclaimed, generation;
+
+    pthread_mutex_t reclaim_lock; /* One reclaimer; `lock` nests in it. */
+    uint64_t held;   /* Scratch of one step: suspects found on a stack. */
+    bool unresolved; /* Scratch of one step: a stack was not seen. */
+};
+
+/* --- views (view.c) ------------------------------------------------------------ */
+
+/* Makes `view` the calling thread's; NULL outside tasks. */
+void brolga__view_set_self(struct brolga_view *view);
+
+/* Moves a view to the current version. Returns whether it moved. */
+bool brolga__view_adopt(struct brolga_got *got, struct brolga_view *view,
+                        struct brolga__version **version);
+
+/* Keeps a version that a task stays in while others move on. To be called
+ * before the task's member announces the round that replaced it. */
+void brolga__version_hold(struct brolga__version *version);
+void brolga__version_unhold(struct brolga__version *version);
+
+/* --- versions (version.c) ------------------------------------------------------ */
+
+struct brolga__version *brolga__version_take(struct brolga_got *got,
+                                             uint32_t slots);
+void brolga__version_put(struct brolga_got *got,
+                         struct brolga__version *version);
+/* What a call through a slot without code reaches. */
+const void *brolga__version_missing(void);
+/* Whether a version in [first, last] is alive. */
+bool brolga__version_any(struct brolga_got *got, uint64_t first, uint64_t last);
+/* Frees the versions that nobody can name; returns whether some are left. */
+bool brolga__versions_reclaim(struct brolga_got *got);
+
+/* --- slots (slot.c); all under got->lock ----------------------------------------- */
+
+int brolga__slots_init(struct brolga_got *got);
+void brolga__slots_destroy(struct brolga_got *got);
+struct brolga__module *brolga__module_find(struct brolga_got *got,
+                                           const char *name);
+int brolga__module_get(struct brolga_got *got, const char *name,
+                       struct brolga__module **out);
+/* The slot of exactly this identity, or NULL. */
+struct brolga__slot *brolga__slot_exact(struct brolga_got *got,
+                                        struct brolga__module *module,
+                                        const char *symbol,
+                                        const char *signature);
+/* The next slot of a symbol after `after` (NULL: the first), or NULL. */
+struct brolga__slot *brolga__slot_next(struct brolga_got *got,
+                                       struct brolga__module *module,
+                                       const char *symbol,
+                                       struct brolga__slot *after);
+/* Finds or makes a slot and takes a reference. */
+int brolga__slot_ref(struct brolga_got *got, struct brolga__module *module,
+                     const char *symbol, const char *signature,
+                     struct brolga__slot **out);
+/* Drops a reference; the last one recycles the number. */
+void brolga__slot_unref(struct brolga_got *got, struct brolga__slot *slot);
+
+/* --- units (unit.c) -------------------------------------------------------------- */
+
+void brolga__unit_set_state(struct brolga_unit *unit,
+                            enum brolga__unit_state state);
+int brolga__unit_create(struct brolga_got *got,
+                        const struct brolga_unit_opts *opts,
+                        struct brolga_unit **out);
+/* Takes over one reference to the slot. */
+int brolga__unit_add_import(struct brolga_unit *unit,
+                            struct brolga__slot *slot);
+bool brolga__unit_imports(const struct brolga_unit *unit,
+                          const struct brolga__slot *slot);
+/* Unlinks a unit and gives up all it refers to; under got->lock. */
+void brolga__unit_unlink(struct brolga_unit *unit);
+/* Calls its release and frees the record; under no lock. */
+void brolga__unit_free(struct brolga_unit *unit);
+/* The newest version maps nothing to it any more; under got->lock. */
+void brolga__unit_retire(struct brolga_unit *unit, uint64_t last_version);
+
+/* --- suspects (suspects.c) --------------------------------------------------------- */
+
+/* Publishes the set of units in state SUSPECT; under got->lock. */
+int brolga__suspects_publish(struct brolga_got *got);
+
+/* The set to search stacks for, or NULL. The caller is an online member of the
+ * epoch, or the reclaimer; the set is valid until it quiesces. */
+static inline const struct brolga__suspects *
+brolga__suspects_current(struct brolga_got *got)
+{
+    return brolga__load_acquire(&got->suspects); /* G: publish */
+}
+
+/* Words of [low, high) that lie in suspects, by bit; calls `found` for each. */
+uint64_t brolga__suspects_scan(
+    const struct brolga__suspects *set, uintptr_t low, uintptr_t high,
+    void (*found)(void *arg, uint32_t bit, uintptr_t address), void *arg);
+
+/* --- the reclaimer (reclaim.c) ------------------------------------------------------- */
+
+/* One bounded step. Returns whether something waits to be reclaimed. */
+bool brolga__got_reclaim(struct brolga_got *got);
+
+/* A stack holds addresses in the suspects of these bits. Called by look(). */
+void brolga__reclaim_held(struct brolga_got *got, uint64_t bits);
+
+/* A stack with this watermark could not be looked at now. By look(). */
+void brolga__reclaim_unseen(struct brolga_got *got,
+                            const struct brolga__suspects *set,
+                            uint64_t watermark);
+
+/* A fresh watermark for a stack without frames of units. */
+static inline uint64_t brolga__got_stamp(struct brolga_got *got)
+{
+    return brolga__load_acquire(&got->stamp); /* H: add in reclaim.c */
+}
+
+/* Visits the retired RECLAIM units, under got->lock. */
+void brolga__units_retired_each(struct brolga_got *got,
+                                void (*visit)(void *arg,
+                                              struct brolga_unit *unit,
+                                              bool version_alive),
+                                void *arg);
+
+#endif

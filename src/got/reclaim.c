@@ -1,0 +1,380 @@
+/*
+ * The reclaimer's steps. One caller at a time (got->reclaim_lock); every step
+ * is bounded and none waits. Only these steps change the states of retired
+ * units; got->lock is held for the lists, not while stacks are looked at.
+ *
+ * Contract clause C5, and where each part of it is checked. A unit is released
+ * when
+ *   (i)   no version that a task views maps to it: version_alive(). All
+ *         retired versions count, not only the last one.
+ *   (ii)  no stack holds an address in it: the watermarks, below.
+ *   (iii) its pins are zero, and no pin was made since (ii) began.
+ *   (iv)  registrations are withdrawn: by the unit's release function.
+ *   (v)   one more grace period has passed: brolga__unit state CLEAN.
+ *
+ * Watermarks. When (i) and (iii) hold, nothing but code that already runs in
+ * the unit can enter it again. Then `stamp` grows and becomes the unit's
+ * dead_stamp. A task reads `stamp` into its watermark at a top safepoint, where
+ * no frame of a unit is below it, and after a scan that found no suspect. So a
+ * watermark >= dead_stamp says: this stack was free of the unit at a moment
+ * when nobody outside could enter it, hence it is free for good.
+ *
+ *   H  A task that reads stamp >= s began its look after the unit with
+ *      dead_stamp s could no longer be entered: release half of the addition
+ *      here -> acquire load in brolga__got_stamp().
+ *   J  What was done under a pin comes before the release: release subtraction
+ *      in unpin -> acquire load in pins().
+ *
+ * Why the number of pins ever made must be compared. A frame in the unit can make a closure
+ * (pin), return, and call the closure later from a stack that was already
+ * found clean, dropping the closure (unpin) while it runs. The pins are zero
+ * before and after; the count of pins ever made is not the same. Then the unit
+ * gets a new dead_stamp and every stack is looked at anew (model/reload.pml,
+ * NO_PIN_TOTAL).
+ *
+ * Removed slots. A unit can also be entered through a removed slot by a unit
+ * that imported it. So a unit is a suspect only while every importer of its
+ * removed slots is one too, and it is clean only together with them.
+ */
+#include "got/got.h"
+
+#include "plat.h"
+
+/* --- (i) versions and (iii) pins -------------------------------------------- */
+
+static bool version_alive(struct brolga_unit *unit)
+{
+    return brolga__version_any(unit->got, unit->first_version,
+                               unit->last_version);
+}
+
+static uint64_t pins(struct brolga_unit *unit)
+{
+    return brolga__load_acquire(&unit->pins); /* J: sub in unpin */
+}
+
+static bool unpinned(struct brolga_unit *unit)
+{
+    return (pins(unit) & BROLGA__PINS_MASK) == 0;
+}
+
+/* A suspect that is pinned, or was, is looked at again from the start. */
+static bool pinned_meanwhile(struct brolga_unit *unit)
+{
+    return pins(unit) != unit->pins_at_death;
+}
+
+/* --- removed slots --------------------------------------------------------------- */
+
+typedef bool unit_test(struct brolga_unit *unit);
+
+static bool is_suspect(struct brolga_unit *unit)
+{
+    return unit->state == BROLGA__UNIT_SUSPECT;
+}
+
+static bool is_unheld(struct brolga_unit *unit)
+{
+    return unit->state == BROLGA__UNIT_SUSPECT &&
+           (unit->got->held >> unit->suspect_bit & 1) == 0;
+}
+
+/* Whether some unit of the list fails the test and imports the slot. */
+static bool imported_by_other(struct brolga__list *units,
+                              struct brolga__slot *slot, unit_test *passes)
+{
+    brolga__list_each (node, units) {
+        struct brolga_unit *unit =
+            brolga__container_of(node, struct brolga_unit, link);
+
+        if (brolga__unit_imports(unit, slot) && !passes(unit))
+            return true;
+    }
+    return false;
+}
+
+/* Whether a unit that fails the test can call into `unit`. */
+static bool reachable(struct brolga_unit *unit, unit_test *passes)
+{
+    struct brolga_got *got = unit->got;
+
+    for (brolga_slot n = 1; n < got->slot_end; n++) {
+        struct brolga__slot *slot = got->slots[n];
+
+        if (slot == NULL || slot->owner != unit || slot->refs <= 1)
+            continue;
+        if (imported_by_other(&got->live, slot, passes) ||
+            imported_by_other(&got->retired, slot, passes) ||
+            imported_by_other(&got->kept, slot, passes))
+            return true;
+    }
+    return false;
+}
+
+/* --- suspects ----------------------------------------------------------------------- */
+
+static struct brolga_unit *unit_of(struct brolga__list *node)
+{
+    return brolga__container_of(node, struct brolga_unit, link);
+}
+
+static uint32_t suspect_count(struct brolga_got *got)
+{
+    uint32_t count = 0;
+
+    brolga__list_each (node, &got->retired)
+        count += is_suspect(unit_of(node));
+    return count;
+}
+
+/* Takes units back that others can reach, until none is left: at most once
+ * for each unit. */
+static void drop_reachable(struct brolga_got *got)
+{
+    bool again = true;
+
+    while (again) {
+        again = false;
+        brolga__list_each (node, &got->retired) {
+            struct brolga_unit *unit = unit_of(node);
+
+            if (is_suspect(unit) && reachable(unit, is_suspect)) {
+                brolga__unit_set_state(unit, BROLGA__UNIT_RETIRED);
+                again = true;
+            }
+        }
+    }
+}
+
+/* Returns whether it may be stamped: it was unpinned at one moment. */
+static bool stamp_dead(struct brolga_unit *unit)
+{
+    struct brolga_got *got = unit->got;
+
+    unit->pins_at_death = pins(unit);
+    unit->dead_stamp =
+        brolga__add_acq_rel(&got->stamp, 1) + 1; /* H: got_stamp */
+    return (unit->pins_at_death & BROLGA__PINS_MASK) == 0;
+}
+
+/*
+ * Retired units that nothing but running code can enter become suspects. Those
+ * of a removed-slot cycle must become so together, so all candidates are
+ * marked first and the reachable ones taken back.
+ */
+static bool find_suspects(struct brolga_got *got)
+{
+    uint32_t room = BROLGA__SUSPECTS_MAX - suspect_count(got);
+    bool changed = false;
+
+    brolga__list_each (node, &got->retired) {
+        struct brolga_unit *unit = unit_of(node);
+
+        if (unit->state == BROLGA__UNIT_SUSPECT && pinned_meanwhile(unit)) {
+            brolga__unit_set_state(unit, BROLGA__UNIT_RETIRED);
+            unit->dead_stamp = 0;
+            changed = true;
+        }
+        if (unit->state == BROLGA__UNIT_RETIRED && room > 0 &&
+            !version_alive(unit) && unpinned(unit)) {
+            brolga__unit_set_state(unit, BROLGA__UNIT_SUSPECT);
+            unit->dead_stamp = 0;
+            room--;
+        }
+    }
+    drop_reachable(got);
+    brolga__list_each (node, &got->retired) {
+        struct brolga_unit *unit = unit_of(node);
+
+        if (is_suspect(unit) && unit->dead_stamp == 0) {
+            if (!stamp_dead(unit))
+                brolga__unit_set_state(unit, BROLGA__UNIT_RETIRED);
+            changed = true;
+        }
+    }
+    return changed;
+}
+
+/* --- (ii) stacks ---------------------------------------------------------------------- */
+
+void brolga__reclaim_held(struct brolga_got *got, uint64_t bits)
+{
+    got->held |= bits;
+}
+
+void brolga__reclaim_unseen(struct brolga_got *got,
+                            const struct brolga__suspects *set,
+                            uint64_t watermark)
+{
+    got->unresolved = true;
+    for (uint32_t i = 0; i < set->count; i++)
+        if (set->range[i].dead_stamp > watermark)
+            got->held |= UINT64_C(1) << set->range[i].bit;
+}
+
+/* Of the units that no stack holds, those that no held unit can call. */
+static void find_clean(struct brolga_got *got)
+{
+    bool again = true;
+
+    while (again) {
+        again = false;
+        brolga__list_each (node, &got->retired) {
+            struct brolga_unit *unit = unit_of(node);
+
+            if (is_unheld(unit) && reachable(unit, is_unheld)) {
+                got->held |= UINT64_C(1) << unit->suspect_bit;
+                again = true;
+            }
+        }
+    }
+}
+
+/* (v): the clean ones wait for one more grace period. */
+static bool advance_clean(struct brolga_got *got)
+{
+    bool changed = false;
+
+    brolga__list_each (node, &got->retired) {
+        struct brolga_unit *unit = unit_of(node);
+
+        if (!is_unheld(unit) || pinned_meanwhile(unit))
+            continue;
+        brolga__unit_set_state(unit, BROLGA__UNIT_CLEAN);
+        unit->final_round = brolga__epoch_begin_round(got->epoch);
+        changed = true;
+    }
+    return changed;
+}
+
+/* --- release --------------------------------------------------------------------------- */
+
+/* A clean unit whose last grace period is over, unlinked; NULL if none. */
+static struct brolga_unit *take_finished(struct brolga_got *got)
+{
+    brolga__list_each (node, &got->retired) {
+        struct brolga_unit *unit = unit_of(node);
+
+        if (unit->state != BROLGA__UNIT_CLEAN ||
+            !brolga__epoch_passed(got->epoch, unit->final_round))
+            continue;
+        if (pinned_meanwhile(unit)) { /* By a host that had no right to. */
+            brolga__unit_set_state(unit, BROLGA__UNIT_RETIRED);
+            continue;
+        }
+        brolga__unit_set_state(unit, BROLGA__UNIT_GONE);
+        brolga__unit_unlink(unit);
+        got->retired_bytes -= unit->high - unit->low;
+        got->reclaimed++;
+        return unit;
+    }
+    return NULL;
+}
+
+static void release_finished(struct brolga_got *got)
+{
+    struct brolga_unit *unit;
+
+    /* Ends: each pass takes a unit out of a list that only commits extend. */
+    for (;;) {
+        (void)pthread_mutex_lock(&got->lock);
+        unit = take_finished(got);
+        (void)pthread_mutex_unlock(&got->lock);
+        if (unit == NULL)
+            return;
+        if (got->stacks.event != NULL)
+            got->stacks.event(got->stacks.arg, unit->name, unit->last_version,
+                              brolga__plat_now_ns() - unit->retired_ns);
+        brolga__unit_free(unit);
+    }
+}
+
+/* --- a step ------------------------------------------------------------------------------ */
+
+/* The newest version that every task has adopted, if that is news. */
+static uint64_t newly_adopted(struct brolga_got *got, uint64_t *after_ns)
+{
+    struct brolga__version *oldest =
+        brolga__container_of(got->versions.next, struct brolga__version, link);
+
+    if (oldest->number <= got->adopted)
+        return 0;
+    got->adopted = oldest->number;
+    *after_ns = brolga__plat_now_ns() - oldest->published_ns;
+    return oldest->number;
+}
+
+static const struct brolga__suspects *prepare(struct brolga_got *got)
+{
+    if (find_suspects(got) && brolga__suspects_publish(got) != BROLGA_OK) {
+        /* No memory for a set: suspects wait for the next step. */
+        brolga__list_each (node, &got->retired)
+            if (is_suspect(unit_of(node)))
+                brolga__unit_set_state(unit_of(node), BROLGA__UNIT_RETIRED);
+        return NULL;
+    }
+    return brolga__suspects_current(got);
+}
+
+/* Without got->lock: commits go on meanwhile. */
+static void look_at_stacks(struct brolga_got *got,
+                           const struct brolga__suspects *set)
+{
+    got->held = 0;
+    got->unresolved = false;
+    got->stacks.look(got->stacks.arg, set);
+    if (got->unresolved) /* Running tasks look at themselves on a new round. */
+        (void)brolga__epoch_begin_round(got->epoch);
+}
+
+static void conclude(struct brolga_got *got)
+{
+    find_clean(got);
+    if (advance_clean(got))
+        (void)brolga__suspects_publish(got);
+}
+
+static bool waiting(struct brolga_got *got)
+{
+    return got->version_count > 1 || !brolga__list_empty(&got->retired);
+}
+
+bool brolga__got_reclaim(struct brolga_got *got)
+{
+    const struct brolga__suspects *set;
+    uint64_t version, after_ns = 0;
+    bool more;
+
+    if (pthread_mutex_trylock(&got->reclaim_lock) != 0)
+        return true;
+    (void)pthread_mutex_lock(&got->lock);
+    (void)brolga__versions_reclaim(got);
+    version = newly_adopted(got, &after_ns);
+    set = prepare(got);
+    (void)pthread_mutex_unlock(&got->lock);
+    if (set != NULL)
+        look_at_stacks(got, set);
+    (void)pthread_mutex_lock(&got->lock);
+    if (set != NULL)
+        conclude(got);
+    more = waiting(got);
+    (void)pthread_mutex_unlock(&got->lock);
+    if (version != 0 && got->stacks.event != NULL)
+        got->stacks.event(got->stacks.arg, NULL, version, after_ns);
+    release_finished(got);
+    more = brolga_epoch_poll(got->epoch, 256) > 0 || more;
+    (void)pthread_mutex_unlock(&got->reclaim_lock);
+    return more;
+}
+
+void brolga__units_retired_each(struct brolga_got *got,
+                                void (*visit)(void *arg,
+                                              struct brolga_unit *unit,
+                                              bool version_alive),
+                                void *arg)
+{
+    (void)pthread_mutex_lock(&got->lock);
+    brolga__list_each (node, &got->retired)
+        visit(arg, unit_of(node), version_alive(unit_of(node)));
+    (void)pthread_mutex_unlock(&got->lock);
+}

@@ -1,0 +1,307 @@
+/*
+ * Slots: (module, symbol, signature) -> a number that does not change while
+ * anything uses it. Recycled numbers are handed out again only when nobody
+ * imports them, so that no live code can call through a stranger's slot.
+ *
+ * Invariant: slot->refs = staged uses + imports by units that exist
+ *                         + (slot->owner != NULL).
+ */
+#include "got/got.h"
+
+#include "alloc.h"
+
+#include <string.h>
+
+/* Symbols of a module are found through one hash table for the whole GOT:
+ * open addressing, linear probing, at most half full. Keys are (module,
+ * symbol); slots of the same symbol probe past each other. */
+struct brolga__slot_index {
+    uint32_t mask;
+    uint32_t used; /* Entries that are not NULL: slots and tombstones. */
+    struct brolga__slot *entry[];
+};
+
+static struct brolga__slot tombstone;
+
+static uint64_t hash(const struct brolga__module *module, const char *symbol)
+{
+    uint64_t h = (uint64_t)(uintptr_t)module * UINT64_C(0x9e3779b97f4a7c15);
+
+    /* FNV-1a over the symbol, seeded by the module. */
+    h ^= UINT64_C(0xcbf29ce484222325);
+    for (; *symbol != '\0'; symbol++)
+        h = (h ^ (unsigned char)*symbol) * UINT64_C(0x100000001b3);
+    return h ^ (h >> 29);
+}
+
+static struct brolga__slot_index *index_create(uint32_t entries)
+{
+    struct brolga__slot_index *index =
+        brolga__alloc_zero(sizeof *index + entries * sizeof index->entry[0]);
+
+    if (index != NULL)
+        index->mask = entries - 1;
+    return index;
+}
+
+static void index_put(struct brolga__slot_index *index,
+                      struct brolga__slot *slot)
+{
+    uint32_t at = (uint32_t)hash(slot->module, slot->symbol) & index->mask;
+
+    while (index->entry[at] != NULL && index->entry[at] != &tombstone)
+        at = (at + 1) & index->mask;
+    if (index->entry[at] == NULL)
+        index->used++;
+    index->entry[at] = slot;
+}
+
+static int index_reserve(struct brolga_got *got)
+{
+    struct brolga__slot_index *old = got->index, *grown;
+    uint32_t entries = old->mask + 1;
+
+    if (old->used < entries / 2)
+        return BROLGA_OK;
+    /* Mostly tombstones: the same size again sweeps them out. */
+    if (got->slots_used >= entries / 4)
+        entries *= 2;
+    grown = index_create(entries);
+    if (grown == NULL)
+        return BROLGA_ENOMEM;
+    for (uint32_t i = 0; i <= old->mask; i++)
+        if (old->entry[i] != NULL && old->entry[i] != &tombstone)
+            index_put(grown, old->entry[i]);
+    got->index = grown;
+    brolga__free(old);
+    return BROLGA_OK;
+}
+
+static bool is_symbol(const struct brolga__slot *slot,
+                      const struct brolga__module *module, const char *symbol)
+{
+    return slot != &tombstone && slot->module == module &&
+           strcmp(slot->symbol, symbol) == 0;
+}
+
+static void index_remove(struct brolga__slot_index *index,
+                         struct brolga__slot *slot)
+{
+    uint32_t at = (uint32_t)hash(slot->module, slot->symbol) & index->mask;
+
+    while (index->entry[at] != slot) {
+        brolga__assert(index->entry[at] != NULL);
+        at = (at + 1) & index->mask;
+    }
+    index->entry[at] = &tombstone;
+}
+
+int brolga__slots_init(struct brolga_got *got)
+{
+    brolga__list_init(&got->modules);
+    got->slot_end = 1; /* Number 0 is no slot. */
+    got->index = index_create(256);
+    return got->index == NULL ? BROLGA_ENOMEM : BROLGA_OK;
+}
+
+static void module_free(struct brolga__module *module)
+{
+    if (module->cells != NULL) {
+        if (module->cells->owned)
+            brolga__free((void *)module->cells->base);
+        brolga__free(module->cells->taken);
+        brolga__free(module->cells);
+    }
+    brolga__free(module->name);
+    brolga__free(module);
+}
+
+static void slot_free(struct brolga__slot *slot)
+{
+    brolga__free(slot->symbol);
+    brolga__free(slot->signature);
+    brolga__free(slot);
+}
+
+void brolga__slots_destroy(struct brolga_got *got)
+{
+    struct brolga__list *node;
+
+    while ((node = brolga__list_pop_front(&got->modules)) != NULL) {
+        struct brolga__module *module =
+            brolga__container_of(node, struct brolga__module, link);
+
+        while ((node = brolga__list_pop_front(&module->slots)) != NULL)
+            slot_free(brolga__container_of(node, struct brolga__slot, link));
+        module_free(module);
+    }
+    brolga__free(got->slots);
+    brolga__free(got->free_slots);
+    brolga__free(got->index);
+}
+
+struct brolga__module *brolga__module_find(struct brolga_got *got,
+                                           const char *name)
+{
+    brolga__list_each (node, &got->modules) {
+        struct brolga__module *module =
+            brolga__container_of(node, struct brolga__module, link);
+
+        if (strcmp(module->name, name) == 0)
+            return module;
+    }
+    return NULL;
+}
+
+int brolga__module_get(struct brolga_got *got, const char *name,
+                       struct brolga__module **out)
+{
+    struct brolga__module *module = brolga__module_find(got, name);
+
+    if (module == NULL) {
+        module = brolga__alloc_zero(sizeof *module);
+        if (module == NULL)
+            return BROLGA_ENOMEM;
+        module->name = brolga__strdup(name);
+        if (module->name == NULL) {
+            brolga__free(module);
+            return BROLGA_ENOMEM;
+        }
+        brolga__list_init(&module->slots);
+        brolga__list_push_back(&got->modules, &module->link);
+    }
+    *out = module;
+    return BROLGA_OK;
+}
+
+struct brolga__slot *brolga__slot_next(struct brolga_got *got,
+                                       struct brolga__module *module,
+                                       const char *symbol,
+                                       struct brolga__slot *after)
+{
+    struct brolga__slot_index *index = got->index;
+    uint32_t at = (uint32_t)hash(module, symbol) & index->mask;
+    bool passed = after == NULL;
+
+    /* Ends at an empty entry: at least half of them are. */
+    for (; index->entry[at] != NULL; at = (at + 1) & index->mask) {
+        if (passed && is_symbol(index->entry[at], module, symbol))
+            return index->entry[at];
+        if (index->entry[at] == after)
+            passed = true;
+    }
+    return NULL;
+}
+
+struct brolga__slot *brolga__slot_exact(struct brolga_got *got,
+                                        struct brolga__module *module,
+                                        const char *symbol,
+                                        const char *signature)
+{
+    struct brolga__slot *slot = NULL;
+
+    while ((slot = brolga__slot_next(got, module, symbol, slot)) != NULL)
+        if (strcmp(slot->signature, signature) == 0)
+            return slot;
+    return NULL;
+}
+
+/* Room for one more number, in use or recycled. */
+static int numbers_reserve(struct brolga_got *got)
+{
+    uint32_t capacity = got->slot_capacity == 0 ? 64 : got->slot_capacity * 2;
+    struct brolga__slot **slots;
+    brolga_slot *free_slots;
+
+    if (got->slot_end < got->slot_capacity)
+        return BROLGA_OK;
+    slots = brolga__realloc(got->slots, capacity * sizeof *slots);
+    if (slots == NULL)
+        return BROLGA_ENOMEM;
+    got->slots = slots;
+    /* Recycling must not fail, so its stack has room for all. */
+    free_slots =
+        brolga__realloc(got->free_slots, capacity * sizeof *free_slots);
+    if (free_slots == NULL)
+        return BROLGA_ENOMEM;
+    got->free_slots = free_slots;
+    got->slot_capacity = capacity;
+    return BROLGA_OK;
+}
+
+static brolga_slot number_take(struct brolga_got *got)
+{
+    if (got->free_count > 0)
+        return got->free_slots[--got->free_count];
+    return got->slot_end++;
+}
+
+static int slot_create(struct brolga_got *got, struct brolga__module *module,
+                       const char *symbol, const char *signature,
+                       struct brolga__slot **out)
+{
+    struct brolga__slot *slot;
+    int err = BROLGA_ENOMEM;
+
+    if (got->slots_used >= got->opts.slots_max)
+        return BROLGA_ELIMIT;
+    slot = brolga__alloc_zero(sizeof *slot);
+    if (slot == NULL)
+        return BROLGA_ENOMEM;
+    slot->symbol = brolga__strdup(symbol);
+    slot->signature = brolga__strdup(signature);
+    if (slot->symbol == NULL || slot->signature == NULL)
+        goto fail;
+    err = index_reserve(got);
+    if (err == BROLGA_OK)
+        err = numbers_reserve(got);
+    if (err != BROLGA_OK)
+        goto fail;
+    slot->module = module;
+    slot->cell = BROLGA__NO_CELL;
+    slot->number = number_take(got);
+    got->slots[slot->number] = slot;
+    got->slots_used++;
+    brolga__list_push_back(&module->slots, &slot->link);
+    index_put(got->index, slot);
+    *out = slot;
+    return BROLGA_OK;
+
+fail:
+    slot_free(slot);
+    return err;
+}
+
+int brolga__slot_ref(struct brolga_got *got, struct brolga__module *module,
+                     const char *symbol, const char *signature,
+                     struct brolga__slot **out)
+{
+    struct brolga__slot *slot =
+        brolga__slot_exact(got, module, symbol, signature);
+    int err;
+
+    if (slot == NULL) {
+        err = slot_create(got, module, symbol, signature, &slot);
+        if (err != BROLGA_OK)
+            return err;
+    }
+    slot->refs++;
+    *out = slot;
+    return BROLGA_OK;
+}
+
+void brolga__slot_unref(struct brolga_got *got, struct brolga__slot *slot)
+{
+    brolga__assert(slot->refs > 0);
+    if (--slot->refs > 0)
+        return;
+    brolga__assert(slot->owner == NULL);
+    if (slot->cell != BROLGA__NO_CELL)
+        slot->module->cells->taken[slot->cell] = 0;
+    index_remove(got->index, slot);
+    brolga__list_remove(&slot->link);
+    got->slots[slot->number] = NULL;
+    got->free_slots[got->free_count++] = slot->number;
+    got->slots_used--;
+    slot_free(slot);
+}

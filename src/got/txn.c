@@ -1,0 +1,249 @@
+/*
+ * Transactions: staging. Everything that can fail for want of memory happens
+ * here or in the check; what is staged is invisible to everyone else, and
+ * brolga_txn_abort() takes it all back (C7).
+ */
+#include "got/txn.h"
+
+#include "alloc.h"
+
+#include <string.h>
+
+int brolga__grow(void **array, uint32_t count, uint32_t *capacity,
+                 size_t element_bytes)
+{
+    uint32_t wanted = *capacity * 2 + 8;
+    void *grown;
+
+    if (count < *capacity)
+        return BROLGA_OK;
+    grown = brolga__realloc(*array, wanted * element_bytes);
+    if (grown == NULL)
+        return BROLGA_ENOMEM;
+    *array = grown;
+    *capacity = wanted;
+    return BROLGA_OK;
+}
+
+int brolga_txn_begin(brolga_got *got, brolga_txn **out)
+{
+    struct brolga_txn *txn = brolga__alloc_zero(sizeof *txn);
+
+    if (txn == NULL)
+        return BROLGA_ENOMEM;
+    txn->got = got;
+    brolga__list_init(&txn->units);
+    *out = txn;
+    return BROLGA_OK;
+}
+
+int brolga_txn_unit(brolga_txn *txn, const struct brolga_unit_opts *opts,
+                    brolga_unit **out)
+{
+    struct brolga_got *got = txn->got;
+    int err;
+
+    if (opts == NULL || opts->text == NULL || opts->text_bytes == 0)
+        return BROLGA_EINVAL;
+    (void)pthread_mutex_lock(&got->lock);
+    err = brolga__unit_create(got, opts, out);
+    if (err == BROLGA_OK)
+        brolga__list_push_back(&txn->units, &(*out)->link);
+    (void)pthread_mutex_unlock(&got->lock);
+    return err;
+}
+
+int brolga_txn_replace(brolga_txn *txn, const char *module)
+{
+    struct brolga_got *got = txn->got;
+    struct brolga__module *found;
+    int err;
+
+    (void)pthread_mutex_lock(&got->lock);
+    err = brolga__module_get(got, module, &found);
+    if (err == BROLGA_OK)
+        err = brolga__grow((void **)&txn->replaced, txn->replaced_count,
+                           &txn->replaced_capacity, sizeof *txn->replaced);
+    if (err == BROLGA_OK)
+        txn->replaced[txn->replaced_count++] = found;
+    (void)pthread_mutex_unlock(&got->lock);
+    return err;
+}
+
+/* The slot of this symbol that is in force under another signature, if any. */
+static struct brolga__slot *other_signature(struct brolga_got *got,
+                                            struct brolga__module *module,
+                                            const char *symbol,
+                                            const char *signature)
+{
+    struct brolga__slot *slot = NULL;
+
+    while ((slot = brolga__slot_next(got, module, symbol, slot)) != NULL)
+        if (slot->owner != NULL && !slot->removed &&
+            strcmp(slot->signature, signature) != 0)
+            return slot;
+    return NULL;
+}
+
+/* Asks the host what a changed signature means. NULL: a fresh slot. */
+static struct brolga__slot *patched(struct brolga_txn *txn,
+                                    struct brolga__module *module,
+                                    const char *symbol, const char *signature)
+{
+    struct brolga_got *got = txn->got;
+    struct brolga__slot *old;
+
+    if (got->opts.compatible == NULL)
+        return NULL;
+    old = other_signature(got, module, symbol, signature);
+    if (old == NULL)
+        return NULL;
+    switch (got->opts.compatible(got->opts.arg, module->name, symbol,
+                                 old->signature, signature)) {
+    case BROLGA_COMPAT_PATCH:
+        return old;
+    case BROLGA_COMPAT_REFUSE:
+        if (txn->refused_by_host == NULL)
+            txn->refused_by_host = brolga__strdup(symbol);
+        return NULL;
+    case BROLGA_COMPAT_FRESH:
+    default:
+        return NULL;
+    }
+}
+
+static int define(struct brolga_txn *txn, struct brolga_unit *unit,
+                  const char *module_name, const char *symbol,
+                  const char *signature, const void *code, brolga_slot *out)
+{
+    struct brolga_got *got = txn->got;
+    struct brolga__definition def = {.unit = unit, .code = code};
+    struct brolga__module *module;
+    int err = brolga__module_get(got, module_name, &module);
+
+    if (err == BROLGA_OK)
+        err = brolga__grow((void **)&txn->defs, txn->def_count,
+                           &txn->def_capacity, sizeof *txn->defs);
+    if (err != BROLGA_OK)
+        return err;
+    def.slot = patched(txn, module, symbol, signature);
+    if (def.slot != NULL) {
+        def.signature = brolga__strdup(signature);
+        if (def.signature == NULL)
+            return BROLGA_ENOMEM;
+        def.slot->refs++;
+    } else {
+        err = brolga__slot_ref(got, module, symbol, signature, &def.slot);
+        if (err != BROLGA_OK)
+            return err;
+    }
+    txn->defs[txn->def_count++] = def;
+    if (out != NULL)
+        *out = def.slot->number;
+    return BROLGA_OK;
+}
+
+int brolga_txn_define(brolga_txn *txn, brolga_unit *unit, const char *module,
+                      const char *symbol, const char *signature,
+                      const void *code, brolga_slot *out)
+{
+    uintptr_t at = (uintptr_t)code;
+    int err;
+
+    if (module == NULL || symbol == NULL || signature == NULL ||
+        at < unit->low || at >= unit->high)
+        return BROLGA_EINVAL;
+    (void)pthread_mutex_lock(&txn->got->lock);
+    err = define(txn, unit, module, symbol, signature, code, out);
+    (void)pthread_mutex_unlock(&txn->got->lock);
+    return err;
+}
+
+static int import(struct brolga_txn *txn, struct brolga_unit *unit,
+                  const char *module_name, const char *symbol,
+                  const char *signature, const char *where, brolga_slot *out)
+{
+    struct brolga__import_place place = {.unit = unit};
+    struct brolga__module *module;
+    int err = brolga__module_get(txn->got, module_name, &module);
+
+    if (err == BROLGA_OK)
+        err = brolga__grow((void **)&txn->places, txn->place_count,
+                           &txn->place_capacity, sizeof *txn->places);
+    if (err != BROLGA_OK)
+        return err;
+    if (where != NULL) {
+        place.where = brolga__strdup(where);
+        if (place.where == NULL)
+            return BROLGA_ENOMEM;
+    }
+    err = brolga__slot_ref(txn->got, module, symbol, signature, &place.slot);
+    if (err != BROLGA_OK)
+        goto fail;
+    err = brolga__unit_add_import(unit, place.slot);
+    if (err != BROLGA_OK) {
+        brolga__slot_unref(txn->got, place.slot);
+        goto fail;
+    }
+    txn->places[txn->place_count++] = place;
+    *out = place.slot->number;
+    return BROLGA_OK;
+
+fail:
+    brolga__free(place.where);
+    return err;
+}
+
+int brolga_txn_import(brolga_txn *txn, brolga_unit *unit, const char *module,
+                      const char *symbol, const char *signature,
+                      const char *where, brolga_slot *out)
+{
+    int err;
+
+    if (module == NULL || symbol == NULL || signature == NULL)
+        return BROLGA_EINVAL;
+    (void)pthread_mutex_lock(&txn->got->lock);
+    err = import(txn, unit, module, symbol, signature, where, out);
+    (void)pthread_mutex_unlock(&txn->got->lock);
+    return err;
+}
+
+void brolga_txn_allow_stale(brolga_txn *txn)
+{
+    txn->allow_stale = true;
+}
+
+void brolga__txn_free(struct brolga_txn *txn)
+{
+    for (uint32_t i = 0; i < txn->def_count; i++) {
+        brolga__slot_unref(txn->got, txn->defs[i].slot);
+        brolga__free(txn->defs[i].signature);
+    }
+    for (uint32_t i = 0; i < txn->place_count; i++)
+        brolga__free(txn->places[i].where);
+    brolga__free(txn->defs);
+    brolga__free(txn->places);
+    brolga__free(txn->replaced);
+    brolga__free(txn->removed);
+    brolga__free(txn->refused_by_host);
+    brolga__free(txn);
+}
+
+void brolga_txn_abort(brolga_txn *txn)
+{
+    struct brolga_got *got = txn->got;
+    struct brolga__list units, *node;
+
+    brolga__list_init(&units);
+    (void)pthread_mutex_lock(&got->lock);
+    while ((node = brolga__list_pop_front(&txn->units)) != NULL) {
+        brolga__unit_unlink(
+            brolga__container_of(node, struct brolga_unit, link));
+        brolga__list_push_back(&units, node);
+    }
+    brolga__txn_free(txn);
+    (void)pthread_mutex_unlock(&got->lock);
+    /* The host's release functions run outside the lock. */
+    while ((node = brolga__list_pop_front(&units)) != NULL)
+        brolga__unit_free(brolga__container_of(node, struct brolga_unit, link));
+}

@@ -1,0 +1,207 @@
+/*
+ * Units: their life, what they import, and pins.
+ *
+ *   J  What happened while a unit was pinned happened before its release:
+ *      release subtraction in unpin -> acquire load in reclaim.c.
+ */
+#include "got/got.h"
+
+#include "alloc.h"
+#include "plat.h"
+
+#include <string.h>
+
+static bool may_follow(enum brolga__unit_state from, enum brolga__unit_state to)
+{
+    static const unsigned allowed[] = {
+        [BROLGA__UNIT_STAGED] = 1u << BROLGA__UNIT_LIVE,
+        [BROLGA__UNIT_LIVE] =
+            1u << BROLGA__UNIT_RETIRED | 1u << BROLGA__UNIT_KEPT,
+        [BROLGA__UNIT_RETIRED] =
+            1u << BROLGA__UNIT_SUSPECT | 1u << BROLGA__UNIT_LIVE,
+        [BROLGA__UNIT_SUSPECT] =
+            1u << BROLGA__UNIT_RETIRED | 1u << BROLGA__UNIT_CLEAN,
+        [BROLGA__UNIT_CLEAN] =
+            1u << BROLGA__UNIT_RETIRED | 1u << BROLGA__UNIT_GONE,
+        [BROLGA__UNIT_KEPT] = 1u << BROLGA__UNIT_LIVE,
+        [BROLGA__UNIT_GONE] = 0,
+    };
+
+    return (allowed[from] >> to & 1) != 0;
+}
+
+void brolga__unit_set_state(struct brolga_unit *unit,
+                            enum brolga__unit_state state)
+{
+    brolga__assert(may_follow(unit->state, state));
+    unit->state = state;
+}
+
+static void widen(struct brolga_got *got, uintptr_t low, uintptr_t high)
+{
+    /* Under got->lock; read without it as a hint that may only be too wide,
+     * and by threads that got the address after its unit was staged. */
+    if (low < brolga__load_relaxed(&got->lowest))
+        brolga__store_relaxed(&got->lowest, low);
+    if (high > brolga__load_relaxed(&got->highest))
+        brolga__store_relaxed(&got->highest, high);
+}
+
+int brolga__unit_create(struct brolga_got *got,
+                        const struct brolga_unit_opts *opts,
+                        struct brolga_unit **out)
+{
+    struct brolga_unit *unit = brolga__alloc_zero(sizeof *unit);
+
+    if (unit == NULL)
+        return BROLGA_ENOMEM;
+    unit->name = brolga__strdup(opts->name != NULL ? opts->name : "unit");
+    if (unit->name == NULL) {
+        brolga__free(unit);
+        return BROLGA_ENOMEM;
+    }
+    unit->got = got;
+    unit->low = (uintptr_t)opts->text;
+    unit->high = unit->low + opts->text_bytes;
+    unit->policy = opts->policy;
+    unit->release = opts->release;
+    unit->arg = opts->arg;
+    unit->state = BROLGA__UNIT_STAGED;
+    brolga__list_init(&unit->link);
+    widen(got, unit->low, unit->high);
+    *out = unit;
+    return BROLGA_OK;
+}
+
+int brolga__unit_add_import(struct brolga_unit *unit, struct brolga__slot *slot)
+{
+    if (unit->import_count == unit->import_capacity) {
+        uint32_t capacity = unit->import_capacity * 2 + 8;
+        struct brolga__slot **imports =
+            brolga__realloc(unit->imports, capacity * sizeof *imports);
+
+        if (imports == NULL)
+            return BROLGA_ENOMEM;
+        unit->imports = imports;
+        unit->import_capacity = capacity;
+    }
+    unit->imports[unit->import_count++] = slot;
+    return BROLGA_OK;
+}
+
+bool brolga__unit_imports(const struct brolga_unit *unit,
+                          const struct brolga__slot *slot)
+{
+    for (uint32_t i = 0; i < unit->import_count; i++)
+        if (unit->imports[i] == slot)
+            return true;
+    return false;
+}
+
+/* A slot that only this unit's code still stood behind: nobody may call it
+ * any more, but a stale number in a host's hand should not jump into nothing. */
+static void slot_disown(struct brolga_got *got, struct brolga__slot *slot)
+{
+    brolga__list_each (node, &got->versions) {
+        struct brolga__version *version =
+            brolga__container_of(node, struct brolga__version, link);
+
+        if (slot->number < version->capacity)
+            __atomic_store_n(&version->slots[slot->number],
+                             brolga__version_missing(), __ATOMIC_RELAXED);
+    }
+    slot->code = NULL;
+    slot->owner = NULL;
+    brolga__slot_unref(got, slot);
+}
+
+void brolga__unit_unlink(struct brolga_unit *unit)
+{
+    struct brolga_got *got = unit->got;
+
+    brolga__list_remove(&unit->link);
+    /* What it still owns was removed and has no other importer left. */
+    for (brolga_slot n = 1; unit->live_slots == 0 && n < got->slot_end; n++)
+        if (got->slots[n] != NULL && got->slots[n]->owner == unit)
+            slot_disown(got, got->slots[n]);
+    for (uint32_t i = 0; i < unit->import_count; i++)
+        brolga__slot_unref(got, unit->imports[i]);
+    unit->import_count = 0;
+}
+
+void brolga__unit_free(struct brolga_unit *unit)
+{
+    if (unit->release != NULL)
+        unit->release(unit->arg);
+    brolga__free(unit->imports);
+    brolga__free(unit->name);
+    brolga__free(unit);
+}
+
+void brolga__unit_retire(struct brolga_unit *unit, uint64_t last_version)
+{
+    struct brolga_got *got = unit->got;
+
+    unit->last_version = last_version;
+    unit->retired_ns = brolga__plat_now_ns();
+    brolga__list_remove(&unit->link);
+    if (unit->policy == BROLGA_KEEP) {
+        brolga__unit_set_state(unit, BROLGA__UNIT_KEPT);
+        brolga__list_push_back(&got->kept, &unit->link);
+        return;
+    }
+    brolga__unit_set_state(unit, BROLGA__UNIT_RETIRED);
+    brolga__list_push_back(&got->retired, &unit->link);
+    got->retired_bytes += unit->high - unit->low;
+}
+
+/* --- pins ------------------------------------------------------------------ */
+
+void brolga_unit_pin(brolga_unit *unit)
+{
+    /* Who pins has the unit's code on its stack or another pin, so the
+     * reclaimer cannot have passed the unit; the high half tells it to look
+     * again (reclaim.c). */
+    (void)brolga__add_acq_rel(&unit->pins, BROLGA__PIN_MADE + 1); /* J */
+}
+
+void brolga_unit_unpin(brolga_unit *unit)
+{
+    uint64_t pins =
+        brolga__sub_release(&unit->pins, 1); /* J: load in reclaim.c */
+
+    brolga__assert((pins & BROLGA__PINS_MASK) > 0);
+}
+
+static struct brolga_unit *unit_at(struct brolga__list *units,
+                                   uintptr_t address)
+{
+    brolga__list_each (node, units) {
+        struct brolga_unit *unit =
+            brolga__container_of(node, struct brolga_unit, link);
+
+        if (address >= unit->low && address < unit->high)
+            return unit;
+    }
+    return NULL;
+}
+
+brolga_unit *brolga_got_pin_address(brolga_got *got, const void *address)
+{
+    uintptr_t at = (uintptr_t)address;
+    struct brolga_unit *unit;
+
+    if (at < brolga__load_relaxed(&got->lowest) ||
+        at >= brolga__load_relaxed(&got->highest))
+        return NULL;
+    (void)pthread_mutex_lock(&got->lock);
+    unit = unit_at(&got->live, at);
+    if (unit == NULL)
+        unit = unit_at(&got->retired, at);
+    if (unit == NULL)
+        unit = unit_at(&got->kept, at);
+    if (unit != NULL)
+        brolga_unit_pin(unit);
+    (void)pthread_mutex_unlock(&got->lock);
+    return unit;
+}

@@ -1,0 +1,70 @@
+/*
+ * What a platform must supply: one plat_<os>.c implements all of this, and
+ * only those files (and arch.h) may ask which system they are built for.
+ */
+#ifndef BROLGA_SRC_PLAT_H
+#define BROLGA_SRC_PLAT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Monotonic time in nanoseconds. */
+uint64_t brolga__plat_now_ns(void);
+
+/* Processors that this process may run on, at least 1. */
+unsigned brolga__plat_cpus(void);
+
+/* Bytes of a page. */
+size_t brolga__plat_page_bytes(void);
+
+/* A number for the calling thread as debuggers show it. */
+uint64_t brolga__plat_thread_id(void);
+
+/* Gives the calling thread a name for debuggers, at most 15 bytes shown. */
+void brolga__plat_thread_name(const char *name);
+
+/* The highest address of the calling thread's stack, and the lowest. */
+void brolga__plat_thread_stack(uintptr_t *low, uintptr_t *high);
+
+/*
+ * Sleeps while `*word == value`, until a wake or the absolute monotonic
+ * deadline (UINT64_MAX: none). May return early. Returns false only when the
+ * deadline has passed.
+ */
+bool brolga__plat_wait(const _Atomic uint32_t *word, uint32_t value,
+                       uint64_t deadline_ns);
+
+/* Wakes at most `count` threads that sleep on `word`. */
+void brolga__plat_wake(const _Atomic uint32_t *word, int count);
+
+/* Reserves zeroed, readable and writable address space; pages get memory when
+ * they are first touched. NULL if there is none. */
+void *brolga__plat_reserve(size_t bytes);
+
+/* Returns reserved space. */
+void brolga__plat_unreserve(void *at, size_t bytes);
+
+/* Makes pages of reserved space trap on any access, for ever. */
+bool brolga__plat_guard(void *at, size_t bytes);
+
+/* Gives the memory of pages back; they read as zero when touched again. */
+void brolga__plat_discard(void *at, size_t bytes);
+
+/* Makes freshly written instructions visible to the calling thread's fetches
+ * and, where the system can, to every other thread's. */
+void brolga__plat_code_ready(void *at, size_t bytes);
+
+/* The exported function at an address, for reports;
+ * "" when unknown. Writes at most `bytes` bytes with the ending NUL. */
+void brolga__plat_symbol(uintptr_t address, char *text, size_t bytes);
+
+/* Where a loaded image lies: the span of all that is mapped of the file that
+ * was opened as `path`. False if no such image is in memory. */
+bool brolga__plat_image(const char *path, uintptr_t *low, uintptr_t *high);
+
+/* What a compiler needs besides -shared to leave a module's references to the
+ * running program open; ends with NULL. */
+const char *const *brolga__plat_module_flags(void);
+
+#endif

@@ -1,0 +1,65 @@
+/*
+ * Foreign code that may block the thread.
+ *
+ * Between begin and end the task's frames above `spilled_sp` rest: the caller
+ * of brolga_block_begin() is in a call below them. They and the registers of
+ * that moment are what the task can still return to, so the reclaimer may read
+ * them, in the state BLOCKED_SCANNING; the end waits for it, for as long as one
+ * stack takes to read.
+ *
+ *   Y  The reclaimer sees frames and registers as they were at begin: release
+ *      store of `blocked` -> the reclaimer's CAS; and the task goes on only
+ *      after the reclaimer has finished: its release store -> the end's CAS.
+ */
+#include "tasks/tasks.h"
+
+#include "arch.h"
+
+#include <string.h>
+
+/* Copies the callee-saved registers out of the frame that spilled them. */
+__attribute__((no_sanitize("address"))) static void keep_registers(void *arg,
+                                                                   uintptr_t sp)
+{
+    brolga_task *task = arg;
+    const uintptr_t *words = (const uintptr_t *)sp;
+    size_t above = (task->ctx.high - sp) / sizeof *words;
+
+    for (size_t i = 0; i < BROLGA__SPILL_WORDS; i++)
+        task->spilled[i] = i < above ? words[i] : 0;
+}
+
+__attribute__((noinline)) void brolga_block_begin(void)
+{
+    brolga_task *task = brolga_self();
+    struct brolga__carrier *carrier = brolga__load_relaxed(&task->carrier);
+
+    brolga__assert(brolga__load_relaxed(&task->blocked) == BROLGA__NOT_BLOCKED);
+    brolga__ctx_spill(keep_registers, task);
+    task->spilled_sp = (uintptr_t)__builtin_frame_address(0);
+    brolga__store_relaxed(&task->parked_in, "foreign code");
+    brolga__store_release(&task->blocked, BROLGA__BLOCKED); /* Y: claim */
+    brolga_epoch_offline(brolga__member_of(task));
+    if (carrier != NULL)
+        brolga__worker_release(carrier);
+}
+
+void brolga_block_end(void)
+{
+    brolga_task *task = brolga_self();
+    struct brolga__carrier *carrier = brolga__load_relaxed(&task->carrier);
+    uint32_t blocked = BROLGA__BLOCKED;
+
+    while (!brolga__cas_acq_rel(&task->blocked, &blocked,
+                                BROLGA__NOT_BLOCKED)) { /* Y */
+        brolga__assert(blocked == BROLGA__BLOCKED_SCANNING);
+        blocked = BROLGA__BLOCKED;
+        brolga__cpu_relax();
+    }
+    brolga__store_relaxed(&task->parked_in, NULL);
+    brolga_epoch_online(brolga__member_of(task));
+    if (carrier != NULL && !brolga__worker_acquire(carrier))
+        brolga__switch_out(BROLGA__REQUEST_REQUEUE);
+    else
+        brolga__task_refresh(task, brolga__member_of(task), false);
+}

@@ -1,0 +1,63 @@
+/*
+ * Contexts: switching from one stack to another.
+ *
+ * A switch saves the callee-saved registers on the stack that it leaves and
+ * keeps the stack pointer; so everything that a suspended task holds lies
+ * between that pointer and the base of its stack, where the reclaimer looks.
+ * The floating-point control words are not switched: a task that changes them
+ * must restore them before it parks.
+ *
+ * The sanitizers must be told of each switch; they are told here only.
+ */
+#ifndef BROLGA_SRC_TASKS_CTX_H
+#define BROLGA_SRC_TASKS_CTX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define BROLGA__ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define BROLGA__ASAN 1
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__)
+#define BROLGA__TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define BROLGA__TSAN 1
+#endif
+#endif
+
+struct brolga__ctx {
+    uintptr_t sp;
+    uintptr_t low, high; /* The stack: [low, high). */
+    void *fake_stack;    /* AddressSanitizer's. */
+    void *fiber;         /* ThreadSanitizer's. */
+};
+
+/* Prepares a context that will call entry(arg), which must not return. */
+void brolga__ctx_init(struct brolga__ctx *ctx, uintptr_t low, uintptr_t high,
+                      void (*entry)(void *arg), void *arg);
+
+/* Describes the calling thread's own stack as a context to switch back to. */
+void brolga__ctx_init_thread(struct brolga__ctx *ctx);
+
+/* Releases what brolga__ctx_init() took; the context is not running. */
+void brolga__ctx_fini(struct brolga__ctx *ctx);
+
+/* Leaves `from` and goes on in `to`; returns when someone switches back. With
+ * `for_ever`, nobody will. */
+void brolga__ctx_switch(struct brolga__ctx *from, struct brolga__ctx *to,
+                        bool for_ever);
+
+/* To be called first on a stack that is entered for the first time. */
+void brolga__ctx_entered(struct brolga__ctx *self);
+
+/* Calls look(arg, sp) with the callee-saved registers stored at and above
+ * `sp`, so that a scan from there sees all that the callers hold. */
+void brolga__ctx_spill(void (*look)(void *arg, uintptr_t sp), void *arg);
+
+#endif

@@ -1,0 +1,265 @@
+/*
+ * Runtimes: creation, destruction, and the reclaimer's thread, which also
+ * takes the time of running tasks.
+ */
+#include "tasks/tasks.h"
+
+#include "alloc.h"
+#include "plat.h"
+
+/* While something waits to be reclaimed the reclaimer looks again after a
+ * pause that doubles from the first to the second. */
+#define PAUSE_FIRST (100 * BROLGA_US)
+#define PAUSE_LAST  (20 * BROLGA_MS)
+/* How long a task may run while others wait for its worker. */
+#define TIME_SLICE  (10 * BROLGA_MS)
+
+/* --- the reclaimer --------------------------------------------------------------- */
+
+/*
+ * The reclaimer rests while nothing waits. Who has something for it adds to
+ * reclaim_word, then looks whether it rests; it says that it rests, then looks
+ * at the word again (edge Z: both are sequentially consistent, so that one
+ * sees the other).
+ */
+static void wake_reclaimer(struct brolga *rt, uint32_t if_rests)
+{
+    (void)brolga__add_seq_cst(&rt->reclaim_word, 1);            /* Z */
+    if (brolga__load_seq_cst(&rt->reclaimer_rests) >= if_rests) /* Z */
+        brolga__plat_wake(&rt->reclaim_word, 1);
+}
+
+void brolga__reclaimer_notify(void *arg)
+{
+    wake_reclaimer(arg, BROLGA__RESTS_TIMED);
+}
+
+void brolga__reclaimer_watch(struct brolga *rt)
+{
+    if (brolga__load_seq_cst(&rt->reclaimer_rests) == BROLGA__RESTS_FOR_EVER)
+        wake_reclaimer(rt, BROLGA__RESTS_FOR_EVER);
+}
+
+/* Tasks whose time is up while others wait are asked to yield. */
+static void watch_time_slices(struct brolga *rt)
+{
+    bool asked = false;
+
+    for (uint32_t i = 0; i < rt->worker_count; i++) {
+        struct brolga__worker *worker = &rt->workers[i];
+        uint64_t runs = brolga__load_relaxed(&worker->runs);
+
+        if (runs == worker->runs_seen &&
+            (brolga__load_relaxed(&worker->tail) !=
+                 brolga__load_relaxed(&worker->head) ||
+             brolga__load_relaxed(&rt->injected) > 0)) {
+            brolga__store_relaxed(&worker->preempt, true);
+            asked = true;
+        }
+        worker->runs_seen = runs;
+    }
+    if (asked) /* A new round sends every poll to its slow path. */
+        (void)brolga__epoch_begin_round(rt->epoch);
+}
+
+/* Whether somebody might overrun a time slice. */
+static bool busy(struct brolga *rt)
+{
+    return brolga__load_seq_cst(&rt->idle_count) < rt->worker_count;
+}
+
+/* Sleeps until `wake_ns`, or until someone adds to the word seen. */
+static void take_rest(struct brolga *rt, uint32_t seen, uint64_t wake_ns)
+{
+    enum brolga__rest rest = wake_ns == BROLGA_FOREVER ? BROLGA__RESTS_FOR_EVER
+                                                       : BROLGA__RESTS_TIMED;
+
+    (void)brolga__swap_seq_cst(&rt->reclaimer_rests, rest); /* Z */
+    /* A worker that got busy before it could see us rest. */
+    if (rest == BROLGA__RESTS_FOR_EVER && busy(rt))
+        wake_ns = brolga__plat_now_ns() + TIME_SLICE;
+    if (brolga__load_seq_cst(&rt->reclaim_word) == seen) /* Z */
+        (void)brolga__plat_wait(&rt->reclaim_word, seen, wake_ns);
+    brolga__store_relaxed(&rt->reclaimer_rests, BROLGA__AWAKE);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void *reclaimer_main(void *arg)
+{
+    struct brolga *rt = arg;
+    uint64_t pause = PAUSE_FIRST, slice_ends = 0;
+
+    brolga__plat_thread_name("brolga-reclaim");
+    while (!brolga__load_acquire(&rt->stopping)) {
+        uint32_t seen = brolga__load_seq_cst(&rt->reclaim_word); /* Z */
+        bool waiting = brolga__got_reclaim(rt->got);
+        uint64_t now = brolga__plat_now_ns(), wake_ns = BROLGA_FOREVER;
+
+        if (now >= slice_ends) {
+            watch_time_slices(rt);
+            slice_ends = now + TIME_SLICE;
+        }
+        if (busy(rt))
+            wake_ns = slice_ends;
+        if (waiting)
+            wake_ns = earlier(wake_ns, now + pause);
+        take_rest(rt, seen, wake_ns);
+        if (brolga__load_relaxed(&rt->reclaim_word) != seen)
+            pause = PAUSE_FIRST;
+        else
+            pause = earlier(pause * 2, PAUSE_LAST);
+    }
+    return NULL;
+}
+
+static void on_event(void *arg, const char *unit, uint64_t version,
+                     uint64_t after_ns)
+{
+    struct brolga *rt = arg;
+    struct brolga_event event = {.kind = unit == NULL ? BROLGA_EVENT_ADOPTED
+                                                      : BROLGA_EVENT_RELEASED,
+                                 .version = version,
+                                 .unit = unit,
+                                 .after_ns = after_ns};
+
+    if (rt->opts.on_event != NULL)
+        rt->opts.on_event(rt->opts.arg, &event);
+}
+
+bool brolga_reclaim_step(brolga *rt)
+{
+    return brolga__got_reclaim(rt->got);
+}
+
+/* --- creation and destruction ---------------------------------------------------- */
+
+static void defaults(struct brolga *rt, const struct brolga_opts *opts)
+{
+    if (opts != NULL)
+        rt->opts = *opts;
+    if (rt->opts.stack_bytes == 0)
+        rt->opts.stack_bytes = (size_t)256 << 10;
+    if (rt->opts.tasks_max == 0)
+        rt->opts.tasks_max = 1u << 24;
+    rt->worker_count = rt->opts.workers;
+    if (rt->worker_count == 0 || rt->worker_count == BROLGA_NO_WORKERS)
+        rt->worker_count = brolga__plat_cpus();
+}
+
+static void init_tasks(struct brolga *rt)
+{
+    (void)pthread_mutex_init(&rt->free_lock, NULL);
+    (void)pthread_mutex_init(&rt->walk_lock, NULL);
+    for (unsigned i = 0; i < BROLGA__SHARDS; i++) {
+        (void)pthread_mutex_init(&rt->shard[i].lock, NULL);
+        brolga__list_init(&rt->shard[i].tasks);
+    }
+    brolga__stacks_init(&rt->stacks);
+    brolga__timers_init(&rt->timers);
+}
+
+static void fini_tasks(struct brolga *rt)
+{
+    brolga__timers_fini(&rt->timers);
+    brolga__stacks_fini(&rt->stacks);
+    brolga__tasks_fini(rt);
+    for (unsigned i = 0; i < BROLGA__SHARDS; i++)
+        (void)pthread_mutex_destroy(&rt->shard[i].lock);
+    (void)pthread_mutex_destroy(&rt->walk_lock);
+    (void)pthread_mutex_destroy(&rt->free_lock);
+}
+
+static int init_got(struct brolga *rt)
+{
+    int err = brolga_epoch_create(&rt->epoch);
+
+    if (err != BROLGA_OK)
+        return err;
+    err = brolga_got_create(rt->epoch, &rt->opts.got, &rt->got);
+    if (err != BROLGA_OK) {
+        (void)brolga_epoch_destroy(rt->epoch);
+        return err;
+    }
+    rt->got->stacks.look = brolga__scan_look;
+    rt->got->stacks.event = on_event;
+    rt->got->stacks.notify = brolga__reclaimer_notify;
+    rt->got->stacks.arg = rt;
+    return BROLGA_OK;
+}
+
+static void stop_threads(struct brolga *rt, bool reclaimer)
+{
+    uint32_t threads;
+
+    while ((threads = brolga__load_acquire(&rt->threads)) != 0) /* AA */
+        (void)brolga__plat_wait(&rt->threads, threads, BROLGA_FOREVER);
+    brolga__workers_stop(rt);
+    if (!reclaimer)
+        return;
+    brolga__reclaimer_notify(rt);
+    (void)pthread_join(rt->reclaimer, NULL);
+}
+
+static void fini(struct brolga *rt)
+{
+    fini_tasks(rt);
+    brolga_got_destroy(rt->got);
+    (void)brolga_epoch_destroy(rt->epoch);
+    brolga__free(rt);
+}
+
+int brolga_create(const struct brolga_opts *opts, brolga **out)
+{
+    struct brolga *rt = brolga__alloc_line(sizeof *rt);
+    int err;
+
+    if (rt == NULL)
+        return BROLGA_ENOMEM;
+    defaults(rt, opts);
+    err = init_got(rt);
+    if (err != BROLGA_OK) {
+        brolga__free(rt);
+        return err;
+    }
+    init_tasks(rt);
+    err = brolga__workers_start(rt);
+    if (err != BROLGA_OK) {
+        stop_threads(rt, false);
+        goto fail;
+    }
+    if (rt->opts.workers != BROLGA_NO_WORKERS &&
+        pthread_create(&rt->reclaimer, NULL, reclaimer_main, rt) != 0) {
+        stop_threads(rt, false);
+        err = BROLGA_ELIMIT;
+        goto fail;
+    }
+    *out = rt;
+    return BROLGA_OK;
+
+fail:
+    fini(rt);
+    return err;
+}
+
+int brolga_destroy(brolga *rt)
+{
+    if (brolga__load_acquire(&rt->tasks_live) > 0) /* X: sub in task end */
+        return BROLGA_EBUSY;
+    stop_threads(rt, rt->opts.workers != BROLGA_NO_WORKERS);
+    fini(rt);
+    return BROLGA_OK;
+}
+
+brolga_got *brolga_runtime_got(brolga *rt)
+{
+    return rt->got;
+}
+
+uint32_t brolga_tasks_live(brolga *rt)
+{
+    return brolga__load_acquire(&rt->tasks_live); /* X */
+}

@@ -1,0 +1,406 @@
+/*
+ * The registry of tasks that have a stack, and the search of stacks.
+ *
+ * Who may read a stack: the task itself, at a safepoint; the carrier that is
+ * about to run it; the reclaimer, when it has moved the permit from PARKED to
+ * SCANNING, or `blocked` from BLOCKED to BLOCKED_SCANNING. Running and queued
+ * tasks are left to look at themselves at their next safepoint, which a new
+ * round brings about.
+ *
+ *   N  A reclaimer that reads a watermark comes after the task's uses of what
+ *      the watermark excludes: release store -> acquire load in look_at().
+ */
+#include "tasks/tasks.h"
+
+#include "plat.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* --- the registry ------------------------------------------------------------- */
+
+void brolga__register(brolga_task *task)
+{
+    struct brolga *rt = task->rt;
+    unsigned at = task->id % BROLGA__SHARDS;
+
+    (void)pthread_mutex_lock(&rt->shard[at].lock);
+    brolga__list_push_back(&rt->shard[at].tasks, &task->registered);
+    (void)pthread_mutex_unlock(&rt->shard[at].lock);
+}
+
+void brolga__unregister(brolga_task *task)
+{
+    struct brolga *rt = task->rt;
+    unsigned at = task->id % BROLGA__SHARDS;
+
+    (void)pthread_mutex_lock(&rt->shard[at].lock);
+    brolga__list_remove(&task->registered);
+    (void)pthread_mutex_unlock(&rt->shard[at].lock);
+}
+
+/* Tasks that are visited while a shard is locked; then starts and ends of
+ * tasks get a turn. */
+#define VISITS_AT_A_TIME 32
+
+/* Visits up to a slice of tasks after the cursor; moves the cursor on. Returns
+ * false when the end was reached. */
+static bool visit_slice(struct brolga__list *head, struct brolga__list *cursor,
+                        void (*visit)(void *arg, brolga_task *task), void *arg)
+{
+    struct brolga__list *node = cursor->next;
+
+    for (int i = 0; i < VISITS_AT_A_TIME && node != head; i++) {
+        visit(arg, brolga__container_of(node, brolga_task, registered));
+        node = node->next;
+    }
+    brolga__list_remove(cursor);
+    if (node == head)
+        return false;
+    brolga__list_insert_after(node->prev, cursor);
+    return true;
+}
+
+/* Visits every task; those that start meanwhile may be missed, which is right:
+ * they start at a top safepoint. One walker at a time, so that the cursor is
+ * the only node that is not a task. */
+static void walk(struct brolga *rt, void (*visit)(void *arg, brolga_task *task),
+                 void *arg)
+{
+    struct brolga__list cursor;
+    bool more;
+
+    (void)pthread_mutex_lock(&rt->walk_lock);
+    for (unsigned at = 0; at < BROLGA__SHARDS; at++) {
+        struct brolga__list *head = &rt->shard[at].tasks;
+
+        brolga__list_init(&cursor);
+        more = true;
+        for (bool first = true; more; first = false) {
+            (void)pthread_mutex_lock(&rt->shard[at].lock);
+            if (first)
+                brolga__list_push_front(head, &cursor);
+            more = visit_slice(head, &cursor, visit, arg);
+            (void)pthread_mutex_unlock(&rt->shard[at].lock);
+        }
+    }
+    (void)pthread_mutex_unlock(&rt->walk_lock);
+}
+
+/* --- reading one stack ------------------------------------------------------------ */
+
+static void note(void *arg, uint32_t bit, uintptr_t address)
+{
+    struct brolga__holds *holds = arg;
+
+    if (holds->named < BROLGA__HOLDS_NAMED) {
+        holds->name[holds->named].bit = bit;
+        holds->name[holds->named].address = address;
+        holds->named++;
+    }
+}
+
+/* Writes down what was found; a clean stack gets a new watermark. */
+static void conclude(brolga_task *task, const struct brolga__suspects *set,
+                     struct brolga__holds *found)
+{
+    found->set = set->generation;
+    found->parks = task->parks;
+    (void)pthread_mutex_lock(&task->holds_lock);
+    task->holds = *found;
+    (void)pthread_mutex_unlock(&task->holds_lock);
+    if (found->bits == 0)
+        brolga__store_release(&task->watermark, set->stamp); /* N */
+}
+
+static void read_stack(brolga_task *task, const struct brolga__suspects *set,
+                       uintptr_t sp)
+{
+    struct brolga__holds found = {0};
+
+    found.bits = brolga__suspects_scan(set, sp, task->ctx.high, note, &found);
+    conclude(task, set, &found);
+}
+
+void brolga__scan_own(void *arg, uintptr_t sp)
+{
+    brolga_task *task = arg;
+    const struct brolga__suspects *set =
+        brolga__suspects_current(task->rt->got);
+
+    if (set != NULL)
+        read_stack(task, set, sp);
+}
+
+static void read_blocked(brolga_task *task, const struct brolga__suspects *set)
+{
+    struct brolga__holds found = {0};
+    uintptr_t registers = (uintptr_t)task->spilled;
+
+    found.bits = brolga__suspects_scan(
+        set, registers, registers + sizeof task->spilled, note, &found);
+    found.bits |= brolga__suspects_scan(set, task->spilled_sp, task->ctx.high,
+                                        note, &found);
+    conclude(task, set, &found);
+}
+
+/* --- the reclaimer's look ------------------------------------------------------------ */
+
+struct look {
+    struct brolga *rt;
+    const struct brolga__suspects *set;
+};
+
+/* What the last scan found, if it was for this set. */
+static bool known(brolga_task *task, const struct brolga__suspects *set,
+                  bool same_park, uint64_t *bits)
+{
+    bool is;
+
+    (void)pthread_mutex_lock(&task->holds_lock);
+    is = task->holds.set == set->generation &&
+         (!same_park || task->holds.parks == task->parks);
+    *bits = task->holds.bits;
+    (void)pthread_mutex_unlock(&task->holds_lock);
+    return is;
+}
+
+/* Reads the stack of a task that is parked, unless it woke up. */
+static bool look_at_parked(brolga_task *task,
+                           const struct brolga__suspects *set, uint64_t *bits)
+{
+    uint32_t permit = BROLGA__PARKED;
+
+    if (!brolga__cas_acq_rel(&task->permit, &permit, BROLGA__SCANNING)) /* M */
+        return false;
+    if (brolga__load_relaxed(&task->top)) {
+        brolga__store_release(&task->watermark, set->stamp); /* N */
+        *bits = 0;
+    } else if (!known(task, set, true, bits)) {
+        read_stack(task, set, task->ctx.sp);
+        (void)known(task, set, true, bits);
+    }
+    permit = BROLGA__SCANNING;
+    if (!brolga__cas_acq_rel(&task->permit, &permit, BROLGA__PARKED)) {
+        /* Unparked meanwhile: what its waker left to us (L, M). */
+        (void)brolga__swap_acq_rel(&task->permit, BROLGA__RUNNING);
+        if (task->kind == BROLGA__FIBER)
+            brolga__schedule(task);
+        else
+            brolga__plat_wake(&task->permit, 1);
+    }
+    return true;
+}
+
+static bool look_at_blocked(brolga_task *task,
+                            const struct brolga__suspects *set, uint64_t *bits)
+{
+    uint32_t blocked = BROLGA__BLOCKED;
+
+    if (!brolga__cas_acq_rel(&task->blocked, &blocked,
+                             BROLGA__BLOCKED_SCANNING)) /* Y: begin */
+        return false;
+    read_blocked(task, set);
+    (void)known(task, set, false, bits);
+    brolga__store_release(&task->blocked, BROLGA__BLOCKED); /* Y: end */
+    return true;
+}
+
+static void look_at(void *arg, brolga_task *task)
+{
+    struct look *look = arg;
+    const struct brolga__suspects *set = look->set;
+    struct brolga_got *got = look->rt->got;
+    uint64_t watermark = brolga__load_acquire(&task->watermark); /* N */
+    uint64_t bits;
+
+    if (watermark >= set->stamp)
+        return;
+    if (look_at_parked(task, set, &bits) || look_at_blocked(task, set, &bits)) {
+        brolga__reclaim_held(got, bits);
+        return;
+    }
+    /* It runs, or will: what it last found stands until it looks again. */
+    if (known(task, set, false, &bits) && bits != 0)
+        brolga__reclaim_held(got, bits);
+    brolga__reclaim_unseen(got, set,
+                           brolga__load_acquire(&task->watermark)); /* N */
+}
+
+void brolga__scan_look(void *arg, const struct brolga__suspects *set)
+{
+    struct look look = {arg, set};
+
+    walk(arg, look_at, &look);
+}
+
+/* --- who holds what --------------------------------------------------------------------- */
+
+#define REPORTED_UNITS 64
+
+struct reported {
+    char name[64];
+    uint64_t last_version, retired_ns, dead_stamp, pins;
+    uint32_t bit;
+    bool suspect, version_alive;
+};
+
+struct report {
+    struct brolga *rt;
+    void (*visit)(void *arg, const struct brolga_holder *holder);
+    void *arg;
+    size_t visited;
+    uint64_t set; /* The generation that the bits belong to; 0: none. */
+    uint32_t count;
+    struct reported unit[REPORTED_UNITS];
+};
+
+static void collect(void *arg, struct brolga_unit *unit, bool version_alive)
+{
+    struct report *report = arg;
+    const struct brolga__suspects *set =
+        brolga__load_relaxed(&unit->got->suspects);
+    struct reported *into = &report->unit[report->count];
+
+    if (report->count == REPORTED_UNITS)
+        return;
+    report->count++;
+    /* Under got->lock the set cannot be replaced, so it may be read. */
+    report->set = set != NULL ? set->generation : 0;
+    (void)snprintf(into->name, sizeof into->name, "%s", unit->name);
+    into->last_version = unit->last_version;
+    into->retired_ns = unit->retired_ns;
+    into->dead_stamp = unit->dead_stamp;
+    into->pins = brolga__load_relaxed(&unit->pins) & BROLGA__PINS_MASK;
+    into->bit = unit->suspect_bit;
+    into->suspect = unit->state == BROLGA__UNIT_SUSPECT;
+    into->version_alive = version_alive;
+}
+
+static void tell(struct report *report, const struct reported *unit,
+                 struct brolga_holder *holder)
+{
+    holder->version = unit->last_version;
+    holder->unit = unit->name;
+    holder->since_ns = unit->retired_ns;
+    report->visit(report->arg, holder);
+    report->visited++;
+}
+
+static void describe(brolga_task *task, struct brolga_holder *holder)
+{
+    holder->task = task->id;
+    memcpy(holder->task_name, task->name, sizeof holder->task_name);
+    holder->parked_in = brolga__load_relaxed(&task->parked_in);
+}
+
+static enum brolga_hold frame_reason(brolga_task *task)
+{
+    if (brolga__load_relaxed(&task->blocked) != BROLGA__NOT_BLOCKED)
+        return BROLGA_HOLD_BLOCKED;
+    return BROLGA_HOLD_FRAME;
+}
+
+static void tell_frame(struct report *report, const struct reported *unit,
+                       brolga_task *task, const struct brolga__holds *holds)
+{
+    struct brolga_holder holder = {.reason = frame_reason(task)};
+
+    describe(task, &holder);
+    for (uint32_t i = 0; i < holds->named; i++)
+        if (holds->name[i].bit == unit->bit)
+            holder.address = holds->name[i].address;
+    if (holder.address != 0)
+        brolga__plat_symbol(holder.address, holder.function,
+                            sizeof holder.function);
+    tell(report, unit, &holder);
+}
+
+/* Whether a task runs now and has not been at a safepoint since a round. */
+static bool runs_in_old_view(brolga_task *task, uint64_t last_version)
+{
+    struct brolga__carrier *carrier = brolga__load_relaxed(&task->carrier);
+
+    if (task->kind == BROLGA__FIBER && carrier == NULL)
+        return task->holding && task->version->number <= last_version;
+    return task->version != NULL && task->version->number <= last_version;
+}
+
+static void tell_running(struct report *report, const struct reported *unit,
+                         brolga_task *task, enum brolga_hold reason)
+{
+    struct brolga_holder holder = {.reason = reason};
+
+    describe(task, &holder);
+    tell(report, unit, &holder);
+}
+
+static void report_task(void *arg, brolga_task *task)
+{
+    struct report *report = arg;
+    struct brolga__holds holds;
+    uint64_t watermark = brolga__load_acquire(&task->watermark); /* N */
+
+    (void)pthread_mutex_lock(&task->holds_lock);
+    holds = task->holds;
+    (void)pthread_mutex_unlock(&task->holds_lock);
+    for (uint32_t i = 0; i < report->count; i++) {
+        const struct reported *unit = &report->unit[i];
+
+        if (unit->version_alive) {
+            if (runs_in_old_view(task, unit->last_version))
+                tell_running(report, unit, task,
+                             task->holding ? BROLGA_HOLD_VIEW
+                                           : BROLGA_HOLD_RUNNING);
+        } else if (unit->suspect && watermark < unit->dead_stamp) {
+            if (holds.set != report->set)
+                tell_running(report, unit, task, BROLGA_HOLD_RUNNING);
+            else if ((holds.bits >> unit->bit & 1) != 0)
+                tell_frame(report, unit, task, &holds);
+        }
+    }
+}
+
+static void report_pins(struct report *report)
+{
+    for (uint32_t i = 0; i < report->count; i++) {
+        struct brolga_holder holder = {.reason = BROLGA_HOLD_PIN,
+                                       .pins = report->unit[i].pins};
+
+        if (holder.pins != 0)
+            tell(report, &report->unit[i], &holder);
+    }
+}
+
+size_t brolga_holders(brolga *rt,
+                      void (*visit)(void *arg,
+                                    const struct brolga_holder *holder),
+                      void *arg)
+{
+    struct report report = {.rt = rt, .visit = visit, .arg = arg};
+
+    brolga__units_retired_each(rt->got, collect, &report);
+    if (report.count == 0)
+        return 0;
+    report_pins(&report);
+    walk(rt, report_task, &report);
+    return report.visited;
+}
+
+const char *brolga_hold_name(enum brolga_hold reason)
+{
+    switch (reason) {
+    case BROLGA_HOLD_VIEW:
+        return "view";
+    case BROLGA_HOLD_RUNNING:
+        return "running";
+    case BROLGA_HOLD_FRAME:
+        return "frame";
+    case BROLGA_HOLD_BLOCKED:
+        return "blocked";
+    case BROLGA_HOLD_PIN:
+        return "pin";
+    default:
+        return "?";
+    }
+}

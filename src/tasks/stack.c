@@ -1,0 +1,194 @@
+#include "tasks/stack.h"
+
+#include "alloc.h"
+#include "base.h"
+#include "plat.h"
+#include "tasks/ctx.h"
+
+#ifdef BROLGA__ASAN
+#include <sanitizer/asan_interface.h>
+#endif
+
+#define CHUNK_BYTES ((size_t)64 << 20)
+#define WARM_MAX    128
+
+/* A free warm stack, linked through the words at its top: they were touched by
+ * its last user, so linking costs no page. */
+struct brolga__free_stack {
+    struct brolga__free_stack *next;
+};
+
+struct brolga__stack_chunk {
+    struct brolga__stack_chunk *next;
+    void *at;
+    size_t bytes;
+};
+
+void brolga__stacks_init(struct brolga__stacks_pool *pool)
+{
+    (void)pthread_mutex_init(&pool->lock, NULL);
+}
+
+void brolga__stacks_fini(struct brolga__stacks_pool *pool)
+{
+    while (pool->chunks != NULL) {
+        struct brolga__stack_chunk *chunk = pool->chunks;
+
+        pool->chunks = chunk->next;
+        brolga__plat_unreserve(chunk->at, chunk->bytes);
+        brolga__free(chunk);
+    }
+    for (unsigned i = 0; i < BROLGA__STACK_CLASSES; i++)
+        brolga__free(pool->of[i].cold);
+    (void)pthread_mutex_destroy(&pool->lock);
+}
+
+static size_t class_bytes(unsigned size_class)
+{
+    return BROLGA__STACK_SIZE_MIN << size_class;
+}
+
+static unsigned class_of(size_t bytes)
+{
+    unsigned size_class = 0;
+
+    while (class_bytes(size_class) < bytes)
+        size_class++;
+    return size_class;
+}
+
+/* The slot's lowest page is the guard: an overflow traps there. */
+static void describe(struct brolga__stack *stack, uintptr_t high,
+                     unsigned size_class)
+{
+    stack->high = high;
+    stack->low = high - class_bytes(size_class) + brolga__plat_page_bytes();
+    stack->size_class = size_class;
+}
+
+static int chunk_add(struct brolga__stacks_pool *pool, unsigned size_class)
+{
+    size_t bytes = class_bytes(size_class);
+    struct brolga__stack_chunk *chunk = brolga__alloc_zero(sizeof *chunk);
+
+    if (chunk == NULL)
+        return BROLGA_ENOMEM;
+    chunk->bytes = bytes > CHUNK_BYTES ? bytes : CHUNK_BYTES;
+    chunk->at = brolga__plat_reserve(chunk->bytes);
+    if (chunk->at == NULL) {
+        brolga__free(chunk);
+        return BROLGA_ENOMEM;
+    }
+    chunk->next = pool->chunks;
+    pool->chunks = chunk;
+    pool->of[size_class].carve = (uintptr_t)chunk->at;
+    pool->of[size_class].carve_end = (uintptr_t)chunk->at + chunk->bytes;
+    return BROLGA_OK;
+}
+
+static int carve(struct brolga__stacks_pool *pool, unsigned size_class,
+                 uintptr_t *high)
+{
+    size_t bytes = class_bytes(size_class);
+    uintptr_t *at = &pool->of[size_class].carve;
+
+    if (*at + bytes > pool->of[size_class].carve_end || *at == 0) {
+        int err = chunk_add(pool, size_class);
+
+        if (err != BROLGA_OK)
+            return err;
+    }
+    if (!brolga__plat_guard((void *)*at, brolga__plat_page_bytes()))
+        return BROLGA_ELIMIT; /* The system's limit of mappings. */
+    *at += bytes;
+    *high = *at;
+    return BROLGA_OK;
+}
+
+static struct brolga__free_stack *link_of(uintptr_t high)
+{
+    return (struct brolga__free_stack *)(high -
+                                         sizeof(struct brolga__free_stack));
+}
+
+static int take(struct brolga__stacks_pool *pool, unsigned size_class,
+                uintptr_t *high)
+{
+    struct brolga__free_stack *warm = pool->of[size_class].warm;
+
+    if (warm != NULL) {
+        pool->of[size_class].warm = warm->next;
+        pool->of[size_class].warm_count--;
+        *high = (uintptr_t)(warm + 1);
+        return BROLGA_OK;
+    }
+    if (pool->of[size_class].cold_count > 0) {
+        *high = pool->of[size_class].cold[--pool->of[size_class].cold_count];
+        return BROLGA_OK;
+    }
+    return carve(pool, size_class, high);
+}
+
+int brolga__stack_take(struct brolga__stacks_pool *pool, size_t bytes,
+                       struct brolga__stack *out)
+{
+    unsigned size_class;
+    uintptr_t high;
+    int err;
+
+    if (bytes > BROLGA__STACK_SIZE_MAX)
+        return BROLGA_ELIMIT;
+    size_class = class_of(bytes);
+    (void)pthread_mutex_lock(&pool->lock);
+    err = take(pool, size_class, &high);
+    (void)pthread_mutex_unlock(&pool->lock);
+    if (err == BROLGA_OK)
+        describe(out, high, size_class);
+    return err;
+}
+
+/* Remembers a top whose pages are gone; without memory for that, the address
+ * space is lost to the pool, but not its pages. */
+static void put_cold(struct brolga__stacks_pool *pool, unsigned size_class,
+                     uintptr_t high)
+{
+    size_t count = pool->of[size_class].cold_count;
+
+    if (count == pool->of[size_class].cold_capacity) {
+        size_t capacity = count * 2 + 64;
+        uintptr_t *grown = brolga__realloc(pool->of[size_class].cold,
+                                           capacity * sizeof *grown);
+
+        if (grown == NULL)
+            return;
+        pool->of[size_class].cold = grown;
+        pool->of[size_class].cold_capacity = capacity;
+    }
+    pool->of[size_class].cold[pool->of[size_class].cold_count++] = high;
+}
+
+void brolga__stack_put(struct brolga__stacks_pool *pool,
+                       const struct brolga__stack *stack)
+{
+    unsigned size_class = stack->size_class;
+    struct brolga__free_stack *link = link_of(stack->high);
+    bool keep;
+
+#ifdef BROLGA__ASAN
+    ASAN_UNPOISON_MEMORY_REGION((void *)stack->low, stack->high - stack->low);
+#endif
+    (void)pthread_mutex_lock(&pool->lock);
+    keep = pool->of[size_class].warm_count < WARM_MAX;
+    if (keep) {
+        link->next = pool->of[size_class].warm;
+        pool->of[size_class].warm = link;
+        pool->of[size_class].warm_count++;
+    }
+    (void)pthread_mutex_unlock(&pool->lock);
+    if (keep)
+        return;
+    brolga__plat_discard((void *)stack->low, stack->high - stack->low);
+    (void)pthread_mutex_lock(&pool->lock);
+    put_cold(pool, size_class, stack->high);
+    (void)pthread_mutex_unlock(&pool->lock);
+}

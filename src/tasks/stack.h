@@ -1,0 +1,50 @@
+/*
+ * Stacks: address space for fibers, with a guard page below each.
+ *
+ * Stacks of one size are carved from reserved chunks and go back to a free
+ * list; their pages go back to the system beyond a few that are kept warm,
+ * because the first touch of a page costs more than a spawn should.
+ */
+#ifndef BROLGA_SRC_TASKS_STACK_H
+#define BROLGA_SRC_TASKS_STACK_H
+
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Sizes are powers of two from 16 KiB to 1 GiB. */
+#define BROLGA__STACK_SIZE_MIN ((size_t)16 << 10)
+#define BROLGA__STACK_SIZE_MAX ((size_t)1 << 30)
+#define BROLGA__STACK_CLASSES  17
+
+struct brolga__stack {
+    uintptr_t low, high; /* Usable: [low, high); the guard ends at low. */
+    unsigned size_class;
+};
+
+struct brolga__free_stack;
+struct brolga__stack_chunk;
+
+struct brolga__stacks_pool {
+    pthread_mutex_t lock; /* Leaf. */
+    struct {
+        struct brolga__free_stack *warm; /* Linked through their top words. */
+        unsigned warm_count;
+        uintptr_t *cold; /* Tops whose pages have been given back. */
+        size_t cold_count, cold_capacity;
+        uintptr_t carve, carve_end; /* Left of the newest chunk. */
+    } of[BROLGA__STACK_CLASSES];
+    struct brolga__stack_chunk *chunks;
+};
+
+void brolga__stacks_init(struct brolga__stacks_pool *pool);
+/* Returns all address space; no stack is in use. */
+void brolga__stacks_fini(struct brolga__stacks_pool *pool);
+
+/* A stack of at least `bytes`; BROLGA_ENOMEM or BROLGA_ELIMIT. */
+int brolga__stack_take(struct brolga__stacks_pool *pool, size_t bytes,
+                       struct brolga__stack *out);
+void brolga__stack_put(struct brolga__stacks_pool *pool,
+                       const struct brolga__stack *stack);
+
+#endif

@@ -1,0 +1,332 @@
+/*
+ * The tasks layer's door: tasks, carriers, workers, the runtime; parking.
+ *
+ * A *task* is what runs. A *worker* owns a queue of ready tasks; there are as
+ * many as may run at the same time. A *carrier* is an OS thread that runs
+ * tasks while it holds a worker; a carrier whose task blocks in foreign code
+ * gives its worker up to another carrier.
+ */
+#ifndef BROLGA_SRC_TASKS_TASKS_H
+#define BROLGA_SRC_TASKS_TASKS_H
+
+#include <brolga/task.h>
+
+#include "atomic.h"
+#include "base.h"
+#include "epoch/epoch.h"
+#include "got/got.h"
+#include "list.h"
+#include "tasks/ctx.h"
+#include "tasks/stack.h"
+#include "tasks/timer.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+
+/*
+ * A task's permit: who may touch it next. See wait.c for the diagram.
+ */
+enum brolga__permit {
+    BROLGA__RUNNING,          /* On a carrier, or in a queue of ready tasks. */
+    BROLGA__NOTIFIED,         /* Same; its next park returns at once. */
+    BROLGA__PARKED,           /* Context saved; whoever unparks it queues it. */
+    BROLGA__SCANNING,         /* Parked, and the reclaimer reads its stack. */
+    BROLGA__SCANNING_NOTIFIED /* Same; the reclaimer queues it when done. */
+};
+
+enum brolga__task_kind {
+    BROLGA__FIBER,   /* On a stack of the runtime, on any carrier. */
+    BROLGA__THREAD,  /* On an OS thread that the runtime made for it. */
+    BROLGA__ATTACHED /* A thread of the host. */
+};
+
+enum brolga__entry {
+    BROLGA__ENTRY_FUNCTION,
+    BROLGA__ENTRY_SLOT,
+    BROLGA__ENTRY_LOOP
+};
+
+/* Bits of brolga_task.flags, set by others and never cleared. */
+enum { BROLGA__FLAG_CANCELED = 1 };
+
+/* Callee-saved registers, at the most, of the processors we know. */
+#define BROLGA__SPILL_WORDS 24
+
+/* How many held units a task can name at once. */
+#define BROLGA__HOLDS_NAMED 4
+
+/* What the last scan of a task's stack found; see scan.c. */
+struct brolga__holds {
+    uint64_t set;   /* The generation of the suspects that were looked for. */
+    uint64_t parks; /* The task's parks at that time. */
+    uint64_t bits;  /* The suspects that were found. */
+    uint32_t named; /* Entries used below. */
+    struct {
+        uint32_t bit;
+        uintptr_t address;
+    } name[BROLGA__HOLDS_NAMED];
+};
+
+/* Whether a task's frames may be read though it is not parked (block.c). */
+enum brolga__blocked {
+    BROLGA__NOT_BLOCKED,
+    BROLGA__BLOCKED,         /* In foreign code; frames below `sp` rest. */
+    BROLGA__BLOCKED_SCANNING /* Same, and the reclaimer reads them. */
+};
+
+struct brolga__carrier;
+
+struct brolga_task {
+    /* First: compiled code holds this address. Written by the task. */
+    struct brolga_view view;
+    struct brolga__version *version; /* Whose slots the view has. */
+
+    /* Written by the task, or by its carrier while it is switched out. */
+    struct brolga__ctx ctx;
+    struct brolga__stack stack;
+    struct brolga *rt;
+    brolga_task *next; /* In one queue of ready, or list of free tasks. */
+    uint64_t parks;    /* Times it has parked. */
+    bool adopt_at_top; /* Stays in its version at inner safepoints. */
+    bool holding;      /* And so holds `version`. */
+
+    /* Written when the task is spawned. */
+    enum brolga__task_kind kind;
+    enum brolga__entry entry;
+    brolga_task_fn fn;
+    brolga_slot slot;
+    void *arg;
+    brolga_unit *pinned; /* Holds `fn` until the task has started. */
+    size_t stack_bytes;
+    uint64_t id;
+    char name[32];
+
+    /* Written by anyone who wakes, cancels or scans the task. */
+    _Alignas(BROLGA__CACHE_LINE) _Atomic uint32_t permit;
+    _Atomic uint32_t flags;
+    _Atomic bool timed_out; /* Set by the timer, read after a park. */
+    struct brolga__timer timer;
+
+    /* For reports and the reclaimer; written by the task. */
+    struct brolga__carrier *_Atomic carrier; /* Whom it runs on, or NULL. */
+    const char *_Atomic parked_in;           /* NULL while it runs. */
+    _Atomic uint64_t watermark; /* Its stack is clean up to this stamp. */
+    _Atomic uint32_t blocked;   /* enum brolga__blocked */
+    _Atomic bool top;           /* No frame of a unit is on its stack. */
+    uintptr_t spilled_sp;       /* Lowest word to read while blocked. */
+    uintptr_t spilled[BROLGA__SPILL_WORDS]; /* Registers at block_begin. */
+    pthread_mutex_t holds_lock;
+    struct brolga__holds holds; /* holds_lock */
+
+    /* End of life: guarded by end_lock but for the atomics. */
+    pthread_mutex_t end_lock;
+    bool ended;
+    bool failed;
+    bool detached;
+    brolga_word result;
+    char message[256];
+    brolga_task *joiner;         /* A task that waits for the end. */
+    _Atomic uint32_t ended_word; /* For threads that wait for the end. */
+    _Atomic uint32_t refs;       /* The run and the handle. */
+
+    struct brolga__list registered;     /* In a shard of the registry. */
+    struct brolga_epoch_member *member; /* Of a THREAD or ATTACHED task. */
+    jmp_buf *thread_exit;               /* Where a THREAD's panic goes. */
+};
+
+#define BROLGA__RUNQ_SIZE 256
+
+/*
+ * Written by the carrier that holds it, but for the queue's head.
+ */
+struct brolga__worker {
+    _Alignas(BROLGA__CACHE_LINE) _Atomic uint32_t head; /* Taken: CAS. */
+    _Alignas(BROLGA__CACHE_LINE) _Atomic uint32_t tail; /* Owner pushes. */
+    brolga_task *_Atomic ring[BROLGA__RUNQ_SIZE];
+
+    struct brolga *rt;
+    uint32_t number;
+    uint32_t seed;       /* For the order of victims. */
+    uint32_t since_look; /* Tasks run since the last look at the injected. */
+    _Atomic uint64_t runs;
+    uint64_t runs_seen;               /* The monitor's. */
+    _Atomic bool preempt;             /* The running task's time is up. */
+    struct brolga__carrier *carrier;  /* Asleep with it, or NULL. idle_lock */
+    struct brolga__worker *idle_next; /* idle_lock */
+    bool idle;                        /* idle_lock */
+};
+
+/* What a task asks of its carrier when it switches back to it. */
+enum brolga__request {
+    BROLGA__REQUEST_YIELD,
+    BROLGA__REQUEST_PARK,
+    BROLGA__REQUEST_END,
+    BROLGA__REQUEST_REQUEUE /* It has come back from foreign code. */
+};
+
+/* An OS thread that runs tasks. Never freed while the runtime lives. */
+struct brolga__carrier {
+    struct brolga *rt;
+    struct brolga__ctx ctx;        /* The thread's own stack. */
+    struct brolga__worker *worker; /* NULL while its task blocks. */
+    brolga_task *task;
+    enum brolga__request request;
+    struct brolga_epoch_member *member;
+    pthread_t thread;
+    _Atomic uint32_t wake;         /* Sleeps while 0. */
+    struct brolga__carrier *next;  /* rt->carriers; idle_lock */
+    struct brolga__carrier *spare; /* rt->spares; idle_lock */
+    bool searching;                /* Counted in rt->searching. */
+    bool driven;                   /* A host's thread in brolga_drive(). */
+};
+
+#define BROLGA__SHARDS 16
+
+struct brolga {
+    struct brolga_opts opts;
+    brolga_epoch *epoch;
+    brolga_got *got;
+    uint32_t worker_count;
+    struct brolga__worker *workers;
+
+    /* Tasks that no worker owns yet. */
+    _Alignas(BROLGA__CACHE_LINE) pthread_mutex_t inject_lock; /* Leaf. */
+    brolga_task *inject_first, *inject_last;
+    _Atomic uint32_t injected;
+
+    /* Sleeping workers; see worker.c for the protocol. */
+    _Alignas(BROLGA__CACHE_LINE) _Atomic uint32_t idle_count;
+    _Atomic uint32_t searching; /* Carriers that look for work to steal. */
+    _Atomic bool stopping;
+    pthread_mutex_t idle_lock; /* Leaf, but for a new thread's creation. */
+    struct brolga__worker *idle;
+    struct brolga__carrier *spares;
+    struct brolga__carrier *carriers; /* All there ever were. */
+    uint32_t carrier_count;
+
+    _Alignas(BROLGA__CACHE_LINE) _Atomic uint32_t tasks_live;
+    _Atomic uint64_t next_id;
+    _Atomic uint32_t threads;  /* Of THREAD tasks, that have not gone. */
+    pthread_mutex_t free_lock; /* Leaf. */
+    brolga_task *free_tasks;
+    brolga_task *all_tasks; /* Blocks of them, to be freed at the end. */
+    struct brolga__stacks_pool stacks;
+    struct brolga__timers timers;
+
+    struct {
+        pthread_mutex_t lock;
+        struct brolga__list tasks;
+    } shard[BROLGA__SHARDS];
+    pthread_mutex_t walk_lock; /* One walker of the registry at a time. */
+
+    pthread_t reclaimer;
+    _Atomic uint32_t reclaim_word;    /* The reclaimer sleeps on it. */
+    _Atomic uint32_t reclaimer_rests; /* enum brolga__rest */
+};
+
+/* How the reclaimer's thread sleeps, for those who may have to wake it. */
+enum brolga__rest {
+    BROLGA__AWAKE,
+    BROLGA__RESTS_TIMED,   /* Until a time that is at most a time slice away. */
+    BROLGA__RESTS_FOR_EVER /* Nothing waits and no worker is busy. */
+};
+
+/* --- the scheduler (worker.c) ------------------------------------------------ */
+
+/* The carrier of the calling thread, or NULL; never inlined, because a fiber
+ * may wake up on another thread. */
+struct brolga__carrier *brolga__carrier_self(void);
+void brolga__carrier_set_self(struct brolga__carrier *carrier);
+
+/* Queues a task that is ready to run, and sees to it that somebody runs it. */
+void brolga__schedule(brolga_task *task);
+
+/* Switches from the calling fiber to its carrier, with a request. */
+void brolga__switch_out(enum brolga__request request);
+
+/* Gives the carrier's worker to someone else; before foreign code. */
+void brolga__worker_release(struct brolga__carrier *carrier);
+/* Gets a worker back if one is idle. */
+bool brolga__worker_acquire(struct brolga__carrier *carrier);
+
+int brolga__workers_start(struct brolga *rt);
+void brolga__workers_stop(struct brolga *rt);
+
+/* --- safepoints (safepoint.c) -------------------------------------------------- */
+
+/* Moves a task's view forward and looks at its stack if the reclaimer asked.
+ * Called by the task, or by the carrier that is about to run it. */
+void brolga__task_refresh(brolga_task *task, struct brolga_epoch_member *member,
+                          bool top);
+
+/* The member that answers for the calling task. */
+struct brolga_epoch_member *brolga__member_of(brolga_task *task);
+
+/*
+ * For runners that call into units from a stack without their frames: a top
+ * safepoint, and a bracket in which the task stays at one and may park.
+ */
+void brolga__top_safepoint(void);
+void brolga__top_enter(void);
+void brolga__top_leave(void);
+
+/* --- tasks (task.c) --------------------------------------------------------------- */
+
+/* A fresh record with both references; NULL if there is no memory. */
+int brolga__task_create(struct brolga *rt, const struct brolga_spawn_opts *opts,
+                        brolga_task **out);
+/* Drops a reference; the last one recycles the record. */
+void brolga__task_unref(brolga_task *task);
+/* Runs a task's entry on the calling stack; returns its result. */
+brolga_word brolga__task_call(brolga_task *task);
+/* Publishes the end: wakes the joiner, drops the run's reference. */
+void brolga__task_end(brolga_task *task);
+/* Frees all records. */
+void brolga__tasks_fini(struct brolga *rt);
+
+/* --- OS threads (thread.c) ----------------------------------------------------------- */
+
+int brolga__thread_start(brolga_task *task);
+
+/* --- the registry and stacks (scan.c) --------------------------------------------------- */
+
+void brolga__register(brolga_task *task);
+void brolga__unregister(brolga_task *task);
+/* Looks at every stack for suspects: brolga__stacks.look. */
+void brolga__scan_look(void *rt, const struct brolga__suspects *set);
+/* Looks at the words from `sp` up of a task that the caller owns. */
+void brolga__scan_own(void *task, uintptr_t sp);
+
+/* --- the reclaimer (runtime.c) ------------------------------------------------------------- */
+
+/* Something is to be reclaimed: wakes the reclaimer's thread. */
+void brolga__reclaimer_notify(void *rt);
+/* A worker gets busy: lets the reclaimer's thread take its time. */
+void brolga__reclaimer_watch(struct brolga *rt);
+
+/* --- parking (wait.c) ------------------------------------------------------- */
+
+/**
+ * Parks the calling task until brolga__unpark(), the deadline or a cancel.
+ * Returns at once if it was unparked since its last park. May return BROLGA_OK
+ * for no reason: callers check what they wait for, and park again. A safepoint.
+ *
+ * `where` is a short static word for reports: "recv", "sleep".
+ *
+ * Returns: BROLGA_OK, BROLGA_ETIMEOUT, BROLGA_ECANCELED. The two failures are
+ * only reported when the permit was not there: a caller checks what it waits
+ * for before it believes them.
+ */
+int brolga__park(const char *where, uint64_t deadline_ns);
+
+/**
+ * Makes a task's park return; remembered if it does not park now. The memory
+ * of tasks is never returned while the runtime lives, so that a late unpark
+ * of a task that has ended (and even of its successor) does no harm beyond a
+ * park that returns for no reason.
+ *
+ * Everything the caller did before is seen by the task after its park.
+ */
+void brolga__unpark(brolga_task *task);
+
+#endif

@@ -1,0 +1,121 @@
+/* Tasks on OS threads: those that the runtime makes, and the host's own. */
+#include "tasks/tasks.h"
+
+#include "alloc.h"
+#include "plat.h"
+
+#include <limits.h>
+
+/* Becomes a member of the epoch and a task on the calling thread. */
+static void enter(brolga_task *task)
+{
+    brolga__ctx_init_thread(&task->ctx);
+    brolga_epoch_online(task->member);
+    brolga__register(task);
+    brolga__view_set_self(&task->view);
+    brolga__task_refresh(task, task->member, false);
+}
+
+static void leave(brolga_task *task)
+{
+    brolga__view_set_self(NULL);
+    brolga__unregister(task);
+    brolga_epoch_leave(task->member);
+    task->member = NULL;
+    task->ctx.sp = 0;
+}
+
+static void call(brolga_task *task)
+{
+    jmp_buf exit_to;
+
+    /* A panic comes back here; nothing local changes in between. */
+    task->thread_exit = &exit_to;
+    if (setjmp(exit_to) == 0)
+        task->result = brolga__task_call(task);
+}
+
+static void *thread_main(void *arg)
+{
+    brolga_task *task = arg;
+    struct brolga *rt = task->rt;
+
+    brolga__plat_thread_name(task->name[0] != '\0' ? task->name
+                                                   : "brolga-task");
+    enter(task);
+    call(task);
+    leave(task);
+    brolga__task_end(task);
+    /* The last touch of the runtime: destruction waits for it. */
+    (void)brolga__sub_release(&rt->threads, 1); /* AA: load in destroy */
+    brolga__plat_wake(&rt->threads, 1);
+    return NULL;
+}
+
+static int join_offline(brolga_task *task)
+{
+    int err = brolga_epoch_join(task->rt->epoch, &task->member);
+
+    if (err == BROLGA_OK)
+        brolga_epoch_offline(task->member);
+    return err;
+}
+
+int brolga__thread_start(brolga_task *task)
+{
+    pthread_attr_t attr;
+    pthread_t thread;
+    size_t bytes = task->stack_bytes;
+    int err = join_offline(task);
+
+    if (err != BROLGA_OK)
+        return err;
+    if (bytes < PTHREAD_STACK_MIN)
+        bytes = PTHREAD_STACK_MIN;
+    (void)pthread_attr_init(&attr);
+    (void)pthread_attr_setstacksize(&attr, bytes);
+    (void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    (void)brolga__add_relaxed(&task->rt->threads, 1);
+    err = pthread_create(&thread, &attr, thread_main, task);
+    (void)pthread_attr_destroy(&attr);
+    if (err != 0) {
+        (void)brolga__sub_release(&task->rt->threads, 1);
+        brolga_epoch_leave(task->member);
+        task->member = NULL;
+        return BROLGA_ELIMIT;
+    }
+    return BROLGA_OK;
+}
+
+int brolga_attach_thread(brolga *rt, const char *name)
+{
+    struct brolga_spawn_opts opts = {.name = name};
+    brolga_task *task;
+    int err;
+
+    if (brolga_self() != NULL || brolga__carrier_self() != NULL)
+        return BROLGA_ESTATE;
+    err = brolga__task_create(rt, &opts, &task);
+    if (err != BROLGA_OK)
+        return err;
+    task->kind = BROLGA__ATTACHED;
+    err = join_offline(task);
+    if (err != BROLGA_OK) {
+        task->member = NULL;
+        brolga__task_end(task);
+        brolga__task_unref(task);
+        return err;
+    }
+    enter(task);
+    return BROLGA_OK;
+}
+
+void brolga_detach_thread(void)
+{
+    brolga_task *task = brolga_self();
+
+    brolga__assert(task != NULL && task->kind == BROLGA__ATTACHED);
+    leave(task);
+    brolga__task_end(task);
+    brolga__task_unref(task);
+}

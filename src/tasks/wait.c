@@ -1,0 +1,158 @@
+/*
+ * Parking and waking, without lost wake-ups.
+ *
+ * A task's permit:
+ *
+ *                    unpark                    park (the carrier's CAS)
+ *   NOTIFIED <--------------------- RUNNING ----------------------> PARKED
+ *      |                            ^  ^  ^                          |   |
+ *      +--- park returns at once ---+  |  +-- unpark, then queued ---+   |
+ *                                      |                                 |
+ *                   scan ends, queued  |             the reclaimer scans |
+ *              SCANNING_NOTIFIED ------+   SCANNING <--------------------+
+ *                      ^                      |  |
+ *                      +------- unpark -------+  +--- scan ends ---> PARKED
+ *
+ *   L  What a waker did before unpark is seen by the task after its park: the
+ *      waker's RMW of the permit -> the RMW or acquire load by which the task,
+ *      or whoever queues it, moves the permit to RUNNING.
+ *   M  The saved context is seen by whoever runs or scans the task next: the
+ *      carrier's RMW RUNNING -> PARKED after the switch -> the RMW of the waker
+ *      or scanner that finds PARKED.
+ *
+ * Nothing is lost: a waker that finds RUNNING leaves NOTIFIED, and the CAS to
+ * PARKED then fails, so the task is queued again. Nobody is queued twice: only
+ * the one RMW that leaves PARKED (or SCANNING_NOTIFIED) for RUNNING queues.
+ * tests/model/park.pml checks both, and that no running stack is scanned.
+ *
+ * The carrier, not the task, does the CAS to PARKED: after the switch, when the
+ * context is saved and nothing runs on the stack any more.
+ */
+#include "tasks/tasks.h"
+
+#include "plat.h"
+
+/* Moves the permit on and says what it was. */
+static enum brolga__permit notify(brolga_task *task)
+{
+    static const uint32_t after[] = {
+        [BROLGA__RUNNING] = BROLGA__NOTIFIED,
+        [BROLGA__NOTIFIED] = BROLGA__NOTIFIED,
+        [BROLGA__PARKED] = BROLGA__RUNNING,
+        [BROLGA__SCANNING] = BROLGA__SCANNING_NOTIFIED,
+        [BROLGA__SCANNING_NOTIFIED] = BROLGA__SCANNING_NOTIFIED,
+    };
+    uint32_t permit = brolga__load_relaxed(&task->permit);
+
+    /* Written even where nothing changes: what we did before must be seen by
+     * the park that an earlier waker's notification ends (edge L). */
+    while (!brolga__cas_acq_rel(&task->permit, &permit, after[permit]))
+        continue;
+    return (enum brolga__permit)permit;
+}
+
+void brolga__unpark(brolga_task *task)
+{
+    if (notify(task) != BROLGA__PARKED) /* L, M */
+        return;
+    if (task->kind == BROLGA__FIBER)
+        brolga__schedule(task);
+    else
+        brolga__plat_wake(&task->permit, 1);
+}
+
+static void time_out(struct brolga__timer *timer)
+{
+    brolga_task *task = brolga__container_of(timer, brolga_task, timer);
+
+    brolga__store_relaxed(&task->timed_out, true); /* Published by L. */
+    brolga__unpark(task);
+}
+
+/* Takes a notification that is already there. */
+static bool take_permit(brolga_task *task)
+{
+    uint32_t notified = BROLGA__NOTIFIED;
+
+    return brolga__load_relaxed(&task->permit) == BROLGA__NOTIFIED &&
+           brolga__cas_acq_rel(&task->permit, &notified,
+                               BROLGA__RUNNING); /* L */
+}
+
+/* An OS thread parks itself: its context is the frame that calls this, with
+ * the registers stored at `sp`. */
+static void park_thread(void *arg, uintptr_t sp)
+{
+    brolga_task *task = arg;
+    uint32_t permit = BROLGA__RUNNING;
+
+    task->ctx.sp = sp;
+    if (!brolga__cas_acq_rel(&task->permit, &permit, BROLGA__PARKED)) /* M */
+        brolga__store_relaxed(&task->permit, BROLGA__RUNNING);
+    else
+        for (;;) {
+            permit = brolga__load_acquire(&task->permit); /* L */
+            if (permit == BROLGA__RUNNING || permit == BROLGA__NOTIFIED)
+                break;
+            (void)brolga__plat_wait(&task->permit, permit, BROLGA_FOREVER);
+        }
+}
+
+/* While the thread sleeps nobody need wait for it. */
+static void sleep_thread(brolga_task *task)
+{
+    brolga_epoch_offline(task->member);
+    brolga__ctx_spill(park_thread, task);
+    brolga_epoch_online(task->member);
+    brolga__task_refresh(task, task->member, brolga__load_relaxed(&task->top));
+}
+
+static void park_now(brolga_task *task, const char *where)
+{
+    task->parks++;
+    brolga__store_relaxed(&task->parked_in, where);
+    if (task->kind == BROLGA__FIBER)
+        brolga__switch_out(BROLGA__REQUEST_PARK);
+    else
+        sleep_thread(task);
+    brolga__store_relaxed(&task->parked_in, NULL);
+}
+
+int brolga__park(const char *where, uint64_t deadline_ns)
+{
+    brolga_task *task = brolga_self();
+    struct brolga *rt = task->rt;
+    int err;
+
+    if (take_permit(task))
+        return BROLGA_OK;
+    if (brolga_canceled())
+        return BROLGA_ECANCELED;
+    if (deadline_ns == BROLGA_FOREVER) {
+        park_now(task, where);
+        return BROLGA_OK;
+    }
+    if (deadline_ns <= brolga__plat_now_ns())
+        return BROLGA_ETIMEOUT;
+    brolga__store_relaxed(&task->timed_out, false);
+    task->timer.fire = time_out;
+    err = brolga__timer_arm(&rt->timers, &task->timer, deadline_ns);
+    if (err != BROLGA_OK)
+        return err;
+    park_now(task, where);
+    brolga__timer_disarm(&rt->timers, &task->timer);
+    return brolga__load_relaxed(&task->timed_out) ? BROLGA_ETIMEOUT : BROLGA_OK;
+}
+
+int brolga_sleep_until(uint64_t when_ns)
+{
+    for (;;) {
+        int err;
+
+        if (brolga__plat_now_ns() >= when_ns)
+            return brolga_canceled() ? BROLGA_ECANCELED : BROLGA_OK;
+        err = brolga__park("sleep", when_ns);
+        if (err != BROLGA_OK && err != BROLGA_ETIMEOUT)
+            return err;
+    }
+}
