@@ -6,9 +6,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Statistics only: no other memory is published through them. */
-static _Atomic int64_t live;
+/* Statistics only: no other memory is published through them. The count is
+ * spread over lines, so that threads that allocate do not share one. */
+#define SHARDS 64
+
+static struct {
+    _Alignas(BROLGA__CACHE_LINE) _Atomic int64_t live;
+} shard[SHARDS];
+static _Atomic uint32_t next_shard;
 static _Atomic uint64_t fail_countdown;
+
+static _Thread_local uint32_t shard_tls; /* Index + 1; 0 = none yet. */
+
+/* Not inlined: a fiber may wake up on another thread. */
+__attribute__((noinline)) static void count(int64_t blocks)
+{
+    if (shard_tls == 0)
+        shard_tls = brolga__add_relaxed(&next_shard, 1) % SHARDS + 1;
+    (void)brolga__add_relaxed(&shard[shard_tls - 1].live, blocks);
+}
 
 static bool must_fail(void)
 {
@@ -26,7 +42,7 @@ static bool must_fail(void)
 static void *counted(void *block)
 {
     if (block != NULL)
-        (void)brolga__add_relaxed(&live, 1);
+        count(1);
     return block;
 }
 
@@ -77,13 +93,17 @@ void brolga__free(void *block)
 {
     if (block == NULL)
         return;
-    (void)brolga__add_relaxed(&live, -1);
+    count(-1);
     free(block);
 }
 
 int64_t brolga__alloc_live(void)
 {
-    return brolga__load_relaxed(&live);
+    int64_t live = 0;
+
+    for (unsigned i = 0; i < SHARDS; i++)
+        live += brolga__load_relaxed(&shard[i].live);
+    return live;
 }
 
 void brolga__alloc_fail_nth(uint64_t n)

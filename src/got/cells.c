@@ -1,4 +1,8 @@
-/* Cells: tables at fixed addresses that mirror the current version. */
+/*
+ * Cells: tables at fixed addresses that mirror the current version.
+ *
+ *   K  as in commit.c, for cells that lose their code.
+ */
 #include "got/got.h"
 
 #include "alloc.h"
@@ -59,10 +63,19 @@ static struct brolga__slot *slot_of(struct brolga_cells *cells,
                                     brolga_slot number)
 {
     struct brolga_got *got = cells->got;
-    struct brolga__slot *slot =
-        number < got->slot_end ? got->slots[number] : NULL;
+    struct brolga__slot *slot = NULL;
 
+    if (number > 0 && number < got->slot_end) /* 0 is no slot. */
+        slot = got->slots[number];
     return slot != NULL && slot->module->cells == cells ? slot : NULL;
+}
+
+void brolga__cell_clear(struct brolga__slot *slot)
+{
+    /* A slot that is older than the table has no cell. */
+    if (slot->cell != BROLGA__NO_CELL)
+        __atomic_store_n(&slot->module->cells->base[slot->cell],
+                         brolga__version_missing(), __ATOMIC_RELEASE); /* K */
 }
 
 static int bind(struct brolga_cells *cells, struct brolga__slot *slot,

@@ -109,7 +109,10 @@ static int mark_doomed(struct brolga_txn *txn, struct brolga_report *report)
         err = doom_module(txn, txn->replaced[i]);
     for (uint32_t i = 0; err == BROLGA_OK && i < txn->def_count; i++)
         err = doom_signatures(txn, txn->defs[i].slot);
-    return err == BROLGA_OK ? BROLGA_OK : refuse(report, BROLGA_REFUSED_MEMORY);
+    if (err == BROLGA_OK)
+        return BROLGA_OK;
+    say(report, "%s", brolga_strerror(err));
+    return refuse(report, BROLGA_REFUSED_MEMORY);
 }
 
 /* --- imports of staged units --------------------------------------------------- */

@@ -15,6 +15,7 @@
 #include "alloc.h"
 #include "plat.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* The table of the next version, with the definitions not yet in it. */
@@ -102,7 +103,7 @@ static void apply_removal(struct brolga__slot *slot,
     if (slot->refs > 1)
         return;
     next->slots[slot->number] = brolga__version_missing();
-    cell_store(slot, brolga__version_missing());
+    brolga__cell_clear(slot);
     slot->owner = NULL;
     slot->code = NULL;
     brolga__slot_unref(owner->got, slot);
@@ -173,6 +174,8 @@ int brolga_txn_commit(brolga_txn *txn, struct brolga_report *report)
         next = copy_current(got);
         if (next == NULL) {
             report->refusal = BROLGA_REFUSED_MEMORY;
+            (void)snprintf(report->text, sizeof report->text, "%s",
+                           brolga_strerror(BROLGA_ENOMEM));
             err = BROLGA_EREFUSED;
         }
     }

@@ -235,6 +235,11 @@ int brolga__slot_ref(struct brolga_got *got, struct brolga__module *module,
 /* Drops a reference; the last one recycles the number. */
 void brolga__slot_unref(struct brolga_got *got, struct brolga__slot *slot);
 
+/* --- cells (cells.c); under got->lock --------------------------------------------- */
+
+/* The slot's cell, if it has one, leads to no code any more. */
+void brolga__cell_clear(struct brolga__slot *slot);
+
 /* --- units (unit.c) -------------------------------------------------------------- */
 
 void brolga__unit_set_state(struct brolga_unit *unit,

@@ -110,6 +110,7 @@ static void slot_disown(struct brolga_got *got, struct brolga__slot *slot)
             __atomic_store_n(&version->slots[slot->number],
                              brolga__version_missing(), __ATOMIC_RELAXED);
     }
+    brolga__cell_clear(slot);
     slot->code = NULL;
     slot->owner = NULL;
     brolga__slot_unref(got, slot);

@@ -191,17 +191,19 @@ static int init_got(struct brolga *rt)
     return BROLGA_OK;
 }
 
+/* The reclaimer looks at the workers, so it goes before them. */
 static void stop_threads(struct brolga *rt, bool reclaimer)
 {
     uint32_t threads;
 
     while ((threads = brolga__load_acquire(&rt->threads)) != 0) /* AA */
         (void)brolga__plat_wait(&rt->threads, threads, BROLGA_FOREVER);
+    brolga__store_release(&rt->stopping, true); /* AB: loads in the loops */
+    if (reclaimer) {
+        brolga__reclaimer_notify(rt);
+        (void)pthread_join(rt->reclaimer, NULL);
+    }
     brolga__workers_stop(rt);
-    if (!reclaimer)
-        return;
-    brolga__reclaimer_notify(rt);
-    (void)pthread_join(rt->reclaimer, NULL);
 }
 
 static void fini(struct brolga *rt)

@@ -15,33 +15,27 @@ struct brolga_epoch_member *brolga__member_of(brolga_task *task)
     return brolga__load_relaxed(&task->carrier)->member;
 }
 
-static void end_hold(brolga_task *task)
+/*
+ * A task that stays in its version across inner safepoints holds it from the
+ * moment it adopts it, before its member announces anything: while the task is
+ * parked or in foreign code, nobody else speaks for it.
+ */
+static void adopt_and_hold(brolga_task *task)
 {
-    if (!task->holding)
-        return;
-    task->holding = false;
-    brolga__version_unhold(task->version);
-}
-
-/* A task that stays in its version must hold it before it announces. */
-static void stay(brolga_task *task)
-{
-    if (task->holding ||
-        brolga__load_acquire(&task->rt->got->current) == /* F */
-            task->version)
-        return;
-    task->holding = true;
+    if (task->holding)
+        brolga__version_unhold(task->version);
+    (void)brolga__view_adopt(task->rt->got, &task->view, &task->version);
     brolga__version_hold(task->version);
+    task->holding = true;
 }
 
 static void move_view(brolga_task *task, bool top)
 {
-    if (task->adopt_at_top && !top && task->version != NULL) {
-        stay(task);
-        return;
-    }
-    end_hold(task);
-    (void)brolga__view_adopt(task->rt->got, &task->view, &task->version);
+    if (!task->adopt_at_top)
+        (void)brolga__view_adopt(task->rt->got, &task->view, &task->version);
+    else if (top || !task->holding)
+        adopt_and_hold(task);
+    brolga__store_relaxed(&task->in_version, task->version->number);
 }
 
 /* A top safepoint proves the stack clean; an inner one must be looked at. */

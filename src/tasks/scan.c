@@ -316,14 +316,17 @@ static void tell_frame(struct report *report, const struct reported *unit,
     tell(report, unit, &holder);
 }
 
-/* Whether a task runs now and has not been at a safepoint since a round. */
-static bool runs_in_old_view(brolga_task *task, uint64_t last_version)
+/* Whether a task keeps a version alive: it runs and has not been at a
+ * safepoint since, or it stays in it. A parked task that does not is in none. */
+static bool keeps_version(brolga_task *task, uint64_t last_version)
 {
-    struct brolga__carrier *carrier = brolga__load_relaxed(&task->carrier);
+    bool runs = task->kind != BROLGA__FIBER ||
+                brolga__load_relaxed(&task->carrier) != NULL;
 
-    if (task->kind == BROLGA__FIBER && carrier == NULL)
-        return task->holding && task->version->number <= last_version;
-    return task->version != NULL && task->version->number <= last_version;
+    if (brolga__load_relaxed(&task->in_version) > last_version)
+        return false;
+    return task->adopt_at_top ||
+           (runs && brolga__load_relaxed(&task->parked_in) == NULL);
 }
 
 static void tell_running(struct report *report, const struct reported *unit,
@@ -348,10 +351,10 @@ static void report_task(void *arg, brolga_task *task)
         const struct reported *unit = &report->unit[i];
 
         if (unit->version_alive) {
-            if (runs_in_old_view(task, unit->last_version))
+            if (keeps_version(task, unit->last_version))
                 tell_running(report, unit, task,
-                             task->holding ? BROLGA_HOLD_VIEW
-                                           : BROLGA_HOLD_RUNNING);
+                             task->adopt_at_top ? BROLGA_HOLD_VIEW
+                                                : BROLGA_HOLD_RUNNING);
         } else if (unit->suspect && watermark < unit->dead_stamp) {
             if (holds.set != report->set)
                 tell_running(report, unit, task, BROLGA_HOLD_RUNNING);

@@ -95,6 +95,7 @@ static void reset(brolga_task *task, const struct brolga_spawn_opts *opts)
     task->result = 0;
     task->message[0] = '\0';
     task->joiner = NULL;
+    task->at_end = NULL;
     brolga__store_relaxed(&task->ended_word, 0);
     brolga__store_relaxed(&task->refs, 2);
     task->id = brolga__add_relaxed(&rt->next_id, 1) + 1;
@@ -293,11 +294,22 @@ static void say_failed(brolga_task *task)
             (unsigned long long)task->id, task->name, task->message);
 }
 
+void brolga__task_at_end(void (*fn)(void *arg), void *arg)
+{
+    brolga_task *task = brolga_self();
+
+    brolga__assert(task->at_end == NULL);
+    task->at_end_arg = arg;
+    task->at_end = fn;
+}
+
 void brolga__task_end(brolga_task *task)
 {
     brolga_task *joiner;
     bool unheard;
 
+    if (task->at_end != NULL)
+        task->at_end(task->at_end_arg);
     if (task->pinned != NULL) { /* It never started. */
         brolga_unit_unpin(task->pinned);
         task->pinned = NULL;

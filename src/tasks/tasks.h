@@ -88,7 +88,7 @@ struct brolga_task {
     brolga_task *next; /* In one queue of ready, or list of free tasks. */
     uint64_t parks;    /* Times it has parked. */
     bool adopt_at_top; /* Stays in its version at inner safepoints. */
-    bool holding;      /* And so holds `version`. */
+    bool holding;      /* Holds `version`: adopt_at_top, and it has started. */
 
     /* Written when the task is spawned. */
     enum brolga__task_kind kind;
@@ -110,6 +110,7 @@ struct brolga_task {
     /* For reports and the reclaimer; written by the task. */
     struct brolga__carrier *_Atomic carrier; /* Whom it runs on, or NULL. */
     const char *_Atomic parked_in;           /* NULL while it runs. */
+    _Atomic uint64_t in_version;             /* version->number */
     _Atomic uint64_t watermark; /* Its stack is clean up to this stamp. */
     _Atomic uint32_t blocked;   /* enum brolga__blocked */
     _Atomic bool top;           /* No frame of a unit is on its stack. */
@@ -126,6 +127,8 @@ struct brolga_task {
     brolga_word result;
     char message[256];
     brolga_task *joiner;         /* A task that waits for the end. */
+    void (*at_end)(void *arg);   /* Called at the end, however it comes. */
+    void *at_end_arg;
     _Atomic uint32_t ended_word; /* For threads that wait for the end. */
     _Atomic uint32_t refs;       /* The run and the handle. */
 
@@ -279,6 +282,9 @@ int brolga__task_create(struct brolga *rt, const struct brolga_spawn_opts *opts,
 void brolga__task_unref(brolga_task *task);
 /* Runs a task's entry on the calling stack; returns its result. */
 brolga_word brolga__task_call(brolga_task *task);
+/* Has fn(arg) called when the calling task ends, also by a panic, on a stack
+ * that is not the task's; it must not park. One for each task. */
+void brolga__task_at_end(void (*fn)(void *arg), void *arg);
 /* Publishes the end: wakes the joiner, drops the run's reference. */
 void brolga__task_end(brolga_task *task);
 /* Frees all records. */

@@ -580,8 +580,9 @@ void brolga__workers_stop(struct brolga *rt)
 {
     struct brolga__carrier *carrier, *next;
 
+    /* `stopping` is set: whoever takes the lock after this sees it, so nobody
+     * goes to sleep any more. */
     (void)pthread_mutex_lock(&rt->idle_lock);
-    brolga__store_relaxed(&rt->stopping, true);
     (void)pthread_mutex_unlock(&rt->idle_lock);
     for (carrier = rt->carriers; carrier != NULL; carrier = carrier->next)
         carrier_wake(carrier);

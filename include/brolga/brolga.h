@@ -1,0 +1,26 @@
+/*
+ * Brolga: tasks and typed channels that keep running while the code that they
+ * run is replaced.
+ *
+ * This header includes one header a layer; each can be included alone.
+ *
+ *   base.h   result codes, time           epoch.h  members, rounds, retire
+ *   got.h    slots, units, versions       copy.h   types, copy, move, freeze
+ *   task.h   tasks, safepoints            chan.h   channels, select
+ *
+ * Two more are for their own users: module.h for a C file that is reloaded,
+ * and reload.h for a program that reloads C files.
+ */
+#ifndef BROLGA_BROLGA_H
+#define BROLGA_BROLGA_H
+
+#include <brolga/base.h>
+#include <brolga/epoch.h>
+#include <brolga/got.h>
+
+#include <brolga/copy.h>
+#include <brolga/task.h>
+
+#include <brolga/chan.h>
+
+#endif

@@ -1,0 +1,219 @@
+/*
+ * Reload: C files that are compiled, loaded and swapped while they run.
+ *
+ * A *session* looks after a set of files, one module each (see module.h). It
+ * watches them, compiles what has changed, loads the result under a private
+ * name, checks every import against every export, and commits all changed
+ * modules as one version of the runtime's GOT. A file that does not build, or
+ * is refused, is *locked*: its last good code runs on until the file builds
+ * and fits again; other modules go on.
+ *
+ * Whatever happens is told as events, each with a text for a person.
+ */
+#ifndef BROLGA_RELOAD_H
+#define BROLGA_RELOAD_H
+
+#include <brolga/base.h>
+#include <brolga/got.h>
+#include <brolga/task.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A session: files, their modules, and a thread that watches them. */
+typedef struct brolga_reload brolga_reload;
+
+/** What has happened. The comments name the fields that are filled in. */
+enum brolga_reload_event_kind {
+    /* A round of builds begins: modules. */
+    BROLGA_RELOAD_BUILDING,
+    /* A file does not compile: module (if it ever had one), file, line,
+     * output, build_ns. */
+    BROLGA_RELOAD_BUILD_FAILED,
+    /* A file compiles with warnings: module, file, line, output. */
+    BROLGA_RELOAD_BUILD_WARNED,
+    /* A file builds but cannot run with the others: module, file, line; or
+     * the GOT refused the commit: report. Nothing has changed. */
+    BROLGA_RELOAD_REFUSED,
+    /* New code runs: version, modules, build_ns, commit_ns, saved_ns. */
+    BROLGA_RELOAD_RELOADED,
+    /* A file is locked from now on (BUILD_FAILED or REFUSED said why): module,
+     * file, version that runs on. */
+    BROLGA_RELOAD_LOCKED,
+    /* It builds and fits again: module, file. RELOADED follows. */
+    BROLGA_RELOAD_UNLOCKED,
+    /* A new file: file. */
+    BROLGA_RELOAD_FILE_ADDED,
+    /* A file is gone; its module stays as it is: module, file. */
+    BROLGA_RELOAD_FILE_REMOVED,
+    /* An old build was released, but the system keeps it in memory: module,
+     * file. */
+    BROLGA_RELOAD_UNLOAD_REFUSED,
+    /* Changes may be seen late, or not at all: file (a directory). */
+    BROLGA_RELOAD_WATCH_PROBLEM
+};
+
+/** Why a module is part of a reload. */
+enum brolga_reload_why {
+    BROLGA_RELOAD_NEW,     /* It was not loaded before. */
+    BROLGA_RELOAD_CHANGED, /* Its file has changed. */
+    BROLGA_RELOAD_REBUILT  /* Something that it includes or imports has. */
+};
+
+/** One module, in events and for brolga_reload_each(). */
+struct brolga_reload_module {
+    const char *name; /* NULL before the file's first good build. */
+    const char *file;
+    enum brolga_reload_why why; /* In events only. */
+    bool locked;
+    enum brolga_policy policy;
+    uint64_t version; /* The GOT's version that brought its code; 0 = none. */
+};
+
+struct brolga_reload_event {
+    enum brolga_reload_event_kind kind;
+    const char *module; /* NULL where it does not apply. */
+    const char *file;   /* NULL where it does not apply. */
+    uint32_t line;      /* 0 = no certain line. */
+    const char *text;   /* One or more lines: what, and what to do. */
+    const char *output; /* What the compiler printed, byte for byte. */
+    size_t output_bytes;
+    uint64_t version; /* The version that is current now. */
+    const struct brolga_reload_module *modules;
+    size_t modules_count;
+    uint64_t build_ns; /* The slowest compile of the round, or this one. */
+    uint64_t commit_ns;
+    uint64_t saved_ns; /* From the first save that was noticed until the
+                              code was current; 0 in the initial load. */
+    const struct brolga_report *report; /* NULL where it does not apply. */
+};
+
+enum brolga_reload_policy {
+    BROLGA_RELOAD_AS_DECLARED, /* As each BROLGA_MODULE() says. */
+    BROLGA_RELOAD_KEEP_ALL,
+    BROLGA_RELOAD_RECLAIM_ALL
+};
+
+struct brolga_reload_opts {
+    /* Files, and directories whose *.c are all taken (not their
+     * subdirectories, nor names that begin with a dot). */
+    const char *const *paths;
+    size_t paths_count;
+    const char *cc;          /* NULL = $CC, or "cc". May hold arguments. */
+    const char *cflags;      /* Added after ours; split at white space. */
+    const char *include_dir; /* That holds brolga/module.h; NULL = the
+                                compiler finds it by itself. */
+    uint32_t quiet_ms;       /* Without a save before a build; 0 = 15. */
+    uint32_t quiet_max_ms;   /* In a stream of saves, at most; 0 = 200. */
+    uint32_t sweep_ms;       /* Between looks that need no event; 0 = 1000. */
+    uint32_t jobs;           /* Compilers at a time; 0 = one a processor. */
+    enum brolga_reload_policy policy;
+    bool no_watch;   /* brolga_reload_start() watches nothing. */
+    bool keep_files; /* Leave built files, for debuggers. */
+    /* Called with no lock held, by the thread that runs brolga_reload_load(),
+     * later by the session's own. What the event points to is valid during
+     * the call. It must not call brolga_reload_stop() or _destroy(). */
+    void (*on_event)(void *arg, const struct brolga_reload_event *event);
+    void *arg;
+};
+
+/**
+ * Create a session over some files. Nothing is built or watched yet.
+ *
+ * Owns:     `*out` belongs to the caller; it must end before the runtime.
+ *           `opts` and all that it points to are copied.
+ * Returns:  BROLGA_OK; BROLGA_EINVAL (no path), BROLGA_ENOENT (a path does
+ *           not exist), BROLGA_EIO (no temporary directory, no event loop),
+ *           BROLGA_ENOMEM.
+ */
+BROLGA_API BROLGA_NODISCARD int
+brolga_reload_create(brolga *rt, const struct brolga_reload_opts *opts,
+                     brolga_reload **out);
+
+/**
+ * Build, load and commit every file, once. All errors are told as events, not
+ * only the first.
+ *
+ * Threads:  one that is not a task; before brolga_reload_start().
+ * Blocks:   until the compilers are done.
+ * Returns:  BROLGA_OK if every file runs now; BROLGA_ENOENT (no file at all);
+ *           BROLGA_EBUILD (a file does not build), BROLGA_EREFUSED (a file
+ *           does not fit): the first error is in `report`, which may be NULL,
+ *           and the files that are in order run all the same, unless they
+ *           import from those that are not; BROLGA_ESTATE, BROLGA_ENOMEM.
+ */
+BROLGA_API BROLGA_NODISCARD int
+brolga_reload_load(brolga_reload *session, struct brolga_report *report);
+
+/**
+ * Start the session's thread: from here on, saves become running code.
+ *
+ * Returns:  BROLGA_OK, BROLGA_ESTATE (started already), BROLGA_ELIMIT (no
+ *           thread to be had).
+ */
+BROLGA_API BROLGA_NODISCARD int brolga_reload_start(brolga_reload *session);
+
+/**
+ * Stop the thread; builds under way are ended and forgotten. Harmless when it
+ * is not running. The session may be started again.
+ *
+ * Threads:  not from an event.
+ * Blocks:   until the thread has ended; no event is told after that.
+ */
+BROLGA_API void brolga_reload_stop(brolga_reload *session);
+
+/**
+ * Stop, forget the files and remove the temporary directory. Loaded code
+ * stays: it belongs to the runtime.
+ *
+ * Threads:  not from an event.
+ * Blocks:   as brolga_reload_stop().
+ */
+BROLGA_API void brolga_reload_destroy(brolga_reload *session);
+
+/**
+ * Look at every file now, without waiting for an event or a sweep.
+ *
+ * Threads:  any.
+ * Blocks:   no; the look happens on the session's thread.
+ */
+BROLGA_API void brolga_reload_look(brolga_reload *session);
+
+/**
+ * Find the slot of an exported function; `module` may be NULL: whichever
+ * module exports the symbol.
+ *
+ * Threads:  any.
+ * Blocks:   for a short lock.
+ * Returns:  BROLGA_OK; BROLGA_ENOENT; BROLGA_EEXIST (`module` is NULL and
+ *           more than one exports it).
+ */
+BROLGA_API BROLGA_NODISCARD int brolga_reload_find(brolga_reload *session,
+                                                   const char *module,
+                                                   const char *symbol,
+                                                   brolga_slot *out);
+
+/**
+ * Visit every file of the session, in the order of their names.
+ *
+ * Threads:  any; `visit` must not call this session.
+ * Blocks:   for a short lock.
+ * Returns:  the number of files.
+ */
+BROLGA_API size_t brolga_reload_each(
+    brolga_reload *session,
+    void (*visit)(void *arg, const struct brolga_reload_module *module),
+    void *arg);
+
+/** A word for an event's kind: "reloaded", "build-failed", ... Threads: any. */
+BROLGA_API const char *
+brolga_reload_event_name(enum brolga_reload_event_kind kind);
+
+/** A word for a reason: "new", "changed", "rebuilt". Threads: any. */
+BROLGA_API const char *brolga_reload_why_name(enum brolga_reload_why why);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,416 @@
+/*
+ * The copy layer inside: what a type is once it is compiled, and how objects
+ * are reached. The other files of this folder and nobody else include this.
+ *
+ *   text.c      characters to tokens, errors with line and column
+ *   parse.c     tokens to expressions and definitions
+ *   registry.c  arena, lists, a registry's life
+ *   define.c    definitions: names to what they mean
+ *   type.c      expressions to types
+ *   layout.c    types to shapes, fingerprints
+ *   model.c     the presets and Brolga's allocator of values
+ *   memo.c      shared objects of one copy
+ *   walk.c      copy
+ *   drop.c      drop
+ *   path.c      where a copy failed
+ *
+ * The worklist of a copy, and that of a drop, is a list threaded through the
+ * objects themselves, so it needs no memory. An object on the list is fresh
+ * (nobody has seen it yet) or dead (nobody will see it again); either way its
+ * words are ours:
+ *
+ *   count word            link: the next object's value | that object's kind
+ *   LISTED_SUM            tag word = address of its constructor
+ *   LISTED_VEC            capacity word = address of its type
+ *   LISTED_CLOSURE        unchanged: the code word tells the captures
+ *
+ * A link of 0 ends the list. Values are multiples of 8, kinds are below 8.
+ */
+#ifndef BROLGA_SRC_COPY_COPY_H
+#define BROLGA_SRC_COPY_COPY_H
+
+#include "atomic.h"
+#include "base.h"
+
+#include <brolga/copy.h>
+#include <stdarg.h>
+
+/* --- compiled types ------------------------------------------------------ */
+
+enum brolga__shape {
+    BROLGA__WORD,      /* a word that never is an address */
+    BROLGA__STRUCT,    /* plain bytes, no word */
+    BROLGA__STRING,    /* one object without references */
+    BROLGA__VEC_WORDS, /* a header and data without references */
+    BROLGA__VEC_REFS,  /* a header and data full of references */
+    BROLGA__SUM,       /* small tags, or objects [tag][field]... */
+    BROLGA__CLOSURE,   /* [code][capture]..., described by its code */
+    BROLGA__HANDLE,    /* a word counted elsewhere */
+    BROLGA__REFUSED,   /* cannot be copied; a drop forgets the reference */
+};
+
+/* One field that may hold a reference. */
+struct brolga__ref {
+    const brolga_type *type;
+    uint32_t at;    /* bytes from the first field */
+    uint32_t field; /* from 1, as people count */
+};
+
+/*
+ * One constructor of one type. Leaves first: ref[0 .. leaves) are copied on
+ * the spot, ref[leaves .. refs) may lead further.
+ */
+struct brolga__ctor {
+    const char *name;
+    const brolga_type *const *types; /* of all fields, in order */
+    uint32_t tag;
+    uint32_t fields;
+    uint32_t leaves;
+    uint32_t refs;
+    int64_t payload_bytes;
+    struct brolga__ref *ref;
+};
+
+/* Written while the type is made, then constant. */
+struct brolga_type {
+    /* What copy and drop read. */
+    enum brolga__shape shape;
+    bool leaf;        /* a value is one object that leads nowhere */
+    bool has_nullary; /* small tags are values */
+    uint32_t ctor_count;
+    const struct brolga__ctor *const *ctors; /* by tag */
+    const struct brolga_model *model;
+    const brolga_type *element;
+    void (*retain)(brolga_word word, void *arg);
+    void (*release)(brolga_word word, void *arg);
+    void *handle_arg;
+    const char *refusal;
+    size_t bytes;
+    size_t align;
+
+    /* Identity. */
+    const char *name;
+    size_t name_bytes;
+    uint64_t fingerprint;
+    const struct brolga__definition *definition;
+    const brolga_type **args;
+    uint32_t arg_count;
+
+    /* The registry's lists. */
+    brolga_type *next_in_bucket;
+    brolga_type *older;   /* all types, newest first */
+    brolga_type *pending; /* made by this parse; walked by a fingerprint */
+    uint64_t mark;
+};
+
+/* --- definitions --------------------------------------------------------- */
+
+/*
+ * A type expression in postfix order: operands first. "(Option a)" is VAR 0,
+ * APPLY Option 1. So evaluating it is one loop with a stack.
+ */
+struct brolga__op {
+    struct brolga__op *next;
+    const char *name; /* APPLY: of the definition; VAR: NULL */
+    const struct brolga__definition *definition;
+    uint32_t count; /* APPLY: operands; VAR: number of the parameter */
+    size_t offset;  /* in the text, for errors */
+};
+
+/* Operands of one expression, at most: the stack of its evaluation. */
+#define BROLGA__OPS_MAX 256
+
+struct brolga__field_def {
+    struct brolga__field_def *next;
+    struct brolga__op *ops;
+};
+
+struct brolga__ctor_def {
+    struct brolga__ctor_def *next;
+    const char *name;
+    struct brolga__field_def *fields;
+    uint32_t field_count;
+};
+
+enum brolga__kind {
+    BROLGA__KIND_WORD,
+    BROLGA__KIND_STRING,
+    BROLGA__KIND_VEC,
+    BROLGA__KIND_FN, /* any number of operands, the last is the result */
+    BROLGA__KIND_SUM,
+    BROLGA__KIND_STRUCT,
+    BROLGA__KIND_HANDLE,
+    BROLGA__KIND_REFUSED,
+};
+
+struct brolga__definition {
+    struct brolga__definition *next; /* in its bucket, or in a parse */
+    const char *name;
+    enum brolga__kind kind;
+    uint32_t params;
+    struct brolga__ctor_def *ctors;
+    uint32_t ctor_count;
+    brolga_type *type; /* structs and handles: their only type */
+    size_t offset;     /* in the text, for errors */
+};
+
+/* --- the registry (registry.c, define.c) --------------------------------- */
+
+#define BROLGA__BUCKETS 256
+
+struct brolga_types {
+    struct brolga_model model;
+    struct brolga__chunk *chunks; /* the arena, newest first */
+    struct brolga__definition *definitions[BROLGA__BUCKETS];
+    brolga_type *buckets[BROLGA__BUCKETS];
+    brolga_type *newest;
+    uint64_t mark;
+};
+
+/* Zeroed memory that lives as long as the registry, or NULL. */
+void *brolga__types_alloc(brolga_types *types, size_t bytes);
+/* A copy of `bytes` bytes of text in the arena, ended by NUL, or NULL. */
+const char *brolga__types_text(brolga_types *types, const char *text,
+                               size_t bytes);
+struct brolga__definition *brolga__types_find(const brolga_types *types,
+                                              const char *name);
+void brolga__types_add(brolga_types *types, struct brolga__definition *def);
+
+brolga_type *brolga__types_find_type(const brolga_types *types,
+                                     const struct brolga__definition *def,
+                                     const brolga_type *const *args,
+                                     uint32_t count);
+void brolga__types_add_type(brolga_types *types, brolga_type *type);
+
+/* How full the registry is. Rolling back forgets the types and the memory
+ * since then; definitions are the caller's to restore. */
+struct brolga__mark {
+    struct brolga__chunk *chunk;
+    size_t used;
+    brolga_type *newest;
+};
+
+struct brolga__mark brolga__types_mark(const brolga_types *types);
+void brolga__types_roll_back(brolga_types *types, struct brolga__mark mark);
+
+/* --- text to definitions (text.c, parse.c) ------------------------------- */
+
+enum brolga__token {
+    BROLGA__END,
+    BROLGA__OPEN,
+    BROLGA__CLOSE,
+    BROLGA__OPEN_BRACKET,
+    BROLGA__CLOSE_BRACKET,
+    BROLGA__COLON,
+    BROLGA__SYMBOL,
+};
+
+struct brolga__parser {
+    brolga_types *types;
+    const char *text;
+    size_t next; /* where the token after this one may start */
+    enum brolga__token token;
+    size_t offset; /* of this token */
+    size_t bytes;  /* of this token */
+    struct brolga_type_error *error;
+};
+
+void brolga__parser_init(struct brolga__parser *p, brolga_types *types,
+                         const char *text, struct brolga_type_error *error);
+void brolga__parser_advance(struct brolga__parser *p);
+bool brolga__parser_is(const struct brolga__parser *p, const char *symbol);
+/* Fills the error, if one is wanted, and returns `code`. */
+int brolga__parser_fail(struct brolga__parser *p, int code, size_t offset,
+                        const char *format, ...) BROLGA_PRINTF(4, 5);
+/* What the current token says, for messages. */
+const char *brolga__parser_show(const struct brolga__parser *p, char text[48]);
+
+/* Parameters of a definition, at most. */
+#define BROLGA__PARAMS_MAX 16
+
+struct brolga__params {
+    const char *name[BROLGA__PARAMS_MAX];
+    uint32_t count;
+};
+
+/* One type expression; names are resolved later. */
+int brolga__parse_type(struct brolga__parser *p,
+                       const struct brolga__params *params,
+                       struct brolga__op **out);
+/* All deftype forms of the text, linked by `next`; names not resolved. */
+int brolga__parse_forms(struct brolga__parser *p,
+                        struct brolga__definition **out);
+
+/* Finds the definitions that an expression names (define.c). */
+int brolga__types_resolve(struct brolga__parser *p, struct brolga__op *ops,
+                          bool is_field);
+
+/* --- types to shapes (layout.c) ------------------------------------------ */
+
+/* Compiles the types linked by `pending`; their constructors' field types are
+ * known. Returns BROLGA_OK or BROLGA_ENOMEM. */
+int brolga__layout_compile(brolga_types *types, brolga_type *pending);
+/* Fills in the shape of a struct or handle. */
+void brolga__layout_single(brolga_types *types, brolga_type *type);
+
+/* --- models (model.c) ---------------------------------------------------- */
+
+bool brolga__model_is_valid(const struct brolga_model *model);
+
+/* --- objects ------------------------------------------------------------- */
+
+/* The word that lies `offset` bytes from where the value points. */
+static inline brolga_word *brolga__word_at(brolga_word value, int64_t offset)
+{
+    return (brolga_word *)(uintptr_t)(value + offset);
+}
+
+static inline brolga_word *brolga__fields(const struct brolga_model *model,
+                                          brolga_word value)
+{
+    return brolga__word_at(value, model->fields_at);
+}
+
+static inline _Atomic int64_t *brolga__count(const struct brolga_model *model,
+                                             brolga_word value)
+{
+    return (_Atomic int64_t *)brolga__word_at(value, model->count_at);
+}
+
+/* Bare tags, and the 0 that stands for a reference not yet made. */
+static inline bool brolga__is_small(const struct brolga_model *model,
+                                    brolga_word value)
+{
+    return (uint64_t)value < (uint64_t)model->small_tags;
+}
+
+/* Where the elements of a Vec lie, given its data word. */
+static inline brolga_word *brolga__elements(const struct brolga_model *model,
+                                            brolga_word data)
+{
+    return model->buffer_alloc != NULL ? brolga__word_at(data, 0)
+                                       : brolga__fields(model, data);
+}
+
+static inline void brolga__object_free(const struct brolga_model *model,
+                                       brolga_word value)
+{
+    if (model->free != NULL)
+        model->free(value, model->arg);
+}
+
+/* Frees the data of a Vec, be it an object or a bare buffer. */
+static inline void brolga__data_free(const struct brolga_model *model,
+                                     brolga_word data)
+{
+    if (model->buffer_free != NULL)
+        model->buffer_free((void *)brolga__word_at(data, 0), model->arg);
+    else
+        brolga__object_free(model, data);
+}
+
+static inline uintptr_t brolga__code(const struct brolga_model *model,
+                                     brolga_word closure)
+{
+    return (uintptr_t)*brolga__word_at(closure, (int64_t)model->fields_at +
+                                                    model->closure_code);
+}
+
+static inline brolga_word *brolga__captures(const struct brolga_model *model,
+                                            brolga_word closure)
+{
+    return brolga__word_at(closure,
+                           (int64_t)model->fields_at + model->closure_captures);
+}
+
+/* Whether a capture may hold a reference. */
+static inline bool brolga__may_refer(const brolga_type *type)
+{
+    return type->shape != BROLGA__WORD;
+}
+
+/*
+ * Whether an object's words can be those of a value of `type`. Checks of the
+ * head only; both the copier and the search for a culprit go by them. All
+ * return NULL, or what is wrong.
+ */
+const char *brolga__check_string(const struct brolga_model *model,
+                                 brolga_word value);
+const char *brolga__check_vec(const struct brolga_model *model,
+                              brolga_word value);
+/* Also fetches the description. `*code` tells unsendable from invalid. */
+const char *brolga__check_closure(const struct brolga_model *model,
+                                  brolga_word value,
+                                  struct brolga_closure_info *info, int *code);
+
+/* --- the list threaded through objects ----------------------------------- */
+
+enum brolga__listed {
+    BROLGA__LISTED_SUM,
+    BROLGA__LISTED_VEC,
+    BROLGA__LISTED_CLOSURE,
+};
+
+#define BROLGA__LISTED_MASK INT64_C(7)
+
+static inline brolga_word brolga__link_to(brolga_word value,
+                                          enum brolga__listed kind)
+{
+    return value | (brolga_word)kind;
+}
+
+static inline enum brolga__listed brolga__link_kind(brolga_word link)
+{
+    return (enum brolga__listed)(link & BROLGA__LISTED_MASK);
+}
+
+static inline brolga_word brolga__link_value(brolga_word link)
+{
+    return link & ~BROLGA__LISTED_MASK;
+}
+
+/* --- shared objects of one copy (memo.c) --------------------------------- */
+
+/*
+ * An object with a count above 1 that the copy has met. With plain counts the
+ * source's count word holds -(index + 1) meanwhile; with atomic counts, or
+ * when the source must not be touched, a hash table finds the entry.
+ */
+struct brolga__shared {
+    brolga_word source;
+    brolga_word copy;
+    int64_t count; /* the source's, to be restored */
+    int64_t refs;  /* references to the copy so far */
+};
+
+#define BROLGA__MEMO_INLINE 16
+
+struct brolga__memo {
+    const struct brolga_model *model;
+    struct brolga__shared *entry;
+    uint32_t count;
+    uint32_t capacity;
+    uint32_t *slot; /* hashed: index + 1 of an entry, 0 = empty */
+    uint32_t slots; /* a power of two; 0: counts are marked instead */
+    bool hashed;
+    struct brolga__shared first[BROLGA__MEMO_INLINE];
+};
+
+void brolga__memo_init(struct brolga__memo *memo,
+                       const struct brolga_model *model, bool hashed);
+/* The entry of `source`, whose count word reads `count`, or NULL. */
+struct brolga__shared *brolga__memo_find(struct brolga__memo *memo,
+                                         brolga_word source, int64_t count);
+/* Returns BROLGA_OK or BROLGA_ENOMEM. */
+int brolga__memo_add(struct brolga__memo *memo, brolga_word source,
+                     int64_t count, brolga_word copy);
+/* Restores the sources' counts and writes those of the copies. */
+void brolga__memo_settle(struct brolga__memo *memo);
+void brolga__memo_free(struct brolga__memo *memo);
+
+/* --- where a copy failed (path.c) ---------------------------------------- */
+
+void brolga__path_find(const brolga_type *type, brolga_word word,
+                       struct brolga_copy_error *error);
+
+#endif

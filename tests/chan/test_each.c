@@ -1,0 +1,286 @@
+/*
+ * Goal: a task for each message runs the newest code, and holds none while it
+ * waits (C3, C5); its end is that of its channel or what the slot says.
+ * Method: two functions of this program pose as the code of units; commits
+ * switch the slot between them, and the functions note who was called.
+ */
+#include "chan/world.h"
+
+#define CHAN_TEST(name)                                                        \
+    Test(each, name, .init = world_open, .fini = world_close, .timeout = 60)
+
+struct notes {
+    brolga_chan *acks; /* what was called for each message: 1 or 2 */
+    brolga_slot slot;  /* for tasks that call it themselves */
+    brolga_chan *chan;
+    int ends; /* what the slot returns for a message that is negative */
+};
+
+static int note(struct notes *notes, void *elem, brolga_word who)
+{
+    brolga_word word;
+
+    memcpy(&word, elem, sizeof(word));
+    if (word < 0)
+        return notes->ends;
+    return brolga_try_send(notes->acks, &who);
+}
+
+static int first(void *state, void *elem)
+{
+    return note(state, elem, 1);
+}
+
+static int second(void *state, void *elem)
+{
+    return note(state, elem, 2);
+}
+
+static _Atomic int released;
+
+static void count_release(void *arg)
+{
+    (void)arg;
+    (void)brolga__add_relaxed(&released, 1);
+}
+
+/* The next version, in which the slot is `fn`. */
+static brolga_slot publish(int (*fn)(void *, void *))
+{
+    union {
+        int (*fn)(void *, void *);
+        const void *code;
+    } cast = {.fn = fn};
+    struct brolga_unit_opts opts = {.name = fn == first ? "first" : "second",
+                                    .text = cast.code,
+                                    .text_bytes = 8,
+                                    .policy = BROLGA_RECLAIM,
+                                    .release = count_release};
+    struct brolga_report report;
+    brolga_unit *unit;
+    brolga_slot slot;
+    brolga_txn *txn;
+
+    cr_assert_eq(brolga_txn_begin(brolga_runtime_got(rt), &txn), BROLGA_OK);
+    cr_assert_eq(brolga_txn_unit(txn, &opts, &unit), BROLGA_OK);
+    cr_assert_eq(
+        brolga_txn_define(txn, unit, "m", "f", "(Fn [] Int)", cast.code, &slot),
+        BROLGA_OK);
+    cr_assert_eq(brolga_txn_commit(txn, &report), BROLGA_OK, "%s\n",
+                 report.text);
+    return slot;
+}
+
+/* A commit may be refused while too many versions are in use: they are not,
+ * once the reclaimer has seen that nobody views them. */
+static brolga_slot publish_when_possible(int (*fn)(void *, void *))
+{
+    struct brolga_got_stats stats;
+
+    do {
+        (void)sched_yield();
+        brolga_got_stats(brolga_runtime_got(rt), &stats);
+    } while (stats.versions_live > 4);
+    return publish(fn);
+}
+
+static brolga_word next_ack(brolga_chan *acks)
+{
+    brolga_word who = 0;
+
+    until(brolga_try_recv(acks, &who) == BROLGA_OK);
+    return who;
+}
+
+static brolga_task *spawn_each(struct notes *notes, brolga_slot slot)
+{
+    brolga_task *task = NULL;
+
+    notes->acks = chan_of(NULL, 8);
+    notes->chan = chan_of(NULL, 8);
+    notes->slot = slot;
+    cr_assert_eq(brolga_spawn_each(rt, notes->chan, slot, notes, NULL, &task),
+                 BROLGA_OK);
+    return task;
+}
+
+static brolga_word end(struct notes *notes, brolga_task *task)
+{
+    brolga_word result = 99;
+
+    cr_assert_eq(brolga_join(task, BROLGA_FOREVER, &result, NULL), BROLGA_OK);
+    brolga_chan_release(notes->chan);
+    brolga_chan_release(notes->acks);
+    return result;
+}
+
+CHAN_TEST(each_message_runs_the_code_that_was_newest_when_it_was_sent)
+{
+    struct notes notes = {0};
+    brolga_task *task = spawn_each(&notes, publish(first));
+
+    cr_assert_eq(try_send_word(notes.chan, 1), BROLGA_OK);
+    cr_assert_eq(next_ack(notes.acks), 1);
+    for (int i = 0; i < 40; i++) {
+        int (*fn)(void *, void *) = i % 2 == 0 ? second : first;
+
+        (void)publish_when_possible(fn);
+        cr_assert_eq(try_send_word(notes.chan, 2), BROLGA_OK);
+        cr_assert_eq(next_ack(notes.acks), fn == first ? 1 : 2);
+    }
+    cr_assert_eq(brolga_chan_close(notes.chan, BROLGA_OK, NULL), BROLGA_OK);
+    cr_assert_eq(end(&notes, task), BROLGA_OK);
+}
+
+CHAN_TEST(a_task_that_waits_holds_no_old_code)
+{
+    struct notes notes = {0};
+    brolga_task *task = spawn_each(&notes, publish(first));
+
+    cr_assert_eq(try_send_word(notes.chan, 1), BROLGA_OK);
+    cr_assert_eq(next_ack(notes.acks), 1);
+    released = 0;
+    (void)publish(second);
+    /* The task gets no message meanwhile, and need not run. */
+    until(released == 1);
+    cr_assert_eq(try_send_word(notes.chan, 1), BROLGA_OK);
+    cr_assert_eq(next_ack(notes.acks), 2);
+    cr_assert_eq(brolga_chan_close(notes.chan, BROLGA_OK, NULL), BROLGA_OK);
+    cr_assert_eq(end(&notes, task), BROLGA_OK);
+}
+
+CHAN_TEST(what_was_sent_before_the_end_is_called_for)
+{
+    struct notes notes = {0};
+    brolga_task *task = spawn_each(&notes, publish(first));
+
+    for (int i = 0; i < 5; i++)
+        cr_assert_eq(try_send_word(notes.chan, i), BROLGA_OK);
+    cr_assert_eq(brolga_chan_close(notes.chan, BROLGA_OK, NULL), BROLGA_OK);
+    for (int i = 0; i < 5; i++)
+        cr_assert_eq(next_ack(notes.acks), 1);
+    cr_assert_eq(end(&notes, task), BROLGA_OK);
+}
+
+CHAN_TEST(the_slot_ends_the_task_with_its_result)
+{
+    static const int results[] = {BROLGA_DONE, BROLGA_EIO, BROLGA_ECLOSED};
+    brolga_slot slot = publish(first);
+
+    for (size_t i = 0; i < 3; i++) {
+        struct notes notes = {.ends = results[i]};
+        brolga_task *task = spawn_each(&notes, slot);
+
+        cr_assert_eq(try_send_word(notes.chan, -1), BROLGA_OK);
+        cr_assert_eq(end(&notes, task), results[i]);
+    }
+}
+
+CHAN_TEST(a_cancel_ends_the_task)
+{
+    struct notes notes = {0};
+    brolga_task *task = spawn_each(&notes, publish(first));
+
+    until(stats_of(notes.chan).receivers_waiting == 1);
+    brolga_cancel(task);
+    cr_assert_eq(end(&notes, task), BROLGA_ECANCELED);
+}
+
+CHAN_TEST(the_task_keeps_its_channel)
+{
+    struct notes notes = {0};
+    brolga_task *task = spawn_each(&notes, publish(first));
+    brolga_word result = 99;
+
+    cr_assert_eq(brolga_chan_join(notes.chan, BROLGA_SEND), BROLGA_OK);
+    brolga_chan_release(notes.chan);
+    cr_assert_eq(try_send_word(notes.chan, 1), BROLGA_OK);
+    cr_assert_eq(next_ack(notes.acks), 1);
+    brolga_chan_leave(notes.chan, BROLGA_SEND, BROLGA_OK, NULL);
+    cr_assert_eq(brolga_join(task, BROLGA_FOREVER, &result, NULL), BROLGA_OK);
+    cr_assert_eq(result, BROLGA_OK);
+    brolga_chan_release(notes.acks);
+}
+
+CHAN_TEST(elements_too_large_for_a_stack_are_refused)
+{
+    const brolga_type *type;
+    brolga_task *task = NULL;
+    brolga_chan *chan;
+
+    cr_assert_eq(
+        brolga_type_struct(types, "Huge", BROLGA_EACH_BYTES_MAX + 8, 8, &type),
+        BROLGA_OK);
+    chan = chan_of(type, 1);
+    cr_assert_eq(brolga_spawn_each(rt, chan, publish(first), NULL, NULL, &task),
+                 BROLGA_EINVAL);
+    cr_assert_null(task);
+    brolga_chan_release(chan);
+}
+
+/* --- C3 for every way to receive ------------------------------------------ */
+
+static int call_slot(struct notes *notes, brolga_word word)
+{
+    union {
+        const void *code;
+        int (*fn)(void *, void *);
+    } cast = {.code = brolga_view_self()->slots[notes->slot]};
+
+    return cast.fn(notes, &word);
+}
+
+/* Receives in the way that the message before it has asked for, with no other
+ * safepoint between the receive and the call. */
+static brolga_word receive_and_call(void *arg)
+{
+    struct notes *notes = arg;
+    brolga_word way = 0;
+    int err = BROLGA_OK;
+
+    while (err == BROLGA_OK) {
+        if (way == 0) {
+            err = brolga_recv(notes->chan, &way, BROLGA_FOREVER);
+        } else if (way == 1) {
+            /* No safepoint while nothing is there. */
+            until(stats_of(notes->chan).depth > 0 ||
+                  stats_of(notes->chan).closed);
+            err = brolga_try_recv(notes->chan, &way);
+        } else {
+            struct brolga_arm arm = {
+                .chan = notes->chan, .op = BROLGA_RECV, .elem = &way};
+            size_t chosen;
+
+            until(stats_of(notes->chan).depth > 0 ||
+                  stats_of(notes->chan).closed);
+            err = brolga_select(&arm, 1, BROLGA_FOREVER, &chosen);
+        }
+        if (err == BROLGA_OK)
+            err = call_slot(notes, way);
+    }
+    return err;
+}
+
+CHAN_TEST(a_receiver_views_at_least_what_the_sender_did)
+{
+    struct notes notes = {.slot = publish(first)};
+    brolga_word result = 0;
+    brolga_task *task;
+
+    notes.acks = chan_of(NULL, 1);
+    notes.chan = chan_of(NULL, 1);
+    cr_assert_eq(brolga_spawn(rt, receive_and_call, &notes, NULL, &task),
+                 BROLGA_OK);
+    for (int i = 0; i < 60; i++) {
+        int (*fn)(void *, void *) = i % 2 == 0 ? second : first;
+
+        (void)publish_when_possible(fn);
+        cr_assert_eq(try_send_word(notes.chan, i % 3), BROLGA_OK);
+        cr_assert_eq(next_ack(notes.acks), fn == first ? 1 : 2);
+    }
+    cr_assert_eq(brolga_chan_close(notes.chan, BROLGA_OK, NULL), BROLGA_OK);
+    cr_assert_eq(brolga_join(task, BROLGA_FOREVER, &result, NULL), BROLGA_OK);
+    cr_assert_eq(result, BROLGA_ECLOSED);
+    brolga_chan_release(notes.chan);
+    brolga_chan_release(notes.acks);
+}
