@@ -1,0 +1,371 @@
+/*
+ * Values: what it costs to copy one to another task.
+ *
+ * A list, a tree and a vector of a million integers each, in the model of
+ * Cranelisp. Beside them a clone written by hand that allocates each node, and
+ * memcpy() of as many bytes into memory that is warm. Time is per element; the
+ * copy is dropped outside the time that is taken. drop_* is the way back.
+ *
+ * Nodes of the source lie in the order of the walk, as after a build in one
+ * go; shuffled ones would measure the memory, not the copy.
+ */
+#include "bench.h"
+
+#include <brolga/copy.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ELEMENTS UINT64_C(1000000)
+#define TURNS    7
+
+/* Of the model: bytes in front of the fields. */
+#define HEADER_BYTES 16
+
+/* Deeper than any balanced tree. */
+#define DEPTH_MAX 64
+
+struct value {
+    brolga_word word;
+    const brolga_type *type;
+    size_t bytes; /* All its objects, headers included. */
+    uint64_t elements;
+    void *target; /* Of memcpy. */
+    void *source; /* The same number of bytes, warm. */
+    brolga_word (*clone)(brolga_word word);
+    void (*clone_free)(brolga_word word);
+};
+
+static struct brolga_model model;
+static brolga_types *types;
+
+static brolga_word *fields(brolga_word value)
+{
+    return (brolga_word *)(uintptr_t)value;
+}
+
+/* --- the hand-written host -------------------------------------------------------- */
+
+/* An object of the model, made by malloc() alone. */
+static brolga_word node(size_t payload_bytes)
+{
+    brolga_word *header = malloc(payload_bytes + HEADER_BYTES);
+
+    bench_check(header != NULL, "memory for a node");
+    header[0] = (brolga_word)(payload_bytes + HEADER_BYTES);
+    header[1] = 1;
+    return (brolga_word)(uintptr_t)(header + 2);
+}
+
+static void node_free(brolga_word value)
+{
+    free(fields(value) - 2);
+}
+
+static bool is_node(brolga_word value)
+{
+    return value >= model.small_tags;
+}
+
+static brolga_word clone_list(brolga_word from)
+{
+    brolga_word first = 0, *to = &first;
+
+    for (; is_node(from); from = fields(from)[2]) {
+        *to = node(24);
+        fields(*to)[0] = fields(from)[0];
+        fields(*to)[1] = fields(from)[1];
+        to = &fields(*to)[2];
+    }
+    *to = from;
+    return first;
+}
+
+static void free_list(brolga_word list)
+{
+    while (is_node(list)) {
+        brolga_word next = fields(list)[2];
+
+        node_free(list);
+        list = next;
+    }
+}
+
+/* Field 1 is the left tree, 2 the item, 3 the right tree. */
+static brolga_word clone_tree(brolga_word from)
+{
+    struct {
+        brolga_word from, *to;
+    } todo[DEPTH_MAX];
+    unsigned depth = 0;
+    brolga_word root = 0, *to = &root;
+
+    for (;;) {
+        while (is_node(from)) { /* Down to the left; the right waits. */
+            *to = node(32);
+            memcpy(fields(*to), fields(from), 24);
+            todo[depth].from = fields(from)[3];
+            todo[depth++].to = &fields(*to)[3];
+            to = &fields(*to)[1];
+            from = fields(from)[1];
+        }
+        *to = from;
+        if (depth == 0)
+            return root;
+        depth--;
+        from = todo[depth].from;
+        to = todo[depth].to;
+    }
+}
+
+static void free_tree(brolga_word tree)
+{
+    brolga_word todo[DEPTH_MAX];
+    unsigned depth = 0;
+
+    for (;;) {
+        while (is_node(tree)) {
+            brolga_word left = fields(tree)[1];
+
+            todo[depth++] = fields(tree)[3];
+            node_free(tree);
+            tree = left;
+        }
+        if (depth == 0)
+            return;
+        tree = todo[--depth];
+    }
+}
+
+static brolga_word clone_vec(brolga_word from)
+{
+    size_t bytes = (size_t)fields(from)[0] * 8;
+    brolga_word to = node(24), data = node(bytes);
+
+    memcpy(fields(data), fields(fields(from)[2]), bytes);
+    fields(to)[0] = fields(to)[1] = fields(from)[0];
+    fields(to)[2] = data;
+    return to;
+}
+
+static void free_vec(brolga_word vec)
+{
+    node_free(fields(vec)[2]);
+    node_free(vec);
+}
+
+/* --- sources --------------------------------------------------------------------- */
+
+static brolga_word make(int64_t payload_bytes)
+{
+    brolga_word value = model.alloc(payload_bytes, model.arg);
+
+    bench_check(value != 0, "memory for a value");
+    return value;
+}
+
+static brolga_word make_list(uint64_t count)
+{
+    brolga_word first = 0, *to = &first;
+
+    for (uint64_t i = 0; i < count; i++) {
+        *to = make(24);
+        fields(*to)[0] = 1; /* Cons */
+        fields(*to)[1] = (brolga_word)i;
+        to = &fields(*to)[2];
+    }
+    *to = 0; /* Nil */
+    return first;
+}
+
+/* A balanced tree, its nodes in the order in which a copy meets them. */
+static brolga_word make_tree(uint64_t count)
+{
+    struct {
+        uint64_t count;
+        brolga_word *to;
+    } todo[DEPTH_MAX];
+    brolga_word root = 0;
+    unsigned depth = 1;
+
+    todo[0].count = count;
+    todo[0].to = &root;
+    while (depth > 0) {
+        uint64_t left = todo[--depth].count;
+        brolga_word *to = todo[depth].to;
+
+        *to = 0; /* Tip */
+        if (left == 0)
+            continue;
+        *to = make(32);
+        fields(*to)[0] = 1; /* Fork */
+        fields(*to)[2] = (brolga_word)left;
+        todo[depth].count = (left - 1) / 2;
+        todo[depth++].to = &fields(*to)[3];
+        todo[depth].count = left - 1 - (left - 1) / 2;
+        todo[depth++].to = &fields(*to)[1];
+    }
+    return root;
+}
+
+static brolga_word make_vec(uint64_t count)
+{
+    brolga_word vec = make(24), data = make((int64_t)count * 8);
+
+    for (uint64_t i = 0; i < count; i++)
+        fields(data)[i] = (brolga_word)i;
+    fields(vec)[0] = fields(vec)[1] = (brolga_word)count;
+    fields(vec)[2] = data;
+    return vec;
+}
+
+/* --- samples --------------------------------------------------------------------- */
+
+static double per_element(const struct value *v, double ns)
+{
+    return ns / (double)v->elements;
+}
+
+static double sample_copy(void *arg)
+{
+    struct value *v = arg;
+    uint64_t begin = brolga_now_ns();
+    brolga_word copy;
+    double ns;
+
+    bench_must(brolga_copy_word(v->type, v->word, &copy, NULL));
+    ns = bench_since(begin);
+    brolga_drop_word(v->type, copy);
+    return per_element(v, ns);
+}
+
+static double sample_drop(void *arg)
+{
+    struct value *v = arg;
+    uint64_t begin;
+    brolga_word copy;
+
+    bench_must(brolga_copy_word(v->type, v->word, &copy, NULL));
+    begin = brolga_now_ns();
+    brolga_drop_word(v->type, copy);
+    return per_element(v, bench_since(begin));
+}
+
+static double sample_clone(void *arg)
+{
+    struct value *v = arg;
+    uint64_t begin = brolga_now_ns();
+    brolga_word copy = v->clone(v->word);
+    double ns = bench_since(begin);
+
+    v->clone_free(copy);
+    return per_element(v, ns);
+}
+
+static double sample_clone_free(void *arg)
+{
+    struct value *v = arg;
+    brolga_word copy = v->clone(v->word);
+    uint64_t begin = brolga_now_ns();
+
+    v->clone_free(copy);
+    return per_element(v, bench_since(begin));
+}
+
+static double sample_memcpy(void *arg)
+{
+    struct value *v = arg;
+    uint64_t begin = brolga_now_ns();
+
+    memcpy(v->target, v->source, v->bytes);
+    bench_hide(v);
+    return per_element(v, bench_since(begin));
+}
+
+/* --- rows --------------------------------------------------------------------------- */
+
+static void run_rows(struct value *v, const char *copy_row,
+                     const char *drop_row, const char *hand)
+{
+    const struct bench_subject copies[] = {
+        {"brolga", sample_copy, v},
+        {hand, sample_clone, v},
+        {"floor: memcpy of the bytes", sample_memcpy, v},
+    };
+    const struct bench_subject drops[] = {
+        {"brolga", sample_drop, v},
+        {hand, sample_clone_free, v},
+    };
+
+    bench_run(&(struct bench_row){copy_row, 0, "ns", TURNS}, copies,
+              bench_lengthof(copies));
+    bench_run(&(struct bench_row){drop_row, 0, "ns", TURNS}, drops,
+              bench_lengthof(drops));
+}
+
+static void open_value(struct value *v, const char *type, brolga_word word,
+                       size_t bytes)
+{
+    v->elements = bench_count(ELEMENTS);
+    v->word = word;
+    v->bytes = bytes;
+    v->target = malloc(bytes);
+    v->source = malloc(bytes);
+    bench_check(v->target != NULL && v->source != NULL, "memory for bytes");
+    memset(v->target, 1, bytes);
+    memset(v->source, 2, bytes);
+    bench_must(brolga_type_parse(types, type, &v->type, NULL));
+}
+
+static void close_value(struct value *v)
+{
+    brolga_drop_word(v->type, v->word);
+    free(v->target);
+    free(v->source);
+}
+
+static void run_list(void)
+{
+    uint64_t count = bench_count(ELEMENTS);
+    struct value v = {.clone = clone_list, .clone_free = free_list};
+
+    open_value(&v, "(List Int)", make_list(count), count * 40);
+    run_rows(&v, "copy_list_1e6", "drop_list_1e6", "malloc a node");
+    close_value(&v);
+}
+
+static void run_tree(void)
+{
+    uint64_t count = bench_count(ELEMENTS);
+    struct value v = {.clone = clone_tree, .clone_free = free_tree};
+
+    open_value(&v, "(Tree Int)", make_tree(count), count * 48);
+    run_rows(&v, "copy_tree_1e6", "drop_tree_1e6", "malloc a node");
+    close_value(&v);
+}
+
+static void run_vec(void)
+{
+    uint64_t count = bench_count(ELEMENTS);
+    struct value v = {.clone = clone_vec, .clone_free = free_vec};
+
+    open_value(&v, "(Vec Int)", make_vec(count), count * 8);
+    run_rows(&v, "copy_vec_1e6", "drop_vec_1e6", "malloc and memcpy");
+    close_value(&v);
+}
+
+int main(int argc, char **argv)
+{
+    bench_begin(argc, argv, "values");
+    model = brolga_model_cranelisp();
+    bench_must(brolga_types_create(&model, &types));
+    bench_must(brolga_types_define(types,
+                                   "(deftype (Tree a) Tip (Fork [:(Tree a) "
+                                   "left :a item :(Tree a) right]))",
+                                   NULL));
+    run_list();
+    run_tree();
+    run_vec();
+    brolga_types_destroy(types);
+    return 0;
+}

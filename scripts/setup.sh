@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# Sees to it that what Brolga needs to be built and tested is there.
+#
+#   scripts/setup.sh GROUP...     groups: build test model arm64 bench format
+#
+# Silent and quick when nothing is missing. Otherwise it says what is, and
+# installs it with apt, through sudo if it is not root. Without apt it prints
+# what to install and fails.
+set -euo pipefail
+
+# group, Debian package, and the probe that tells whether it is there. The
+# probe decides, not the package: a tool from elsewhere is as good.
+table() {
+    cat <<'TABLE'
+build   gcc                    command -v cc
+build   libc6-dev              header stdlib.h
+build   cmake                  command -v cmake
+build   ninja-build            command -v ninja
+build   pkg-config             command -v pkg-config
+build   libuv1-dev             pkg-config --exists libuv
+test    libcriterion-dev       pkg-config --exists criterion
+model   spin                   command -v spin
+arm64   gcc-aarch64-linux-gnu  command -v aarch64-linux-gnu-gcc
+arm64   libc6-dev-arm64-cross  test -e /usr/aarch64-linux-gnu/include/stdlib.h
+arm64   qemu-user              command -v qemu-aarch64
+bench   liburcu-dev            header urcu-qsbr.h
+format  clang-format           command -v clang-format
+TABLE
+}
+
+# Whether the C compiler finds a header.
+header() {
+    echo "#include <$1>" | cc -E -x c -
+}
+
+# Prints the packages of the groups in $* whose probe fails.
+missing() {
+    local group package probe
+
+    while read -r group package probe; do
+        case " $* " in
+            *" $group "*) $probe >/dev/null 2>&1 || echo "$package" ;;
+        esac
+    done < <(table)
+}
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        echo "setup: not root, and there is no sudo; run as root: $*" >&2
+        return 1
+    fi
+}
+
+install() {
+    export DEBIAN_FRONTEND=noninteractive
+    local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -q -y
+               -o Dpkg::Use-Pty=0)
+
+    # The package lists of a fresh machine are empty or too old.
+    as_root "${apt[@]}" update >/dev/null || true
+    as_root "${apt[@]}" install --no-install-recommends "$@" >/dev/null
+}
+
+main() {
+    local groups=("$@") packages
+
+    [ $# -gt 0 ] || { sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 2; }
+    mapfile -t packages < <(missing "${groups[@]}")
+    [ ${#packages[@]} -gt 0 ] || return 0
+
+    echo "setup: missing: ${packages[*]}"
+    if ! command -v apt-get >/dev/null; then
+        echo "setup: there is no apt-get here; please install what these" \
+             "Debian packages hold, then try again" >&2
+        exit 1
+    fi
+    echo "setup: installing with apt-get ..."
+    install "${packages[@]}"
+
+    mapfile -t packages < <(missing "${groups[@]}")
+    if [ ${#packages[@]} -gt 0 ]; then
+        echo "setup: still missing after the installation: ${packages[*]}" >&2
+        exit 1
+    fi
+    echo "setup: done"
+}
+
+main "$@"

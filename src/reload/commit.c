@@ -1,0 +1,440 @@
+/*
+ * The end of a round: what was built is loaded, checked and committed, or
+ * refused with the reason.
+ *
+ * A file that fails is locked and the others go on, but users of a changed
+ * header go together: while one of them fails, the others are held back, since
+ * the two sides of a struct that the header defines would no longer agree.
+ *
+ * What the plan lets through, the GOT checks again when it commits; it refuses
+ * for reasons of its own only, of which one goes away by itself: too many
+ * versions or bytes of old code are alive. Then the transaction is kept and
+ * tried again, and a newer save takes its place (brolga__round_file()).
+ */
+#include "reload/session.h"
+
+#include "alloc.h"
+#include "atomic.h"
+#include "plat.h"
+
+#include <string.h>
+
+/* Between tries to commit while too many versions are alive. */
+#define RETRY_MS 20
+
+/* --- refusing ----------------------------------------------------------- */
+
+static void refuse(struct source *source, const char *file, int line,
+                   const char *what, const struct brolga_report *report)
+{
+    struct brolga__text text = {0};
+    struct brolga_reload_event event;
+
+    brolga__text_add(&text, "%s", what);
+    event = brolga__source_event(source, BROLGA_RELOAD_REFUSED, &text);
+    event.file = file;
+    event.line = line > 0 ? (uint32_t)line : 0;
+    event.report = report;
+    brolga__round_note_error(source->session, BROLGA_EREFUSED, text.at);
+    brolga__session_emit(source->session, &event);
+}
+
+/* After refuse(), which needs the image for the module's name. */
+static void give_up(struct source *source)
+{
+    brolga__source_forget_next(source);
+    brolga__source_lock(source, LOCK_REFUSED);
+}
+
+static void refuse_all(struct brolga_reload *session, const char *what,
+                       const struct brolga_report *report)
+{
+    for (size_t i = 0; i < session->sources_count; i++) {
+        struct source *source = session->sources[i];
+
+        if (source->next == NULL)
+            continue;
+        refuse(source, source->file->path, source->next->line, what, report);
+        give_up(source);
+    }
+}
+
+/* --- does it fit? ------------------------------------------------------- */
+
+static void load(struct source *source)
+{
+    struct brolga_reload *session = source->session;
+    const char *path = source->file->path;
+    struct brolga__text why = {0};
+    int line = 0;
+
+    source->phase = PHASE_IDLE;
+    if (brolga__image_load(source->built, path, session->opts.keep_files,
+                           session->outlet, &source->next, &why,
+                           &line) != BROLGA_OK) {
+        refuse(source, path, line, why.at, NULL);
+        brolga__source_lock(source, LOCK_REFUSED);
+    }
+    brolga__free(source->built);
+    source->built = NULL;
+}
+
+static void load_all(struct brolga_reload *session)
+{
+    for (size_t i = 0; i < session->sources_count; i++)
+        if (session->sources[i]->phase == PHASE_BUILT)
+            load(session->sources[i]);
+}
+
+/* The plan's view of the session; NULL without memory. */
+static struct brolga__plan_item *make_plan(const struct brolga_reload *session)
+{
+    size_t count = session->sources_count;
+    struct brolga__plan_item *items =
+        brolga__alloc_zero((count + 1) * sizeof *items);
+
+    for (size_t i = 0; items != NULL && i < count; i++) {
+        const struct source *source = session->sources[i];
+
+        items[i].file = source->file->path;
+        items[i].now = source->now;
+        items[i].next = source->next;
+        items[i].broken = source->lock != LOCK_FREE;
+    }
+    return items;
+}
+
+/*
+ * Builds again what imports something that changes under it. A file that does
+ * not compile, or has been refused, was part of this round or cannot help.
+ * Each file gets a `next` or a lock by it, so it happens once a round.
+ */
+static bool rebuild_importers(struct brolga_reload *session)
+{
+    struct brolga__plan_item *items = make_plan(session);
+    bool found = false;
+
+    for (size_t i = 0; items != NULL && i < session->sources_count; i++) {
+        struct source *source = session->sources[i];
+
+        if (source->lock != LOCK_FREE || !source->file->exists ||
+            !brolga__plan_importer(items, session->sources_count, i))
+            continue;
+        source->dirty = true;
+        source->by_import = true;
+        found = true;
+    }
+    brolga__free(items);
+    return found;
+}
+
+/* Whether a user of a changed header cannot go with the others. */
+static bool is_straggler(const struct source *source)
+{
+    return source->by_header && source->lock != LOCK_FREE &&
+           source->next == NULL;
+}
+
+/* See the head: users of a changed header go together. */
+static void hold_back(struct brolga_reload *session)
+{
+    const struct source *straggler = NULL;
+
+    for (size_t i = 0; i < session->sources_count; i++)
+        if (is_straggler(session->sources[i]))
+            straggler = session->sources[i];
+    for (size_t i = 0; straggler != NULL && i < session->sources_count; i++) {
+        struct source *source = session->sources[i];
+        struct brolga__text text = {0};
+
+        if (source->next == NULL || !source->by_header)
+            continue;
+        brolga__text_add(&text,
+                         "%s: held back, because a header has changed, and %s, "
+                         "which includes it too, is not in order\n"
+                         "  mend that file; both run together then",
+                         source->file->path, straggler->file->path);
+        refuse(source, source->file->path, 0, text.at, NULL);
+        give_up(source);
+    }
+}
+
+/* A file that was built again only for its imports is not at fault: what it
+ * imports is refused as well, with both places in the text. */
+static void tell_misfit(void *arg, size_t item, const char *file, int line,
+                        const char *text)
+{
+    struct brolga_reload *session = arg;
+
+    if (!session->sources[item]->by_import)
+        refuse(session->sources[item], file, line, text, NULL);
+}
+
+static void drop_misfit(struct source *source)
+{
+    if (source->by_import)
+        brolga__source_forget_next(source);
+    else
+        give_up(source);
+}
+
+static void check_plan(struct brolga_reload *session)
+{
+    struct brolga__plan_item *items = make_plan(session);
+
+    if (items == NULL) {
+        refuse_all(session, "out of memory", NULL);
+        return;
+    }
+    brolga__plan_check(items, session->sources_count, tell_misfit, session);
+    for (size_t i = 0; i < session->sources_count; i++)
+        if (items[i].out)
+            drop_misfit(session->sources[i]);
+    brolga__free(items);
+}
+
+/* Importers that were built again in vain are dropped silently. Returns
+ * whether there is something to commit. */
+static bool keep_purpose(struct brolga_reload *session)
+{
+    bool purpose = false;
+
+    for (size_t i = 0; i < session->sources_count; i++)
+        purpose |= session->sources[i]->next != NULL &&
+                   !session->sources[i]->by_import;
+    for (size_t i = 0; !purpose && i < session->sources_count; i++)
+        brolga__source_forget_next(session->sources[i]);
+    return purpose;
+}
+
+/* --- the commit --------------------------------------------------------- */
+
+static enum brolga_policy policy_of(const struct source *source)
+{
+    switch (source->session->opts.policy) {
+    case BROLGA_RELOAD_KEEP_ALL:
+        return BROLGA_KEEP;
+    case BROLGA_RELOAD_RECLAIM_ALL:
+        return BROLGA_RECLAIM;
+    case BROLGA_RELOAD_AS_DECLARED:
+        break;
+    }
+    return source->next->policy;
+}
+
+static int stage_symbols(brolga_txn *txn, brolga_unit *unit,
+                         struct brolga__image *image)
+{
+    int err = BROLGA_OK;
+
+    for (size_t i = 0; err == BROLGA_OK && i < image->exports_count; i++) {
+        struct brolga__symbol *export = &image->exports[i];
+
+        err = brolga_txn_define(txn, unit, image->module, export->name,
+                                export->signature, export->code, &export->slot);
+        if (err == BROLGA_OK)
+            *export->record = export->slot;
+    }
+    for (size_t i = 0; err == BROLGA_OK && i < image->imports_count; i++) {
+        struct brolga__symbol *import = &image->imports[i];
+        struct brolga__text where = {0};
+
+        brolga__text_add(&where, "%s:%d", import->file, import->line);
+        err = brolga_txn_import(txn, unit, import->module, import->name,
+                                import->signature, where.at, &import->slot);
+        if (err == BROLGA_OK)
+            *import->record = import->slot;
+    }
+    return err;
+}
+
+static int stage(brolga_txn *txn, struct source *source)
+{
+    struct brolga__image *image = source->next;
+    struct brolga_unit_opts opts = {
+        .name = image->module,
+        .text = (const void *)image->low,
+        .text_bytes = image->high - image->low,
+        .policy = policy_of(source),
+        .release = brolga__image_close,
+        .arg = image,
+    };
+    brolga_unit *unit;
+    int err;
+
+    image->policy = opts.policy;
+    err = brolga_txn_unit(txn, &opts, &unit);
+    if (err != BROLGA_OK)
+        return err;
+    (void)brolga__add_relaxed(&image->refs, 1); /* The GOT's. */
+    source->staged = true;
+    err = brolga_txn_replace(txn, image->module);
+    /* The file's module may have another name now. */
+    if (err == BROLGA_OK && source->now != NULL &&
+        strcmp(source->now->module, image->module) != 0)
+        err = brolga_txn_replace(txn, source->now->module);
+    return err == BROLGA_OK ? stage_symbols(txn, unit, image) : err;
+}
+
+static int stage_all(struct brolga_reload *session)
+{
+    int err = brolga_txn_begin(session->got, &session->txn);
+
+    for (size_t i = 0; err == BROLGA_OK && i < session->sources_count; i++)
+        if (session->sources[i]->next != NULL)
+            err = stage(session->txn, session->sources[i]);
+    return err;
+}
+
+static bool is_adopted(const struct source *source)
+{
+    return source->adopted;
+}
+
+/* What has been committed runs now. */
+static void adopt(struct source *source, uint64_t version)
+{
+    struct brolga__image *old = source->now;
+
+    (void)pthread_mutex_lock(&source->session->lock);
+    source->now = source->next;
+    source->version = version;
+    (void)pthread_mutex_unlock(&source->session->lock);
+    source->next = NULL;
+    source->staged = false;
+    source->adopted = true;
+    source->fingerprint = source->built_fingerprint;
+    source->changed = false;
+    source->by_header = false;
+    if (old != NULL)
+        brolga__image_unref(old);
+}
+
+static void adopt_all(struct brolga_reload *session, uint64_t version)
+{
+    for (size_t i = 0; i < session->sources_count; i++)
+        if (session->sources[i]->next != NULL)
+            adopt(session->sources[i], version);
+}
+
+/* Names what runs, and how long the slowest build took. */
+static void sum_up(struct source *source, struct brolga_reload_event *event,
+                   struct brolga__text *text)
+{
+    if (source->took_ns > event->build_ns)
+        event->build_ns = source->took_ns;
+    brolga__text_add(text, "%s%s (%s)", text->used == 0 ? "" : ", ",
+                     source->now->module, brolga_reload_why_name(source->why));
+}
+
+static void tell_reloaded(struct brolga_reload *session,
+                          const struct brolga_report *report)
+{
+    struct brolga__text text = {0};
+    struct brolga_reload_event event = {.kind = BROLGA_RELOAD_RELOADED,
+                                        .text = text.at,
+                                        .commit_ns = report->commit_ns,
+                                        .report = report};
+
+    if (session->noticed_ns != 0)
+        event.saved_ns = brolga__plat_now_ns() - session->noticed_ns;
+    for (size_t i = 0; i < session->sources_count; i++) {
+        struct source *source = session->sources[i];
+
+        if (!source->adopted)
+            continue;
+        sum_up(source, &event, &text);
+        brolga__source_unlock(source);
+    }
+    brolga__round_tell_modules(session, &event, is_adopted);
+    for (size_t i = 0; i < session->sources_count; i++)
+        session->sources[i]->adopted = false;
+}
+
+static void end_round(struct brolga_reload *session)
+{
+    session->round = ROUND_QUIET;
+    session->noticed_ns = 0;
+    session->told_waiting = false;
+    for (size_t i = 0; i < session->sources_count; i++)
+        session->sources[i]->by_import = false;
+}
+
+/* Too many old versions are alive: this is told once, and tried again until
+ * one of them is gone. */
+static void wait_for_room(struct brolga_reload *session,
+                          const struct brolga_report *report)
+{
+    struct brolga__text text = {0};
+    struct brolga_reload_event event = {
+        .kind = BROLGA_RELOAD_REFUSED, .text = text.at, .report = report};
+
+    session->round = ROUND_WAITING;
+    brolga__loop_timer(session->loop, RETRY_MS);
+    if (session->told_waiting)
+        return;
+    session->told_waiting = true;
+    brolga__text_add(&text,
+                     "the reload waits: %s\n"
+                     "  it follows when a task lets go of an old version",
+                     report->text);
+    brolga__session_emit(session, &event);
+}
+
+/* Commits the transaction, or waits, or gives up. */
+static void commit(struct brolga_reload *session)
+{
+    struct brolga_report report = {0};
+
+    if (brolga_txn_check(session->txn, &report) != BROLGA_OK &&
+        report.refusal == BROLGA_REFUSED_LIMIT && !session->loading) {
+        wait_for_room(session, &report);
+        return;
+    }
+    if (brolga_txn_commit(session->txn, &report) == BROLGA_OK) {
+        adopt_all(session, report.version);
+        tell_reloaded(session, &report);
+    } else {
+        refuse_all(session, report.text, &report);
+    }
+    session->txn = NULL;
+    end_round(session);
+}
+
+void brolga__round_retry(void *arg)
+{
+    struct brolga_reload *session = arg;
+
+    if (session->round == ROUND_WAITING)
+        commit(session);
+}
+
+/* Everything is built: see what fits, and commit it. */
+void brolga__round_finish(struct brolga_reload *session)
+{
+    int err;
+
+    load_all(session);
+    if (rebuild_importers(session)) {
+        brolga__round_start_builds(session);
+        if (brolga__round_is_building(session))
+            return;
+    }
+    check_plan(session);
+    hold_back(session);
+    check_plan(session); /* Without what is held back, others may not fit. */
+    if (!keep_purpose(session)) {
+        end_round(session);
+        return;
+    }
+    err = stage_all(session);
+    if (err == BROLGA_OK) {
+        commit(session);
+        return;
+    }
+    if (session->txn != NULL)
+        brolga_txn_abort(session->txn);
+    session->txn = NULL;
+    refuse_all(session, brolga_strerror(err), NULL);
+    end_round(session);
+}

@@ -1,0 +1,144 @@
+/*
+ * What session.c, round.c and commit.c share: a session and its files. Private
+ * to these; the other files of the layer know nothing of sessions.
+ */
+#ifndef BROLGA_SRC_RELOAD_SESSION_H
+#define BROLGA_SRC_RELOAD_SESSION_H
+
+#include "reload/reload.h"
+
+#include <pthread.h>
+
+/*
+ * A file in the course of a round:
+ *
+ *     idle --start--> building --ok--> built --load--> idle, with `next`
+ *      ^                |  |
+ *      |<---failed------+  +--changed meanwhile--> stale --look--> idle, dirty
+ *
+ * A change of the file takes it back to idle and dirty from anywhere.
+ */
+enum phase { PHASE_IDLE, PHASE_BUILDING, PHASE_STALE, PHASE_BUILT };
+
+/* Why a file's newest content does not run. */
+enum lock {
+    LOCK_FREE,   /* It does, or is about to be tried. */
+    LOCK_BUILD,  /* It does not compile: only a change of it, or of a header,
+                    can help. */
+    LOCK_REFUSED /* It does not fit: a change of another file may help, so it
+                    is part of every round. */
+};
+
+struct source {
+    struct brolga_reload *session;
+    struct brolga__watch_file *file;
+    struct brolga__watch_file **deps; /* Headers that the last build read. */
+    size_t deps_count;
+
+    /* What runs. Guarded by session->lock for other threads. */
+    struct brolga__image *now;
+    uint64_t version;
+    enum lock lock;
+    uint64_t fingerprint; /* Of the content that runs. */
+
+    /* This round. */
+    enum phase phase;
+    enum brolga_reload_why why;
+    bool dirty;     /* To be built. */
+    bool changed;   /* Its content is not what runs. */
+    bool by_header; /* Nor is a header that it has read. */
+    bool by_import; /* Built again only for what it imports. */
+    bool adopted;   /* By the commit that is being told. */
+    struct brolga__build *build;
+    char *built;
+    uint64_t built_fingerprint;
+    uint64_t took_ns;
+    struct brolga__image *next; /* Loaded, not committed. */
+    bool staged;                /* `next` is the transaction's too. */
+};
+
+/*
+ * A round goes from the first change to the commit or the refusal:
+ *
+ *     quiet --change--> building --all built, fit--> committed: quiet
+ *       ^                  |                             ^
+ *       |                  +--too many versions--> waiting
+ *       +-----------------change----------------------+
+ */
+enum round { ROUND_QUIET, ROUND_BUILDING, ROUND_WAITING };
+
+struct brolga_reload {
+    brolga_got *got;
+    struct brolga_reload_opts opts; /* Its pointers are not used any more. */
+    struct brolga__loop *loop;
+    struct brolga__watch *watch;
+    struct brolga__builder *builder;
+    struct brolga__outlet *outlet;
+
+    /* Guards the array and what runs, between the thread that runs the loop,
+     * which alone writes, and any that asks. Nests in none; nothing is called
+     * that could ask in turn. */
+    pthread_mutex_t lock;
+    struct source **sources; /* In the order of their paths. */
+    size_t sources_count;
+
+    /* The loop's thread only. */
+    enum round round;
+    uint64_t noticed_ns; /* The round's first change; 0 = the initial load. */
+    bool loading;        /* brolga_reload_load() runs. */
+    bool loaded;
+    bool told_waiting;
+    int load_err;                  /* The first error of the load... */
+    struct brolga__text load_text; /* ...and what it says. */
+    brolga_txn *txn;               /* While waiting. */
+
+    /* The thread, and what others ask of it. */
+    pthread_t thread;
+    bool started;
+    _Atomic uint32_t stop_wanted;
+    _Atomic uint32_t look_wanted;
+};
+
+/* Calls the host; no lock is held. */
+void brolga__session_emit(struct brolga_reload *session,
+                          struct brolga_reload_event *event);
+
+/* --- round.c ------------------------------------------------------------ */
+
+/* What the watcher tells. */
+void brolga__round_file(void *arg, struct brolga__watch_file *file,
+                        enum brolga__watch_what what);
+void brolga__round_batch(void *arg, uint64_t noticed_ns);
+/* Gives the round up; what it was about is dirty again. */
+void brolga__round_abandon(struct brolga_reload *session);
+/* Builds what is dirty. */
+void brolga__round_start_builds(struct brolga_reload *session);
+bool brolga__round_is_building(const struct brolga_reload *session);
+/* The first error of the initial load is what the call returns. */
+void brolga__round_note_error(struct brolga_reload *session, int err,
+                              const char *text);
+/* One event about the files that are chosen. */
+void brolga__round_tell_modules(struct brolga_reload *session,
+                                struct brolga_reload_event *event,
+                                bool (*chosen)(const struct source *source));
+
+/* An event about one file, to be filled in. */
+struct brolga_reload_event
+brolga__source_event(const struct source *source,
+                     enum brolga_reload_event_kind kind,
+                     const struct brolga__text *text);
+/* Why the file is locked has been told before. */
+void brolga__source_lock(struct source *source, enum lock lock);
+void brolga__source_unlock(struct source *source);
+/* Drops what is loaded but not committed. */
+void brolga__source_forget_next(struct source *source);
+void brolga__source_free(struct source *source);
+
+/* --- commit.c ----------------------------------------------------------- */
+
+/* Everything is built: sees what fits, and commits it. */
+void brolga__round_finish(struct brolga_reload *session);
+/* The timer of a round that waits: tries again. */
+void brolga__round_retry(void *arg);
+
+#endif

@@ -1,0 +1,90 @@
+/*
+ * The texts of --help and --version. They teach by example; docs/brolga-run.md
+ * is the reference.
+ */
+#include "tool.h"
+
+#define STRING_(x) #x
+#define STRING(x)  STRING_(x)
+
+#define VERSION                                                                \
+    STRING(BROLGA_VERSION_MAJOR)                                               \
+    "." STRING(BROLGA_VERSION_MINOR) "." STRING(BROLGA_VERSION_PATCH)
+
+static const char *const general[] = {
+    "brolga runs C programs whose code changes while they run.",
+    "",
+    "    brolga run demos/counter    compile, run, and reload on every save",
+    "    brolga help run             how to use it, with examples",
+    "    brolga --version",
+};
+
+static const char *const on_run[] = {
+    "brolga run [OPTIONS] DIRECTORY|FILES... [-- PROGRAM ARGUMENTS]",
+    "",
+    "Compiles every .c file, runs the exported `main` as a task, and swaps",
+    "the code of a file in the running program whenever it is saved.",
+    "",
+    "Start with",
+    "    brolga run demos/counter",
+    "and, in an editor, change what demos/counter/step.c adds. A module is",
+    "a file that looks so:",
+    "",
+    "    #include <brolga/module.h>",
+    "    BROLGA_MODULE(step);",
+    "    BROLGA_EXPORT(long, step, (long n)) { return n + 1; }",
+    "",
+    "Examples",
+    "    brolga run .                         all .c files in this directory",
+    "    brolga run main.c step.c             these two only",
+    "    brolga run demos/pipeline -- *.txt   arguments for the program",
+    "    brolga run --for 10s --no-watch .    a trial run, e.g. in a script",
+    "    brolga run --cc clang --cflags '-O0 -DTRACE' .",
+    "    brolga run --json=events.jsonl .     events for another program",
+    "",
+    "Building",
+    "    --cc COMMAND        the compiler; default $CC, else cc",
+    "    --cflags FLAGS      added after Brolga's own flags",
+    "Running",
+    "    --workers N         threads that run tasks; default one a processor",
+    "    --for DURATION      cancel main after 10s, 500ms, 2m, 1h",
+    "Reloading",
+    "    --no-watch          run what is there now; reload nothing",
+    "    --quiet-period MS   wait so long after a save; default 15",
+    "    --reclaim           unload old code of all modules once nothing uses",
+    "                        it, as if each said .policy = BROLGA_RECLAIM",
+    "Reporting, on standard error; standard output is the program's",
+    "    --json[=FILE]       one JSON object per event, instead of text or,",
+    "                        with a file, besides it",
+    "    --color WHEN        auto, always or never; auto minds NO_COLOR",
+    "    -v, --verbose       also say when builds begin, old code is released",
+    "    -h, --help",
+    "",
+    "Exit status: what main returns (modulo 256); 0 when --for is over;",
+    "2 wrong usage; 3 it does not build, load or start; 4 main failed;",
+    "130 after Ctrl-C, 143 after SIGTERM.",
+};
+
+static void print_lines(FILE *to, const char *const *lines, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        fprintf(to, "%s\n", lines[i]);
+}
+
+void help_print(FILE *to)
+{
+    print_lines(to, general, sizeof(general) / sizeof(general[0]));
+}
+
+void help_print_run(FILE *to)
+{
+    print_lines(to, on_run, sizeof(on_run) / sizeof(on_run[0]));
+}
+
+void version_print(FILE *to)
+{
+    fputs("brolga " VERSION, to);
+    if (sizeof(BROLGA_SANITIZE) > 1)
+        fputs(" (sanitizers: " BROLGA_SANITIZE ")", to);
+    fputs("\n", to);
+}
