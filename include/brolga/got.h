@@ -172,7 +172,10 @@ struct brolga_unit_opts {
     size_t text_bytes;
     enum brolga_policy policy;
     void (*release)(void *arg); /* Frees it; called once, by the reclaimer or
-                                   an abort, with no lock of Brolga held. */
+                                   an abort; must not call brolga_holders(). */
+    /* Names the function at an address in the text for reports ("score",
+     * "score (scorer.c:12)"); may be NULL. It must not call Brolga. */
+    void (*describe)(void *arg, const void *address, char *text, size_t bytes);
     void *arg;
 };
 

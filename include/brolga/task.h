@@ -75,6 +75,9 @@ BROLGA_API brolga_got *brolga_runtime_got(brolga *rt);
 /** The runtime of the calling task; NULL outside tasks. */
 BROLGA_API brolga *brolga_runtime(void);
 
+/** The number of workers: how many fibers can run at once. Threads: any. */
+BROLGA_API uint32_t brolga_workers(brolga *rt);
+
 /** Tasks that have been spawned or attached and have not ended. */
 BROLGA_API uint32_t brolga_tasks_live(brolga *rt);
 
@@ -279,8 +282,9 @@ struct brolga_holder {
  * Report every holder of every retired RECLAIM unit, as of the reclaimer's
  * last look.
  *
- * Threads:  any; `visit` is called on the caller and must not call Brolga.
- * Blocks:   for short locks.
+ * Threads:  any, but not from a callback of Brolga; `visit` is called on the
+ *           caller and must not call Brolga.
+ * Blocks:   while the reclaimer is at work, which does not wait.
  * Returns:  the number of holders visited.
  */
 BROLGA_API size_t brolga_holders(

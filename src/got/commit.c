@@ -70,10 +70,13 @@ static void apply_definition(struct brolga_txn *txn,
 {
     struct brolga__slot *slot = def->slot;
 
-    if (slot->owner == NULL)
+    if (slot->owner == NULL) {
         slot->refs++;
-    else if (!slot->removed)
-        lose_slot(slot->owner, next->number - 1);
+    } else {
+        slot->owner->owned_slots--;
+        if (!slot->removed)
+            lose_slot(slot->owner, next->number - 1);
+    }
     if (def->signature != NULL) {
         char *old = slot->signature;
 
@@ -83,6 +86,7 @@ static void apply_definition(struct brolga_txn *txn,
     slot->removed = false;
     slot->owner = def->unit;
     slot->code = def->code;
+    def->unit->owned_slots++;
     def->unit->live_slots++;
     next->slots[slot->number] = def->code;
     cell_store(slot, def->code);

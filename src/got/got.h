@@ -90,13 +90,15 @@ struct brolga_unit {
     uintptr_t low, high; /* Text: [low, high). */
     enum brolga_policy policy;
     void (*release)(void *arg);
+    void (*describe)(void *arg, const void *address, char *text, size_t bytes);
     void *arg;
 
     enum brolga__unit_state state;
     struct brolga__list link; /* txn->units, or got->live, retired or kept. */
     struct brolga__slot **imports;
     uint32_t import_count, import_capacity;
-    uint32_t live_slots; /* That the newest version maps to it, not removed. */
+    uint32_t owned_slots;  /* Whose owner it is, removed ones too. */
+    uint32_t live_slots;   /* Of these, the ones that are not removed. */
     uint32_t doomed_slots; /* Scratch of check.c: those a commit takes away. */
 
     uint64_t first_version, last_version;
@@ -295,6 +297,10 @@ static inline uint64_t brolga__got_stamp(struct brolga_got *got)
 {
     return brolga__load_acquire(&got->stamp); /* H: add in reclaim.c */
 }
+
+/* Keeps the reclaimer out, so that no unit goes away; for reports. */
+void brolga__reclaim_pause(struct brolga_got *got);
+void brolga__reclaim_resume(struct brolga_got *got);
 
 /* Visits the retired RECLAIM units, under got->lock. */
 void brolga__units_retired_each(struct brolga_got *got,

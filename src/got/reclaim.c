@@ -98,7 +98,8 @@ static bool reachable(struct brolga_unit *unit, unit_test *passes)
 {
     struct brolga_got *got = unit->got;
 
-    for (brolga_slot n = 1; n < got->slot_end; n++) {
+    /* Most have none; then there is nothing to search. */
+    for (brolga_slot n = 1; unit->owned_slots > 0 && n < got->slot_end; n++) {
         struct brolga__slot *slot = got->slots[n];
 
         if (slot == NULL || slot->owner != unit || slot->refs <= 1)
@@ -365,6 +366,16 @@ bool brolga__got_reclaim(struct brolga_got *got)
     more = brolga_epoch_poll(got->epoch, 256) > 0 || more;
     (void)pthread_mutex_unlock(&got->reclaim_lock);
     return more;
+}
+
+void brolga__reclaim_pause(struct brolga_got *got)
+{
+    (void)pthread_mutex_lock(&got->reclaim_lock);
+}
+
+void brolga__reclaim_resume(struct brolga_got *got)
+{
+    (void)pthread_mutex_unlock(&got->reclaim_lock);
 }
 
 void brolga__units_retired_each(struct brolga_got *got,

@@ -65,6 +65,7 @@ int brolga__unit_create(struct brolga_got *got,
     unit->high = unit->low + opts->text_bytes;
     unit->policy = opts->policy;
     unit->release = opts->release;
+    unit->describe = opts->describe;
     unit->arg = opts->arg;
     unit->state = BROLGA__UNIT_STAGED;
     brolga__list_init(&unit->link);
@@ -111,8 +112,9 @@ static void slot_disown(struct brolga_got *got, struct brolga__slot *slot)
                              brolga__version_missing(), __ATOMIC_RELAXED);
     }
     brolga__cell_clear(slot);
-    slot->code = NULL;
+    slot->owner->owned_slots--;
     slot->owner = NULL;
+    slot->code = NULL;
     brolga__slot_unref(got, slot);
 }
 
@@ -122,7 +124,7 @@ void brolga__unit_unlink(struct brolga_unit *unit)
 
     brolga__list_remove(&unit->link);
     /* What it still owns was removed and has no other importer left. */
-    for (brolga_slot n = 1; unit->live_slots == 0 && n < got->slot_end; n++)
+    for (brolga_slot n = 1; unit->owned_slots > 0 && n < got->slot_end; n++)
         if (got->slots[n] != NULL && got->slots[n]->owner == unit)
             slot_disown(got, got->slots[n]);
     for (uint32_t i = 0; i < unit->import_count; i++)

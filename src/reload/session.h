@@ -60,10 +60,10 @@ struct source {
 /*
  * A round goes from the first change to the commit or the refusal:
  *
- *     quiet --change--> building --all built, fit--> committed: quiet
- *       ^                  |                             ^
- *       |                  +--too many versions--> waiting
- *       +-----------------change----------------------+
+ *     quiet --change--> building --all built--> committed, or refused: quiet
+ *       ^                           |
+ *       |                           +--too many versions--> waiting --room--^
+ *       +---------------------change--------------------------+
  */
 enum round { ROUND_QUIET, ROUND_BUILDING, ROUND_WAITING };
 

@@ -261,6 +261,11 @@ brolga_got *brolga_runtime_got(brolga *rt)
     return rt->got;
 }
 
+uint32_t brolga_workers(brolga *rt)
+{
+    return rt->worker_count;
+}
+
 uint32_t brolga_tasks_live(brolga *rt)
 {
     return brolga__load_acquire(&rt->tasks_live); /* X */

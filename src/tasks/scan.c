@@ -239,9 +239,8 @@ void brolga__scan_look(void *arg, const struct brolga__suspects *set)
 #define REPORTED_UNITS 64
 
 struct reported {
-    char name[64];
-    uint64_t last_version, retired_ns, dead_stamp, pins;
-    uint32_t bit;
+    struct brolga_unit *unit; /* Alive while the reclaimer pauses. */
+    uint64_t dead_stamp, pins;
     bool suspect, version_alive;
 };
 
@@ -258,31 +257,23 @@ struct report {
 static void collect(void *arg, struct brolga_unit *unit, bool version_alive)
 {
     struct report *report = arg;
-    const struct brolga__suspects *set =
-        brolga__load_relaxed(&unit->got->suspects);
-    struct reported *into = &report->unit[report->count];
 
     if (report->count == REPORTED_UNITS)
         return;
-    report->count++;
-    /* Under got->lock the set cannot be replaced, so it may be read. */
-    report->set = set != NULL ? set->generation : 0;
-    (void)snprintf(into->name, sizeof into->name, "%s", unit->name);
-    into->last_version = unit->last_version;
-    into->retired_ns = unit->retired_ns;
-    into->dead_stamp = unit->dead_stamp;
-    into->pins = brolga__load_relaxed(&unit->pins) & BROLGA__PINS_MASK;
-    into->bit = unit->suspect_bit;
-    into->suspect = unit->state == BROLGA__UNIT_SUSPECT;
-    into->version_alive = version_alive;
+    report->unit[report->count++] = (struct reported){
+        .unit = unit,
+        .dead_stamp = unit->dead_stamp,
+        .pins = brolga__load_relaxed(&unit->pins) & BROLGA__PINS_MASK,
+        .suspect = unit->state == BROLGA__UNIT_SUSPECT,
+        .version_alive = version_alive};
 }
 
 static void tell(struct report *report, const struct reported *unit,
                  struct brolga_holder *holder)
 {
-    holder->version = unit->last_version;
-    holder->unit = unit->name;
-    holder->since_ns = unit->retired_ns;
+    holder->version = unit->unit->last_version;
+    holder->unit = unit->unit->name;
+    holder->since_ns = unit->unit->retired_ns;
     report->visit(report->arg, holder);
     report->visited++;
 }
@@ -301,6 +292,17 @@ static enum brolga_hold frame_reason(brolga_task *task)
     return BROLGA_HOLD_FRAME;
 }
 
+static void name_function(struct brolga_unit *unit,
+                          struct brolga_holder *holder)
+{
+    if (unit->describe != NULL)
+        unit->describe(unit->arg, (const void *)holder->address,
+                       holder->function, sizeof holder->function);
+    else
+        brolga__plat_symbol(holder->address, holder->function,
+                            sizeof holder->function);
+}
+
 static void tell_frame(struct report *report, const struct reported *unit,
                        brolga_task *task, const struct brolga__holds *holds)
 {
@@ -308,11 +310,10 @@ static void tell_frame(struct report *report, const struct reported *unit,
 
     describe(task, &holder);
     for (uint32_t i = 0; i < holds->named; i++)
-        if (holds->name[i].bit == unit->bit)
+        if (holds->name[i].bit == unit->unit->suspect_bit)
             holder.address = holds->name[i].address;
     if (holder.address != 0)
-        brolga__plat_symbol(holder.address, holder.function,
-                            sizeof holder.function);
+        name_function(unit->unit, &holder);
     tell(report, unit, &holder);
 }
 
@@ -351,14 +352,14 @@ static void report_task(void *arg, brolga_task *task)
         const struct reported *unit = &report->unit[i];
 
         if (unit->version_alive) {
-            if (keeps_version(task, unit->last_version))
+            if (keeps_version(task, unit->unit->last_version))
                 tell_running(report, unit, task,
                              task->adopt_at_top ? BROLGA_HOLD_VIEW
                                                 : BROLGA_HOLD_RUNNING);
         } else if (unit->suspect && watermark < unit->dead_stamp) {
             if (holds.set != report->set)
                 tell_running(report, unit, task, BROLGA_HOLD_RUNNING);
-            else if ((holds.bits >> unit->bit & 1) != 0)
+            else if ((holds.bits >> unit->unit->suspect_bit & 1) != 0)
                 tell_frame(report, unit, task, &holds);
         }
     }
@@ -382,11 +383,17 @@ size_t brolga_holders(brolga *rt,
 {
     struct report report = {.rt = rt, .visit = visit, .arg = arg};
 
+    const struct brolga__suspects *set;
+
+    brolga__reclaim_pause(rt->got);
+    set = brolga__suspects_current(rt->got);
+    report.set = set != NULL ? set->generation : 0;
     brolga__units_retired_each(rt->got, collect, &report);
-    if (report.count == 0)
-        return 0;
-    report_pins(&report);
-    walk(rt, report_task, &report);
+    if (report.count > 0) {
+        report_pins(&report);
+        walk(rt, report_task, &report);
+    }
+    brolga__reclaim_resume(rt->got);
     return report.visited;
 }
 
