@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-BROLGA_MODULE(main);
+BROLGA_MODULE(main, .policy = BROLGA_RECLAIM);
 BROLGA_IMPORT(step, long, step, (long number), (number));
 
 BROLGA_MAIN(argc, argv)

@@ -3,7 +3,7 @@
  */
 #include <brolga/module.h>
 
-BROLGA_MODULE(step);
+BROLGA_MODULE(step, .policy = BROLGA_RECLAIM);
 
 BROLGA_EXPORT(long, step, (long number))
 {

@@ -21,7 +21,7 @@
 #include <string.h>
 #include <unistd.h>
 
-BROLGA_MODULE(main);
+BROLGA_MODULE(main, .policy = BROLGA_RECLAIM);
 BROLGA_IMPORT(reader, int, read_line, (void *state), (state));
 BROLGA_IMPORT(parser, int, parse_line, (void *state, void *element),
               (state, element));

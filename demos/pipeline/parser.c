@@ -5,7 +5,7 @@
 
 #include "pipeline.h"
 
-BROLGA_MODULE(parser);
+BROLGA_MODULE(parser, .policy = BROLGA_RECLAIM);
 
 static bool is_letter(char c)
 {

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-BROLGA_MODULE(reader);
+BROLGA_MODULE(reader, .policy = BROLGA_RECLAIM);
 
 /* Opening may wait for a slow disk, hence the brackets: meanwhile another
  * thread runs the tasks of this worker. */

@@ -5,7 +5,7 @@
 
 #include "pipeline.h"
 
-BROLGA_MODULE(scorer);
+BROLGA_MODULE(scorer, .policy = BROLGA_RECLAIM);
 
 /* How much a word is worth: one point for each word of four letters or more.
  * Try `return (int32_t)length;` instead. */

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-BROLGA_MODULE(table);
+BROLGA_MODULE(table, .policy = BROLGA_RECLAIM);
 BROLGA_IMPORT(scorer, int32_t, score, (const char *word, uint32_t length),
               (word, length));
 

@@ -72,20 +72,9 @@ static bool check_paths(const struct options *options)
 
 /* --- starting ----------------------------------------------------------- */
 
-/* One per processor unless told otherwise. The number is asked for here, so
- * that the command can say it. */
-static uint32_t workers(const struct options *options)
-{
-    long count = sysconf(_SC_NPROCESSORS_ONLN);
-
-    if (options->workers > 0)
-        return options->workers;
-    return count > 0 ? (uint32_t)count : 1;
-}
-
 static int create_runtime(struct run *run)
 {
-    struct brolga_opts opts = {.workers = workers(run->options),
+    struct brolga_opts opts = {.workers = run->options->workers,
                                .on_event = news_on_runtime,
                                .arg = &run->news};
     int err = brolga_create(&opts, &run->rt);
@@ -234,7 +223,7 @@ static void put_paths(struct text *text, const struct options *options)
 static void say_started(struct run *run)
 {
     const struct options *options = run->options;
-    uint32_t threads = workers(options);
+    uint32_t threads = brolga_workers(run->rt);
     struct text paths = {0}, json = {0};
     size_t modules = 0;
 
