@@ -10,8 +10,9 @@
  *                    own: no reload can be faster.
  *   reload_growth    resident memory after 10,000 reloads of two modules that
  *                    eight tasks call all the time, less that after the first
- *                    500. Beside it the most versions ever alive, and the time
- *                    of one reload, waits for a free version included.
+ *                    500; taken when all old code is gone. Beside it the most
+ *                    versions and the most retired units that were ever alive,
+ *                    and the time of one reload, waits at a cap included.
  */
 #define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include "bench.h"
@@ -31,7 +32,7 @@
 #include <unistd.h>
 
 /* No benchmark waits longer for anything. */
-#define PATIENCE_S 20
+#define PATIENCE_S 60
 
 #define TEXT_BYTES 64
 
@@ -86,14 +87,21 @@ static struct brolga_got_stats stats_of(brolga *rt)
     return stats;
 }
 
-/* Waits until at most `versions` versions and `retired` old units are alive. */
-static void wait_until_left(brolga *rt, unsigned versions, unsigned retired)
+static struct timespec patience_end(void)
 {
     struct timespec end;
-    int err = 0;
 
     (void)clock_gettime(CLOCK_REALTIME, &end);
     end.tv_sec += PATIENCE_S;
+    return end;
+}
+
+/* Waits until at most `versions` versions and `retired` old units are alive. */
+static void wait_until_left(brolga *rt, unsigned versions, unsigned retired)
+{
+    struct timespec end = patience_end();
+    int err = 0;
+
     (void)pthread_mutex_lock(&news_lock);
     while (err == 0 && (stats_of(rt).versions_live > versions ||
                         stats_of(rt).units_retired > retired))
@@ -102,7 +110,7 @@ static void wait_until_left(brolga *rt, unsigned versions, unsigned retired)
     bench_check(err == 0, "old code to go in time");
 }
 
-/* --- commits ------------------------------------------------------------------------- */
+/* --- commits -------------------------------------------------------------- */
 
 #define SLOTS        10000
 #define COMMIT_TURNS 51
@@ -197,7 +205,7 @@ static void run_commits(unsigned workers, bool running)
     bench_must(brolga_destroy(one.rt));
 }
 
-/* --- from save to running ----------------------------------------------------------------- */
+/* --- from save to running ------------------------------------------------- */
 
 #define SAVES 12
 
@@ -332,7 +340,7 @@ static void run_saves(void)
     free(s.body);
 }
 
-/* --- ten thousand reloads -------------------------------------------------------------------- */
+/* --- ten thousand reloads ------------------------------------------------- */
 
 #define RELOADS UINT64_C(10000)
 #define WARM_UP UINT64_C(500)
@@ -381,7 +389,7 @@ static brolga_word call_both(void *arg)
     return x;
 }
 
-/* --- as a JIT makes them: machine code in a mapping of its own --- */
+/* --- as a JIT makes them: machine code in a mapping of its own ------------ */
 
 static void unmap(void *text)
 {
@@ -421,7 +429,7 @@ static void stage_mappings(struct pair *pair, brolga_txn *txn)
     stage_mapped(txn, "right", "add", &BROLGA_SLOT(add));
 }
 
-/* --- as the session loads them: shared objects --- */
+/* --- as the session loads them: shared objects ---------------------------- */
 
 static void read_built(struct pair *pair)
 {
@@ -497,57 +505,76 @@ static void stage_images(struct pair *pair, brolga_txn *txn)
     BROLGA_SLOT(add) = *right->exports[0].record;
 }
 
-/* --- and what is measured of both --- */
+/* --- and what is measured of both ----------------------------------------- */
 
 typedef void (*stage_fn)(struct pair *pair, brolga_txn *txn);
 
-#define VERSIONS_MAX 8
-
-/* Returns the number of versions alive after it. At the cap it waits: a host
- * would go on collecting changes. */
-static unsigned reload(struct pair *pair, stage_fn stage)
+/* At a cap a host waits, and goes on collecting changes meanwhile. */
+static void wait_for_room(brolga_txn *txn)
 {
-    brolga_txn *txn;
+    struct timespec end = patience_end();
+    struct brolga_report report;
+    int err = 0;
 
-    wait_until_left(pair->rt, VERSIONS_MAX - 1, UINT32_MAX);
-    bench_must(brolga_txn_begin(brolga_runtime_got(pair->rt), &txn));
-    stage(pair, txn);
-    bench_must(brolga_txn_commit(txn, NULL));
-    return stats_of(pair->rt).versions_live;
-}
-
-static unsigned reload_often(struct pair *pair, stage_fn stage, uint64_t count)
-{
-    unsigned live_max = 0;
-
-    for (uint64_t i = 0; i < count; i++) {
-        unsigned live = reload(pair, stage);
-
-        if (live > live_max)
-            live_max = live;
+    (void)pthread_mutex_lock(&news_lock);
+    while (err == 0 && brolga_txn_check(txn, &report) != BROLGA_OK) {
+        bench_check(report.refusal == BROLGA_REFUSED_LIMIT, report.text);
+        err = pthread_cond_timedwait(&news, &news_lock, &end);
     }
-    return live_max;
+    (void)pthread_mutex_unlock(&news_lock);
+    bench_check(err == 0, "old code to go in time");
 }
 
 struct growth {
-    struct bench_samples kib, live, us;
+    struct bench_samples kib, versions, units, us;
 };
+
+/* The most that was ever alive. */
+struct most {
+    uint32_t versions, units;
+};
+
+static void reload(struct pair *pair, stage_fn stage, struct most *most)
+{
+    struct brolga_got_stats stats;
+    brolga_txn *txn;
+
+    bench_must(brolga_txn_begin(brolga_runtime_got(pair->rt), &txn));
+    stage(pair, txn);
+    wait_for_room(txn);
+    bench_must(brolga_txn_commit(txn, NULL));
+    stats = stats_of(pair->rt);
+    if (stats.versions_live > most->versions)
+        most->versions = stats.versions_live;
+    if (stats.units_retired > most->units)
+        most->units = stats.units_retired;
+}
+
+static void reload_often(struct pair *pair, stage_fn stage, uint64_t count,
+                         struct most *most)
+{
+    for (uint64_t i = 0; i < count; i++)
+        reload(pair, stage, most);
+}
 
 static void grow(struct pair *pair, stage_fn stage, struct growth *growth)
 {
     brolga_task *task[CALLERS];
     uint64_t count = bench_count(RELOADS), begin;
+    struct most warm = {0}, most = {0};
     double before;
 
     pair->rt = create(2);
-    (void)reload(pair, stage);
+    reload(pair, stage, &warm);
     for (unsigned i = 0; i < CALLERS; i++)
         bench_must(brolga_spawn(pair->rt, call_both, NULL, NULL, &task[i]));
-    (void)reload_often(pair, stage, WARM_UP);
+    reload_often(pair, stage, WARM_UP, &warm);
     wait_until_left(pair->rt, 1, 0);
     before = resident_kib();
     begin = brolga_now_ns();
-    bench_add(&growth->live, reload_often(pair, stage, count));
+    reload_often(pair, stage, count, &most);
+    bench_add(&growth->versions, most.versions);
+    bench_add(&growth->units, most.units);
     bench_add(&growth->us, bench_since(begin) / 1000 / (double)count);
     wait_until_left(pair->rt, 1, 0);
     bench_add(&growth->kib, resident_kib() - before);
@@ -563,7 +590,9 @@ static void print_growth(const char *subject, struct growth *growth)
     bench_print(&(struct bench_row){"reload_growth", 2, "KiB", GROWS}, subject,
                 &growth->kib);
     bench_print(&(struct bench_row){"reload_versions", 2, "most", GROWS},
-                subject, &growth->live);
+                subject, &growth->versions);
+    bench_print(&(struct bench_row){"reload_retired", 2, "most", GROWS},
+                subject, &growth->units);
     bench_print(&(struct bench_row){"reload_time", 2, "us", GROWS}, subject,
                 &growth->us);
 }

@@ -63,6 +63,14 @@ void brolga__plat_symbol(uintptr_t address, char *text, size_t bytes);
  * was opened as `path`. False if no such image is in memory. */
 bool brolga__plat_image(const char *path, uintptr_t *low, uintptr_t *high);
 
+/* Visits the functions that a file of machine code names, also those that it
+ * shows nobody: where they begin, counted from the lowest byte that is mapped
+ * of it, and how long they are. Visits none if it cannot be read. */
+void brolga__plat_functions(const char *path,
+                            void (*visit)(void *arg, const char *name,
+                                          uintptr_t offset, size_t bytes),
+                            void *arg);
+
 /* What a compiler needs besides -shared to leave a module's references to the
  * running program open; ends with NULL. */
 const char *const *brolga__plat_module_flags(void);

@@ -6,6 +6,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <link.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -188,6 +190,103 @@ bool brolga__plat_image(const char *path, uintptr_t *low, uintptr_t *high)
     *low = search.low;
     *high = search.high;
     return true;
+}
+
+typedef ElfW(Ehdr) elf_head;
+typedef ElfW(Phdr) elf_segment;
+typedef ElfW(Shdr) elf_section;
+typedef ElfW(Sym) elf_symbol;
+
+/* A file that is mapped for reading. */
+struct elf_file {
+    const char *at;
+    size_t bytes;
+};
+
+/* The part of the file from `offset`; NULL unless all of it is there, and
+ * aligned if it is more than text. */
+static const void *elf_part(const struct elf_file *file, size_t offset,
+                            size_t count, size_t each)
+{
+    if (offset > file->bytes || count > (file->bytes - offset) / each ||
+        (each > 1 && offset % sizeof(void *) != 0))
+        return NULL;
+    return file->at + offset;
+}
+
+static uintptr_t elf_lowest(const struct elf_file *file, const elf_head *head)
+{
+    const elf_segment *parts =
+        elf_part(file, head->e_phoff, head->e_phnum, sizeof *parts);
+    uintptr_t low = UINTPTR_MAX;
+
+    for (size_t i = 0; parts != NULL && i < head->e_phnum; i++)
+        if (parts[i].p_type == PT_LOAD && parts[i].p_vaddr < low)
+            low = parts[i].p_vaddr;
+    return low;
+}
+
+static void visit_symbols(const struct elf_file *file,
+                          const elf_section *symbols, const elf_section *names,
+                          uintptr_t lowest,
+                          void (*visit)(void *arg, const char *name,
+                                        uintptr_t offset, size_t bytes),
+                          void *arg)
+{
+    size_t count = symbols->sh_size / sizeof(elf_symbol);
+    const elf_symbol *symbol =
+        elf_part(file, symbols->sh_offset, count, sizeof *symbol);
+    const char *text = elf_part(file, names->sh_offset, names->sh_size, 1);
+
+    if (symbol == NULL || text == NULL || names->sh_size == 0 ||
+        text[names->sh_size - 1] != '\0')
+        return;
+    for (size_t i = 0; i < count; i++)
+        if ((symbol[i].st_info & 0xf) == STT_FUNC && symbol[i].st_size > 0 &&
+            symbol[i].st_name < names->sh_size && symbol[i].st_value >= lowest)
+            visit(arg, text + symbol[i].st_name, symbol[i].st_value - lowest,
+                  symbol[i].st_size);
+}
+
+static void visit_elf(const struct elf_file *file,
+                      void (*visit)(void *arg, const char *name,
+                                    uintptr_t offset, size_t bytes),
+                      void *arg)
+{
+    const elf_head *head = elf_part(file, 0, 1, sizeof *head);
+    const elf_section *parts;
+
+    if (head == NULL || memcmp(head->e_ident, ELFMAG, SELFMAG) != 0)
+        return;
+    parts = elf_part(file, head->e_shoff, head->e_shnum, sizeof *parts);
+    for (size_t i = 0; parts != NULL && i < head->e_shnum; i++)
+        if (parts[i].sh_type == SHT_SYMTAB && parts[i].sh_link < head->e_shnum)
+            visit_symbols(file, &parts[i], &parts[parts[i].sh_link],
+                          elf_lowest(file, head), visit, arg);
+}
+
+void brolga__plat_functions(const char *path,
+                            void (*visit)(void *arg, const char *name,
+                                          uintptr_t offset, size_t bytes),
+                            void *arg)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat stat;
+    struct elf_file file;
+    void *at;
+
+    if (fd < 0)
+        return;
+    if (fstat(fd, &stat) == 0 && stat.st_size > 0) {
+        file.bytes = (size_t)stat.st_size;
+        at = mmap(NULL, file.bytes, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (at != MAP_FAILED) {
+            file.at = at;
+            visit_elf(&file, visit, arg);
+            (void)munmap(at, file.bytes);
+        }
+    }
+    (void)close(fd);
 }
 
 const char *const *brolga__plat_module_flags(void)

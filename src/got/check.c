@@ -36,18 +36,27 @@ static bool in_force(const struct brolga__slot *slot)
 
 /* --- duplicates ------------------------------------------------------------- */
 
+/* Whether a symbol has a staged slot, of this or another signature. */
+static bool symbol_is_staged(const struct brolga__slot *slot)
+{
+    const struct brolga__slot *other = slot;
+
+    do {
+        if (other->staged != 0)
+            return true;
+        other = other->sibling;
+    } while (other != slot);
+    return false;
+}
+
 static int mark_staged(struct brolga_txn *txn, struct brolga_report *report)
 {
     for (uint32_t i = 0; i < txn->def_count; i++) {
-        struct brolga__slot *slot = txn->defs[i].slot, *other = NULL;
-        struct brolga__module *module = slot->module;
+        struct brolga__slot *slot = txn->defs[i].slot;
 
-        while ((other = brolga__slot_next(txn->got, module, slot->symbol,
-                                          other)) != NULL) {
-            if (other->staged == 0)
-                continue;
+        if (symbol_is_staged(slot)) {
             say(report, "%s.%s is defined twice in this transaction",
-                module->name, slot->symbol);
+                slot->module->name, slot->symbol);
             return refuse(report, BROLGA_REFUSED_DUPLICATE);
         }
         slot->staged = i + 1;
@@ -89,14 +98,11 @@ static int doom_module(struct brolga_txn *txn, struct brolga__module *module)
 /* The same symbol under other signatures. */
 static int doom_signatures(struct brolga_txn *txn, struct brolga__slot *slot)
 {
-    struct brolga__slot *other = NULL;
+    struct brolga__slot *other = slot->sibling;
     int err = BROLGA_OK;
 
-    while (err == BROLGA_OK &&
-           (other = brolga__slot_next(txn->got, slot->module, slot->symbol,
-                                      other)) != NULL)
-        if (other != slot)
-            err = doom(txn, other);
+    for (; err == BROLGA_OK && other != slot; other = other->sibling)
+        err = doom(txn, other);
     return err;
 }
 
@@ -123,14 +129,12 @@ static bool will_be_defined(const struct brolga__slot *slot)
 }
 
 /* Another signature of the same symbol that will be defined, or NULL. */
-static struct brolga__slot *defined_otherwise(struct brolga_got *got,
-                                              struct brolga__slot *slot)
+static struct brolga__slot *defined_otherwise(struct brolga__slot *slot)
 {
-    struct brolga__slot *other = NULL;
+    struct brolga__slot *other = slot->sibling;
 
-    while ((other = brolga__slot_next(got, slot->module, slot->symbol,
-                                      other)) != NULL)
-        if (other != slot && will_be_defined(other))
+    for (; other != slot; other = other->sibling)
+        if (will_be_defined(other))
             return other;
     return NULL;
 }
@@ -153,8 +157,7 @@ static void list_defined(struct brolga__module *module,
         say(report, "; nothing of that module is defined");
 }
 
-static int check_import(struct brolga_txn *txn,
-                        const struct brolga__import_place *place,
+static int check_import(const struct brolga__import_place *place,
                         struct brolga_report *report)
 {
     struct brolga__slot *slot = place->slot, *other;
@@ -164,7 +167,7 @@ static int check_import(struct brolga_txn *txn,
     say(report, "%s: %s imports %s.%s",
         place->where != NULL ? place->where : place->unit->name,
         place->unit->name, slot->module->name, slot->symbol);
-    other = defined_otherwise(txn->got, slot);
+    other = defined_otherwise(slot);
     if (other != NULL) {
         say(report, " as %s, but it is defined as %s", slot->signature,
             other->signature);
@@ -180,7 +183,7 @@ static int check_imports(struct brolga_txn *txn, struct brolga_report *report)
     int err = BROLGA_OK;
 
     for (uint32_t i = 0; err == BROLGA_OK && i < txn->place_count; i++)
-        err = check_import(txn, &txn->places[i], report);
+        err = check_import(&txn->places[i], report);
     return err;
 }
 

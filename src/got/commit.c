@@ -18,22 +18,19 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The table of the next version, with the definitions not yet in it. */
+/* The table of the next version, with the definitions not yet in it. Entries
+ * that no slot has used yet are without code in every table. */
 static struct brolga__version *copy_current(struct brolga_got *got)
 {
     struct brolga__version *current = brolga__load_relaxed(&got->current);
     struct brolga__version *next = brolga__version_take(got, got->slot_end);
-    uint32_t copied;
 
     if (next == NULL)
         return NULL;
-    copied =
-        current->capacity < next->capacity ? current->capacity : next->capacity;
-    if (copied > got->slot_end)
-        copied = got->slot_end;
-    memcpy(next->slots, current->slots, copied * sizeof next->slots[0]);
-    for (uint32_t i = copied; i < next->capacity; i++)
+    memcpy(next->slots, current->slots, current->used * sizeof next->slots[0]);
+    for (uint32_t i = current->used; i < next->used; i++)
         next->slots[i] = brolga__version_missing();
+    next->used = got->slot_end;
     next->number = current->number + 1;
     next->replaced_round = 0;
     atomic_init(&next->holds, 0);

@@ -4,6 +4,8 @@
 #include "alloc.h"
 #include "plat.h"
 
+#include <string.h>
+
 static void defaults(struct brolga_got_opts *opts)
 {
     if (opts->slots_max == 0)
@@ -20,8 +22,6 @@ static int first_version(struct brolga_got *got)
 
     if (version == NULL)
         return BROLGA_ENOMEM;
-    for (uint32_t i = 0; i < version->capacity; i++)
-        version->slots[i] = brolga__version_missing();
     version->number = 1;
     version->published_ns = brolga__plat_now_ns();
     version->replaced_round = 0;
@@ -83,6 +83,7 @@ void brolga_got_destroy(brolga_got *got)
         brolga__free(got->spare[i]);
     brolga__slots_destroy(got);
     brolga__free(set);
+    brolga__free(got->held);
     (void)pthread_mutex_destroy(&got->lock);
     (void)pthread_mutex_destroy(&got->reclaim_lock);
     brolga__free(got);
@@ -102,17 +103,16 @@ static int find(struct brolga_got *got, const char *module, const char *symbol,
                 const char *signature, brolga_slot *out)
 {
     struct brolga__module *found = brolga__module_find(got, module);
-    struct brolga__slot *slot = NULL, *match = NULL;
+    struct brolga__slot *first, *slot, *match = NULL;
 
     if (found == NULL)
         return BROLGA_ENOENT;
-    if (signature != NULL)
-        match = brolga__slot_exact(got, found, symbol, signature);
-    else
-        while ((slot = brolga__slot_next(got, found, symbol, slot)) != NULL)
-            if (slot->owner != NULL && !slot->removed)
-                match = slot;
-    if (match == NULL || match->owner == NULL || match->removed)
+    first = slot = brolga__slot_any(got, found, symbol);
+    for (; slot != NULL; slot = slot->sibling == first ? NULL : slot->sibling)
+        if (slot->owner != NULL && !slot->removed &&
+            (signature == NULL || strcmp(slot->signature, signature) == 0))
+            match = slot;
+    if (match == NULL)
         return BROLGA_ENOENT;
     *out = match->number;
     return BROLGA_OK;

@@ -27,6 +27,7 @@ struct brolga__version {
     uint64_t replaced_round;  /* 0 while current; passed = nobody can enter. */
     struct brolga__list link; /* got->versions, oldest first. */
     uint32_t capacity;
+    uint32_t used;       /* Entries from here on are all without code. */
     const void *slots[]; /* Index = slot number; [0] is never used. */
 };
 
@@ -45,7 +46,9 @@ struct brolga__slot {
     uint32_t staged;           /* Scratch of check.c: definition + 1. */
     bool doomed;               /* Scratch of check.c: would be removed. */
     uint32_t cell;             /* Index in the module's cells, or NO_CELL. */
-    struct brolga__list link;  /* module->slots */
+    struct brolga__slot
+        *sibling;             /* The same symbol, other signature; a circle. */
+    struct brolga__list link; /* module->slots */
 };
 #define BROLGA__NO_CELL UINT32_MAX
 
@@ -106,7 +109,7 @@ struct brolga_unit {
     uint64_t dead_stamp; /* Clean watermarks are at least this; reclaim.c. */
     uint64_t pins_at_death;
     uint64_t final_round;
-    uint32_t suspect_bit;
+    uint32_t suspect; /* Its index in the set, while it is a suspect. */
 
     /* Low half: pins now. High half: pins ever made, modulo 2^32. One word, so
      * that the reclaimer reads both at one moment. */
@@ -118,18 +121,28 @@ struct brolga_unit {
 struct brolga__range {
     uintptr_t low, high;
     uint64_t dead_stamp;
-    uint32_t bit;
 };
 
 /* What stacks are searched for: immutable, freed through the epoch. */
-#define BROLGA__SUSPECTS_MAX 64
 struct brolga__suspects {
     struct brolga_epoch_node node;
     uint64_t generation; /* Grows with each set that is published. */
     uint64_t stamp;      /* A stack clean of all these has this watermark. */
     uintptr_t low, high; /* Around all ranges: a quick no. */
     uint32_t count;
-    struct brolga__range range[BROLGA__SUSPECTS_MAX]; /* By address. */
+    struct brolga__range range[]; /* By address; they do not overlap. */
+};
+
+/* What searches of one stack have found: each suspect once, with the first
+ * address in it. */
+#define BROLGA__FOUND_MAX 8
+struct brolga__found {
+    uint32_t count;
+    bool more; /* There were others: the stack counts as holding all. */
+    struct {
+        uint32_t suspect;
+        uintptr_t address;
+    } at[BROLGA__FOUND_MAX];
 };
 
 /* How the reclaimer asks the layer above for stacks. */
@@ -181,7 +194,8 @@ struct brolga_got {
     uint64_t commits, reclaimed, generation;
 
     pthread_mutex_t reclaim_lock; /* One reclaimer; `lock` nests in it. */
-    uint64_t held;   /* Scratch of one step: suspects found on a stack. */
+    bool *held; /* Scratch of one step: which suspects a stack holds. */
+    uint32_t held_capacity;
     bool unresolved; /* Scratch of one step: a stack was not seen. */
 };
 
@@ -225,11 +239,10 @@ struct brolga__slot *brolga__slot_exact(struct brolga_got *got,
                                         struct brolga__module *module,
                                         const char *symbol,
                                         const char *signature);
-/* The next slot of a symbol after `after` (NULL: the first), or NULL. */
-struct brolga__slot *brolga__slot_next(struct brolga_got *got,
-                                       struct brolga__module *module,
-                                       const char *symbol,
-                                       struct brolga__slot *after);
+/* Some slot of a symbol, or NULL; the others are its siblings. */
+struct brolga__slot *brolga__slot_any(struct brolga_got *got,
+                                      struct brolga__module *module,
+                                      const char *symbol);
 /* Finds or makes a slot and takes a reference. */
 int brolga__slot_ref(struct brolga_got *got, struct brolga__module *module,
                      const char *symbol, const char *signature,
@@ -274,18 +287,19 @@ brolga__suspects_current(struct brolga_got *got)
     return brolga__load_acquire(&got->suspects); /* G: publish */
 }
 
-/* Words of [low, high) that lie in suspects, by bit; calls `found` for each. */
-uint64_t brolga__suspects_scan(
-    const struct brolga__suspects *set, uintptr_t low, uintptr_t high,
-    void (*found)(void *arg, uint32_t bit, uintptr_t address), void *arg);
+/* Searches the words of [low, high) and adds the suspects that they lie in. */
+void brolga__suspects_scan(const struct brolga__suspects *set, uintptr_t low,
+                           uintptr_t high, struct brolga__found *found);
 
 /* --- the reclaimer (reclaim.c) ------------------------------------------------------- */
 
 /* One bounded step. Returns whether something waits to be reclaimed. */
 bool brolga__got_reclaim(struct brolga_got *got);
 
-/* A stack holds addresses in the suspects of these bits. Called by look(). */
-void brolga__reclaim_held(struct brolga_got *got, uint64_t bits);
+/* A stack holds what was found on it. Called by look(). */
+void brolga__reclaim_held(struct brolga_got *got,
+                          const struct brolga__suspects *set,
+                          const struct brolga__found *found);
 
 /* A stack with this watermark could not be looked at now. By look(). */
 void brolga__reclaim_unseen(struct brolga_got *got,

@@ -40,6 +40,9 @@
 
 #include "plat.h"
 
+#include <stdio.h>
+#include <string.h>
+
 /* --- (i) versions and (iii) pins -------------------------------------------- */
 
 static bool version_alive(struct brolga_unit *unit)
@@ -76,7 +79,7 @@ static bool is_suspect(struct brolga_unit *unit)
 static bool is_unheld(struct brolga_unit *unit)
 {
     return unit->state == BROLGA__UNIT_SUSPECT &&
-           (unit->got->held >> unit->suspect_bit & 1) == 0;
+           !unit->got->held[unit->suspect];
 }
 
 /* Whether some unit of the list fails the test and imports the slot. */
@@ -119,15 +122,6 @@ static struct brolga_unit *unit_of(struct brolga__list *node)
     return brolga__container_of(node, struct brolga_unit, link);
 }
 
-static uint32_t suspect_count(struct brolga_got *got)
-{
-    uint32_t count = 0;
-
-    brolga__list_each (node, &got->retired)
-        count += is_suspect(unit_of(node));
-    return count;
-}
-
 /* Takes units back that others can reach, until none is left: at most once
  * for each unit. */
 static void drop_reachable(struct brolga_got *got)
@@ -165,7 +159,6 @@ static bool stamp_dead(struct brolga_unit *unit)
  */
 static bool find_suspects(struct brolga_got *got)
 {
-    uint32_t room = BROLGA__SUSPECTS_MAX - suspect_count(got);
     bool changed = false;
 
     brolga__list_each (node, &got->retired) {
@@ -176,11 +169,10 @@ static bool find_suspects(struct brolga_got *got)
             unit->dead_stamp = 0;
             changed = true;
         }
-        if (unit->state == BROLGA__UNIT_RETIRED && room > 0 &&
-            !version_alive(unit) && unpinned(unit)) {
+        if (unit->state == BROLGA__UNIT_RETIRED && !version_alive(unit) &&
+            unpinned(unit)) {
             brolga__unit_set_state(unit, BROLGA__UNIT_SUSPECT);
             unit->dead_stamp = 0;
-            room--;
         }
     }
     drop_reachable(got);
@@ -198,9 +190,14 @@ static bool find_suspects(struct brolga_got *got)
 
 /* --- (ii) stacks ---------------------------------------------------------------------- */
 
-void brolga__reclaim_held(struct brolga_got *got, uint64_t bits)
+void brolga__reclaim_held(struct brolga_got *got,
+                          const struct brolga__suspects *set,
+                          const struct brolga__found *found)
 {
-    got->held |= bits;
+    if (found->more)
+        memset(got->held, true, set->count * sizeof *got->held);
+    for (uint32_t i = 0; i < found->count; i++)
+        got->held[found->at[i].suspect] = true;
 }
 
 void brolga__reclaim_unseen(struct brolga_got *got,
@@ -210,7 +207,7 @@ void brolga__reclaim_unseen(struct brolga_got *got,
     got->unresolved = true;
     for (uint32_t i = 0; i < set->count; i++)
         if (set->range[i].dead_stamp > watermark)
-            got->held |= UINT64_C(1) << set->range[i].bit;
+            got->held[i] = true;
 }
 
 /* Of the units that no stack holds, those that no held unit can call. */
@@ -224,7 +221,7 @@ static void find_clean(struct brolga_got *got)
             struct brolga_unit *unit = unit_of(node);
 
             if (is_unheld(unit) && reachable(unit, is_unheld)) {
-                got->held |= UINT64_C(1) << unit->suspect_bit;
+                got->held[unit->suspect] = true;
                 again = true;
             }
         }
@@ -272,6 +269,19 @@ static struct brolga_unit *take_finished(struct brolga_got *got)
     return NULL;
 }
 
+/* Releases, then tells: who is told may rely on it. */
+static void release(struct brolga_got *got, struct brolga_unit *unit)
+{
+    uint64_t version = unit->last_version, retired_ns = unit->retired_ns;
+    char name[64];
+
+    (void)snprintf(name, sizeof name, "%s", unit->name);
+    brolga__unit_free(unit);
+    if (got->stacks.event != NULL)
+        got->stacks.event(got->stacks.arg, name, version,
+                          brolga__plat_now_ns() - retired_ns);
+}
+
 static void release_finished(struct brolga_got *got)
 {
     struct brolga_unit *unit;
@@ -283,10 +293,7 @@ static void release_finished(struct brolga_got *got)
         (void)pthread_mutex_unlock(&got->lock);
         if (unit == NULL)
             return;
-        if (got->stacks.event != NULL)
-            got->stacks.event(got->stacks.arg, unit->name, unit->last_version,
-                              brolga__plat_now_ns() - unit->retired_ns);
-        brolga__unit_free(unit);
+        release(got, unit);
     }
 }
 
@@ -321,7 +328,7 @@ static const struct brolga__suspects *prepare(struct brolga_got *got)
 static void look_at_stacks(struct brolga_got *got,
                            const struct brolga__suspects *set)
 {
-    got->held = 0;
+    memset(got->held, false, set->count * sizeof *got->held);
     got->unresolved = false;
     got->stacks.look(got->stacks.arg, set);
     if (got->unresolved) /* Running tasks look at themselves on a new round. */

@@ -14,7 +14,7 @@
 
 /* Symbols of a module are found through one hash table for the whole GOT:
  * open addressing, linear probing, at most half full. Keys are (module,
- * symbol); slots of the same symbol probe past each other. */
+ * symbol); slots of one symbol with different signatures form a circle. */
 struct brolga__slot_index {
     uint32_t mask;
     uint32_t used; /* Entries that are not NULL: slots and tombstones. */
@@ -84,16 +84,18 @@ static bool is_symbol(const struct brolga__slot *slot,
            strcmp(slot->symbol, symbol) == 0;
 }
 
-static void index_remove(struct brolga__slot_index *index,
-                         struct brolga__slot *slot)
+/* If the index knows this slot of its symbol, it knows the other from now on. */
+static void index_replace(struct brolga__slot_index *index,
+                          struct brolga__slot *slot, struct brolga__slot *other)
 {
     uint32_t at = (uint32_t)hash(slot->module, slot->symbol) & index->mask;
 
-    while (index->entry[at] != slot) {
-        brolga__assert(index->entry[at] != NULL);
-        at = (at + 1) & index->mask;
+    for (; index->entry[at] != NULL; at = (at + 1) & index->mask) {
+        if (index->entry[at] == slot) {
+            index->entry[at] = other;
+            return;
+        }
     }
-    index->entry[at] = &tombstone;
 }
 
 int brolga__slots_init(struct brolga_got *got)
@@ -174,22 +176,17 @@ int brolga__module_get(struct brolga_got *got, const char *name,
     return BROLGA_OK;
 }
 
-struct brolga__slot *brolga__slot_next(struct brolga_got *got,
-                                       struct brolga__module *module,
-                                       const char *symbol,
-                                       struct brolga__slot *after)
+struct brolga__slot *brolga__slot_any(struct brolga_got *got,
+                                      struct brolga__module *module,
+                                      const char *symbol)
 {
     struct brolga__slot_index *index = got->index;
     uint32_t at = (uint32_t)hash(module, symbol) & index->mask;
-    bool passed = after == NULL;
 
     /* Ends at an empty entry: at least half of them are. */
-    for (; index->entry[at] != NULL; at = (at + 1) & index->mask) {
-        if (passed && is_symbol(index->entry[at], module, symbol))
+    for (; index->entry[at] != NULL; at = (at + 1) & index->mask)
+        if (is_symbol(index->entry[at], module, symbol))
             return index->entry[at];
-        if (index->entry[at] == after)
-            passed = true;
-    }
     return NULL;
 }
 
@@ -198,12 +195,42 @@ struct brolga__slot *brolga__slot_exact(struct brolga_got *got,
                                         const char *symbol,
                                         const char *signature)
 {
-    struct brolga__slot *slot = NULL;
+    struct brolga__slot *first = brolga__slot_any(got, module, symbol);
+    struct brolga__slot *slot = first;
 
-    while ((slot = brolga__slot_next(got, module, symbol, slot)) != NULL)
+    if (first == NULL)
+        return NULL;
+    do {
         if (strcmp(slot->signature, signature) == 0)
             return slot;
+        slot = slot->sibling;
+    } while (slot != first);
     return NULL;
+}
+
+/* Into the circle of its symbol; the index knows one slot of each circle. */
+static void join_siblings(struct brolga_got *got, struct brolga__slot *slot)
+{
+    struct brolga__slot *other =
+        brolga__slot_any(got, slot->module, slot->symbol);
+
+    if (other == NULL) {
+        slot->sibling = slot;
+        index_put(got->index, slot);
+    } else {
+        slot->sibling = other->sibling;
+        other->sibling = slot;
+    }
+}
+
+static void leave_siblings(struct brolga_got *got, struct brolga__slot *slot)
+{
+    struct brolga__slot *before = slot->sibling;
+
+    while (before->sibling != slot) /* As many as there are signatures. */
+        before = before->sibling;
+    before->sibling = slot->sibling;
+    index_replace(got->index, slot, before == slot ? &tombstone : before);
 }
 
 /* Room for one more number, in use or recycled. */
@@ -263,7 +290,7 @@ static int slot_create(struct brolga_got *got, struct brolga__module *module,
     got->slots[slot->number] = slot;
     got->slots_used++;
     brolga__list_push_back(&module->slots, &slot->link);
-    index_put(got->index, slot);
+    join_siblings(got, slot);
     *out = slot;
     return BROLGA_OK;
 
@@ -298,7 +325,7 @@ void brolga__slot_unref(struct brolga_got *got, struct brolga__slot *slot)
     brolga__assert(slot->owner == NULL);
     if (slot->cell != BROLGA__NO_CELL)
         slot->module->cells->taken[slot->cell] = 0;
-    index_remove(got->index, slot);
+    leave_siblings(got, slot);
     brolga__list_remove(&slot->link);
     got->slots[slot->number] = NULL;
     got->free_slots[got->free_count++] = slot->number;

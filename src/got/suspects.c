@@ -13,55 +13,101 @@
 
 #include "alloc.h"
 
+#include <stdlib.h>
+
 static void set_free(struct brolga_epoch_node *node)
 {
     brolga__free(brolga__container_of(node, struct brolga__suspects, node));
 }
 
-static void insert_sorted(struct brolga__suspects *set,
-                          struct brolga_unit *unit)
+static int by_address(const void *a, const void *b)
 {
-    uint32_t at = set->count++;
+    const struct brolga_unit *left = *(struct brolga_unit *const *)a;
+    const struct brolga_unit *right = *(struct brolga_unit *const *)b;
 
-    while (at > 0 && set->range[at - 1].low > unit->low) {
-        set->range[at] = set->range[at - 1];
-        at--;
-    }
-    set->range[at] = (struct brolga__range){
-        unit->low, unit->high, unit->dead_stamp, unit->suspect_bit};
+    return (left->low > right->low) - (left->low < right->low);
 }
 
-static void fill(struct brolga__suspects *set, struct brolga_got *got)
+static uint32_t suspect_count(struct brolga_got *got)
 {
-    uint32_t bit = 0;
+    uint32_t count = 0;
 
     brolga__list_each (node, &got->retired) {
         struct brolga_unit *unit =
             brolga__container_of(node, struct brolga_unit, link);
 
-        if (unit->state != BROLGA__UNIT_SUSPECT)
-            continue;
-        unit->suspect_bit = bit++;
-        insert_sorted(set, unit);
+        count += unit->state == BROLGA__UNIT_SUSPECT;
+    }
+    return count;
+}
+
+static void collect(struct brolga_got *got, struct brolga_unit **units)
+{
+    brolga__list_each (node, &got->retired) {
+        struct brolga_unit *unit =
+            brolga__container_of(node, struct brolga_unit, link);
+
+        if (unit->state == BROLGA__UNIT_SUSPECT)
+            *units++ = unit;
+    }
+}
+
+static void fill(struct brolga__suspects *set, struct brolga_unit **units)
+{
+    qsort(units, set->count, sizeof *units, by_address);
+    for (uint32_t i = 0; i < set->count; i++) {
+        units[i]->suspect = i;
+        set->range[i] = (struct brolga__range){units[i]->low, units[i]->high,
+                                               units[i]->dead_stamp};
     }
     set->low = set->range[0].low;
-    for (uint32_t i = 0; i < set->count; i++)
-        if (set->range[i].high > set->high)
-            set->high = set->range[i].high;
+    set->high = set->range[set->count - 1].high;
+}
+
+/* Room to note, for each suspect, whether a stack holds it. */
+static bool held_reserve(struct brolga_got *got, uint32_t count)
+{
+    bool *held;
+
+    if (count <= got->held_capacity)
+        return true;
+    held = brolga__realloc(got->held, count * 2 * sizeof *held);
+    if (held == NULL)
+        return false;
+    got->held = held;
+    got->held_capacity = count * 2;
+    return true;
+}
+
+static struct brolga__suspects *build(struct brolga_got *got, uint32_t count)
+{
+    struct brolga_unit **units = brolga__alloc(count * sizeof *units);
+    struct brolga__suspects *set =
+        brolga__alloc_zero(sizeof *set + count * sizeof set->range[0]);
+
+    if (units != NULL && set != NULL && held_reserve(got, count)) {
+        set->count = count;
+        collect(got, units);
+        fill(set, units);
+    } else {
+        brolga__free(set);
+        set = NULL;
+    }
+    brolga__free(units);
+    return set;
 }
 
 int brolga__suspects_publish(struct brolga_got *got)
 {
-    struct brolga__suspects *set = brolga__alloc_zero(sizeof *set), *old;
+    struct brolga__suspects *set = NULL, *old;
+    uint32_t count = suspect_count(got);
 
-    if (set == NULL)
-        return BROLGA_ENOMEM;
-    fill(set, got);
-    set->generation = ++got->generation;
-    set->stamp = brolga__load_relaxed(&got->stamp);
-    if (set->count == 0) {
-        brolga__free(set);
-        set = NULL;
+    if (count > 0) {
+        set = build(got, count);
+        if (set == NULL)
+            return BROLGA_ENOMEM;
+        set->generation = ++got->generation;
+        set->stamp = brolga__load_relaxed(&got->stamp);
     }
     old = brolga__swap_acq_rel(&got->suspects, set); /* G: current */
     if (old != NULL)
@@ -69,39 +115,54 @@ int brolga__suspects_publish(struct brolga_got *got)
     return BROLGA_OK;
 }
 
-/* The range that holds an address, or NULL. Ranges do not overlap. */
-static const struct brolga__range *range_at(const struct brolga__suspects *set,
-                                            uintptr_t address)
+/* The range that an address lies in; `count` if in none. */
+static uint32_t range_at(const struct brolga__suspects *set, uintptr_t address)
 {
-    for (uint32_t i = 0; i < set->count; i++)
-        if (address >= set->range[i].low && address < set->range[i].high)
-            return &set->range[i];
-    return NULL;
+    uint32_t low = 0, high = set->count;
+
+    while (low < high) { /* Halves each time. */
+        uint32_t middle = (low + high) / 2;
+
+        if (address >= set->range[middle].high)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < set->count && address >= set->range[low].low ? low
+                                                              : set->count;
+}
+
+static void add(struct brolga__found *found, uint32_t suspect,
+                uintptr_t address)
+{
+    for (uint32_t i = 0; i < found->count; i++)
+        if (found->at[i].suspect == suspect)
+            return;
+    if (found->count == BROLGA__FOUND_MAX) {
+        found->more = true;
+        return;
+    }
+    found->at[found->count].suspect = suspect;
+    found->at[found->count].address = address;
+    found->count++;
 }
 
 /* Stacks are read as they lie, padding and red zones included. */
-__attribute__((no_sanitize("address", "thread"))) uint64_t
+__attribute__((no_sanitize("address", "thread"))) void
 brolga__suspects_scan(const struct brolga__suspects *set, uintptr_t low,
-                      uintptr_t high,
-                      void (*found)(void *arg, uint32_t bit, uintptr_t address),
-                      void *arg)
+                      uintptr_t high, struct brolga__found *found)
 {
     const uintptr_t *word = (const uintptr_t *)(low & ~(sizeof low - 1));
     const uintptr_t *end = (const uintptr_t *)(high & ~(sizeof low - 1));
-    uint64_t bits = 0;
 
     for (; word < end; word++) {
-        const struct brolga__range *range;
         uintptr_t address = *word;
+        uint32_t suspect;
 
         if (address < set->low || address >= set->high)
             continue;
-        range = range_at(set, address);
-        if (range == NULL)
-            continue;
-        if ((bits >> range->bit & 1) == 0 && found != NULL)
-            found(arg, range->bit, address);
-        bits |= UINT64_C(1) << range->bit;
+        suspect = range_at(set, address);
+        if (suspect < set->count)
+            add(found, suspect, address);
     }
-    return bits;
 }

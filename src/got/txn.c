@@ -76,12 +76,17 @@ static struct brolga__slot *other_signature(struct brolga_got *got,
                                             const char *symbol,
                                             const char *signature)
 {
-    struct brolga__slot *slot = NULL;
+    struct brolga__slot *first = brolga__slot_any(got, module, symbol);
+    struct brolga__slot *slot = first;
 
-    while ((slot = brolga__slot_next(got, module, symbol, slot)) != NULL)
+    if (first == NULL)
+        return NULL;
+    do {
         if (slot->owner != NULL && !slot->removed &&
             strcmp(slot->signature, signature) != 0)
             return slot;
+        slot = slot->sibling;
+    } while (slot != first);
     return NULL;
 }
 

@@ -39,8 +39,12 @@ static struct brolga__version *allocate(uint32_t slots)
         capacity *= 2;
     version =
         brolga__alloc(sizeof *version + capacity * sizeof version->slots[0]);
-    if (version != NULL)
-        version->capacity = capacity;
+    if (version == NULL)
+        return NULL;
+    version->capacity = capacity;
+    version->used = 0;
+    for (uint32_t i = 0; i < capacity; i++)
+        version->slots[i] = brolga__version_missing();
     return version;
 }
 

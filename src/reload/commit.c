@@ -257,6 +257,7 @@ static int stage(brolga_txn *txn, struct source *source)
         .text_bytes = image->high - image->low,
         .policy = policy_of(source),
         .release = brolga__image_close,
+        .describe = brolga__image_describe,
         .arg = image,
     };
     brolga_unit *unit;

@@ -24,6 +24,7 @@
 #include <brolga/module.h>
 
 #include <dlfcn.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -135,6 +136,9 @@ void brolga__image_unref(struct brolga__image *image)
     brolga__assert(image->handle == NULL);
     free_symbols(image->exports, image->exports_count);
     free_symbols(image->imports, image->imports_count);
+    for (size_t i = 0; i < image->functions_count; i++)
+        brolga__free(image->functions[i].name);
+    brolga__free(image->functions);
     brolga__free(image->module);
     brolga__free(image->file);
     brolga__free(image->path);
@@ -227,6 +231,46 @@ static int copy_tables(struct brolga__image *image,
     if (image->module == NULL || copy_exports(image, desc->lists) != BROLGA_OK)
         return BROLGA_ENOMEM;
     return copy_imports(image, desc->lists);
+}
+
+/* --- names for reports -------------------------------------------------- */
+
+/* Without memory for one, a function has no name in reports; that is all. */
+static void add_function(void *arg, const char *name, uintptr_t offset,
+                         size_t bytes)
+{
+    struct brolga__image *image = arg;
+    size_t count = image->functions_count;
+    struct brolga__function *more = brolga__realloc(
+        image->functions, (count + 1) * sizeof *image->functions);
+
+    if (more == NULL)
+        return;
+    image->functions = more;
+    more[count].name = brolga__strdup(name);
+    if (more[count].name == NULL)
+        return;
+    more[count].low = image->low + offset;
+    more[count].high = more[count].low + bytes;
+    image->functions_count++;
+}
+
+void brolga__image_describe(void *arg, const void *address, char *text,
+                            size_t bytes)
+{
+    const struct brolga__image *image = arg;
+    const struct brolga__function *found = NULL;
+
+    for (size_t i = 0; i < image->functions_count; i++)
+        if ((uintptr_t)address >= image->functions[i].low &&
+            (uintptr_t)address < image->functions[i].high)
+            found = &image->functions[i];
+    (void)snprintf(text, bytes, "%s", found == NULL ? "" : found->name);
+    for (size_t i = 0; found != NULL && i < image->exports_count; i++)
+        if ((uintptr_t)image->exports[i].code == found->low)
+            (void)snprintf(text, bytes, "%s (%s:%d)", image->exports[i].name,
+                           brolga__text_base(image->exports[i].file),
+                           image->exports[i].line);
 }
 
 /* --- what a file must have ---------------------------------------------- */
@@ -351,6 +395,7 @@ static int read_image(struct brolga__image *image, struct brolga__text *why,
         brolga__text_add(why, "%s: out of memory", image->file);
         return BROLGA_ENOMEM;
     }
+    brolga__plat_functions(image->path, add_function, image);
     if ((err = check_main(image, why, line)) != BROLGA_OK)
         return err;
     return check_span(image, why);

@@ -72,6 +72,13 @@ struct brolga__symbol {
     brolga_slot slot;
 };
 
+/* A function of the code, exported or not, for reports. */
+struct brolga__function {
+    char *name;
+    uintptr_t low;
+    uintptr_t high;
+};
+
 /*
  * One build of one file. Two owners at most: the session, as long as the image
  * is the file's current one, and Brolga's GOT, until the unit is released. The
@@ -86,6 +93,8 @@ struct brolga__image {
     size_t exports_count;
     struct brolga__symbol *imports;
     size_t imports_count;
+    struct brolga__function *functions;
+    size_t functions_count;
     char *path;   /* Of the built file; unlinked, or kept for debuggers. */
     void *handle; /* Of dlopen. */
     uintptr_t low;
@@ -105,6 +114,11 @@ int brolga__image_load(const char *path, const char *file, bool keep,
 /* Closes the code of an image that never came into use, or is released by the
  * GOT (`arg` is the image), and drops a reference. */
 void brolga__image_close(void *arg);
+
+/* Names the function at an address of an image (`arg`), and its place if it is
+ * exported: "score (scorer.c:12)". "" if it is not known. */
+void brolga__image_describe(void *arg, const void *address, char *text,
+                            size_t bytes);
 
 /* Drops a reference to the tables only. */
 void brolga__image_unref(struct brolga__image *image);

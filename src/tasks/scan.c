@@ -89,36 +89,25 @@ static void walk(struct brolga *rt, void (*visit)(void *arg, brolga_task *task),
 
 /* --- reading one stack ------------------------------------------------------------ */
 
-static void note(void *arg, uint32_t bit, uintptr_t address)
-{
-    struct brolga__holds *holds = arg;
-
-    if (holds->named < BROLGA__HOLDS_NAMED) {
-        holds->name[holds->named].bit = bit;
-        holds->name[holds->named].address = address;
-        holds->named++;
-    }
-}
-
 /* Writes down what was found; a clean stack gets a new watermark. */
 static void conclude(brolga_task *task, const struct brolga__suspects *set,
-                     struct brolga__holds *found)
+                     const struct brolga__found *found)
 {
-    found->set = set->generation;
-    found->parks = task->parks;
     (void)pthread_mutex_lock(&task->holds_lock);
-    task->holds = *found;
+    task->holds.set = set->generation;
+    task->holds.parks = task->parks;
+    task->holds.found = *found;
     (void)pthread_mutex_unlock(&task->holds_lock);
-    if (found->bits == 0)
+    if (found->count == 0)
         brolga__store_release(&task->watermark, set->stamp); /* N */
 }
 
 static void read_stack(brolga_task *task, const struct brolga__suspects *set,
                        uintptr_t sp)
 {
-    struct brolga__holds found = {0};
+    struct brolga__found found = {0};
 
-    found.bits = brolga__suspects_scan(set, sp, task->ctx.high, note, &found);
+    brolga__suspects_scan(set, sp, task->ctx.high, &found);
     conclude(task, set, &found);
 }
 
@@ -134,13 +123,12 @@ void brolga__scan_own(void *arg, uintptr_t sp)
 
 static void read_blocked(brolga_task *task, const struct brolga__suspects *set)
 {
-    struct brolga__holds found = {0};
+    struct brolga__found found = {0};
     uintptr_t registers = (uintptr_t)task->spilled;
 
-    found.bits = brolga__suspects_scan(
-        set, registers, registers + sizeof task->spilled, note, &found);
-    found.bits |= brolga__suspects_scan(set, task->spilled_sp, task->ctx.high,
-                                        note, &found);
+    brolga__suspects_scan(set, registers, registers + sizeof task->spilled,
+                          &found);
+    brolga__suspects_scan(set, task->spilled_sp, task->ctx.high, &found);
     conclude(task, set, &found);
 }
 
@@ -153,21 +141,22 @@ struct look {
 
 /* What the last scan found, if it was for this set. */
 static bool known(brolga_task *task, const struct brolga__suspects *set,
-                  bool same_park, uint64_t *bits)
+                  bool same_park, struct brolga__found *found)
 {
     bool is;
 
     (void)pthread_mutex_lock(&task->holds_lock);
     is = task->holds.set == set->generation &&
          (!same_park || task->holds.parks == task->parks);
-    *bits = task->holds.bits;
+    *found = task->holds.found;
     (void)pthread_mutex_unlock(&task->holds_lock);
     return is;
 }
 
 /* Reads the stack of a task that is parked, unless it woke up. */
 static bool look_at_parked(brolga_task *task,
-                           const struct brolga__suspects *set, uint64_t *bits)
+                           const struct brolga__suspects *set,
+                           struct brolga__found *found)
 {
     uint32_t permit = BROLGA__PARKED;
 
@@ -175,10 +164,10 @@ static bool look_at_parked(brolga_task *task,
         return false;
     if (brolga__load_relaxed(&task->top)) {
         brolga__store_release(&task->watermark, set->stamp); /* N */
-        *bits = 0;
-    } else if (!known(task, set, true, bits)) {
+        found->count = 0;
+    } else if (!known(task, set, true, found)) {
         read_stack(task, set, task->ctx.sp);
-        (void)known(task, set, true, bits);
+        (void)known(task, set, true, found);
     }
     permit = BROLGA__SCANNING;
     if (!brolga__cas_acq_rel(&task->permit, &permit, BROLGA__PARKED)) {
@@ -193,7 +182,8 @@ static bool look_at_parked(brolga_task *task,
 }
 
 static bool look_at_blocked(brolga_task *task,
-                            const struct brolga__suspects *set, uint64_t *bits)
+                            const struct brolga__suspects *set,
+                            struct brolga__found *found)
 {
     uint32_t blocked = BROLGA__BLOCKED;
 
@@ -201,7 +191,7 @@ static bool look_at_blocked(brolga_task *task,
                              BROLGA__BLOCKED_SCANNING)) /* Y: begin */
         return false;
     read_blocked(task, set);
-    (void)known(task, set, false, bits);
+    (void)known(task, set, false, found);
     brolga__store_release(&task->blocked, BROLGA__BLOCKED); /* Y: end */
     return true;
 }
@@ -212,17 +202,16 @@ static void look_at(void *arg, brolga_task *task)
     const struct brolga__suspects *set = look->set;
     struct brolga_got *got = look->rt->got;
     uint64_t watermark = brolga__load_acquire(&task->watermark); /* N */
-    uint64_t bits;
+    struct brolga__found found = {0};
 
     if (watermark >= set->stamp)
         return;
-    if (look_at_parked(task, set, &bits) || look_at_blocked(task, set, &bits)) {
-        brolga__reclaim_held(got, bits);
+    if (look_at_parked(task, set, &found) ||
+        look_at_blocked(task, set, &found)) {
+        brolga__reclaim_held(got, set, &found);
         return;
     }
-    /* It runs, or will: what it last found stands until it looks again. */
-    if (known(task, set, false, &bits) && bits != 0)
-        brolga__reclaim_held(got, bits);
+    /* It runs, or will, and looks at itself then. */
     brolga__reclaim_unseen(got, set,
                            brolga__load_acquire(&task->watermark)); /* N */
 }
@@ -309,9 +298,9 @@ static void tell_frame(struct report *report, const struct reported *unit,
     struct brolga_holder holder = {.reason = frame_reason(task)};
 
     describe(task, &holder);
-    for (uint32_t i = 0; i < holds->named; i++)
-        if (holds->name[i].bit == unit->unit->suspect_bit)
-            holder.address = holds->name[i].address;
+    for (uint32_t i = 0; i < holds->found.count; i++)
+        if (holds->found.at[i].suspect == unit->unit->suspect)
+            holder.address = holds->found.at[i].address;
     if (holder.address != 0)
         name_function(unit->unit, &holder);
     tell(report, unit, &holder);
@@ -339,6 +328,14 @@ static void tell_running(struct report *report, const struct reported *unit,
     tell(report, unit, &holder);
 }
 
+static bool holds_suspect(const struct brolga__found *found, uint32_t suspect)
+{
+    for (uint32_t i = 0; i < found->count; i++)
+        if (found->at[i].suspect == suspect)
+            return true;
+    return found->more;
+}
+
 static void report_task(void *arg, brolga_task *task)
 {
     struct report *report = arg;
@@ -359,7 +356,7 @@ static void report_task(void *arg, brolga_task *task)
         } else if (unit->suspect && watermark < unit->dead_stamp) {
             if (holds.set != report->set)
                 tell_running(report, unit, task, BROLGA_HOLD_RUNNING);
-            else if ((holds.bits >> unit->unit->suspect_bit & 1) != 0)
+            else if (holds_suspect(&holds.found, unit->unit->suspect))
                 tell_frame(report, unit, task, &holds);
         }
     }

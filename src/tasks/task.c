@@ -96,7 +96,7 @@ static void reset(brolga_task *task, const struct brolga_spawn_opts *opts)
     task->message[0] = '\0';
     task->joiner = NULL;
     task->at_end = NULL;
-    brolga__store_relaxed(&task->ended_word, 0);
+    brolga__store_relaxed(&task->ended_word, BROLGA__RUNS);
     brolga__store_relaxed(&task->refs, 2);
     task->id = brolga__add_relaxed(&rt->next_id, 1) + 1;
     (void)snprintf(task->name, sizeof task->name, "%s",
@@ -328,8 +328,10 @@ void brolga__task_end(brolga_task *task)
     (void)pthread_mutex_unlock(&task->end_lock);
     if (unheard)
         say_failed(task);
-    brolga__store_release(&task->ended_word, 1); /* W: load in join_thread */
-    brolga__plat_wake(&task->ended_word, INT32_MAX);
+    /* W: load in join_thread. The system is asked only if a thread waits. */
+    if (brolga__swap_acq_rel(&task->ended_word, BROLGA__ENDED) ==
+        BROLGA__AWAITED)
+        brolga__plat_wake(&task->ended_word, INT32_MAX);
     if (joiner != NULL)
         brolga__unpark(joiner);
     brolga__task_unref(task);
@@ -362,8 +364,11 @@ void brolga_panic(const char *format, ...)
 /* Waits as a plain thread: the memory of tasks stays. */
 static int join_thread(brolga_task *task, uint64_t deadline_ns)
 {
-    while (brolga__load_acquire(&task->ended_word) == 0) /* W: end */
-        if (!brolga__plat_wait(&task->ended_word, 0, deadline_ns))
+    uint32_t word = BROLGA__RUNS;
+
+    (void)brolga__cas_acq_rel(&task->ended_word, &word, BROLGA__AWAITED);
+    while (brolga__load_acquire(&task->ended_word) != BROLGA__ENDED) /* W */
+        if (!brolga__plat_wait(&task->ended_word, BROLGA__AWAITED, deadline_ns))
             return BROLGA_ETIMEOUT;
     return BROLGA_OK;
 }

@@ -52,19 +52,11 @@ enum { BROLGA__FLAG_CANCELED = 1 };
 /* Callee-saved registers, at the most, of the processors we know. */
 #define BROLGA__SPILL_WORDS 24
 
-/* How many held units a task can name at once. */
-#define BROLGA__HOLDS_NAMED 4
-
-/* What the last scan of a task's stack found; see scan.c. */
+/* What the last search of a task's stack found; see scan.c. */
 struct brolga__holds {
     uint64_t set;   /* The generation of the suspects that were looked for. */
     uint64_t parks; /* The task's parks at that time. */
-    uint64_t bits;  /* The suspects that were found. */
-    uint32_t named; /* Entries used below. */
-    struct {
-        uint32_t bit;
-        uintptr_t address;
-    } name[BROLGA__HOLDS_NAMED];
+    struct brolga__found found;
 };
 
 /* Whether a task's frames may be read though it is not parked (block.c). */
@@ -72,6 +64,13 @@ enum brolga__blocked {
     BROLGA__NOT_BLOCKED,
     BROLGA__BLOCKED,         /* In foreign code; frames below `sp` rest. */
     BROLGA__BLOCKED_SCANNING /* Same, and the reclaimer reads them. */
+};
+
+/* For plain threads that wait for a task's end. */
+enum brolga__ended {
+    BROLGA__RUNS,
+    BROLGA__AWAITED, /* A thread sleeps until it ends. */
+    BROLGA__ENDED
 };
 
 struct brolga__carrier;
@@ -126,10 +125,10 @@ struct brolga_task {
     bool detached;
     brolga_word result;
     char message[256];
-    brolga_task *joiner;         /* A task that waits for the end. */
-    void (*at_end)(void *arg);   /* Called at the end, however it comes. */
+    brolga_task *joiner;       /* A task that waits for the end. */
+    void (*at_end)(void *arg); /* Called at the end, however it comes. */
     void *at_end_arg;
-    _Atomic uint32_t ended_word; /* For threads that wait for the end. */
+    _Atomic uint32_t ended_word; /* enum brolga__ended; threads wait on it. */
     _Atomic uint32_t refs;       /* The run and the handle. */
 
     struct brolga__list registered;     /* In a shard of the registry. */

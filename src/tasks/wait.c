@@ -88,7 +88,9 @@ static void park_thread(void *arg, uintptr_t sp)
 
     task->ctx.sp = sp;
     if (!brolga__cas_acq_rel(&task->permit, &permit, BROLGA__PARKED)) /* M */
-        brolga__store_relaxed(&task->permit, BROLGA__RUNNING);
+        /* Notified meanwhile. A plain store could bury the RMW of a second
+         * waker (park.pml, STORE_RUNNING). */
+        (void)brolga__swap_acq_rel(&task->permit, BROLGA__RUNNING); /* L */
     else
         for (;;) {
             permit = brolga__load_acquire(&task->permit); /* L */
@@ -144,7 +146,7 @@ int brolga__park(const char *where, uint64_t deadline_ns)
     return brolga__load_relaxed(&task->timed_out) ? BROLGA_ETIMEOUT : BROLGA_OK;
 }
 
-int brolga_sleep_until(uint64_t when_ns)
+static int sleep_until(uint64_t when_ns)
 {
     for (;;) {
         int err;
@@ -155,4 +157,14 @@ int brolga_sleep_until(uint64_t when_ns)
         if (err != BROLGA_OK && err != BROLGA_ETIMEOUT)
             return err;
     }
+}
+
+int brolga_sleep_until(uint64_t when_ns)
+{
+    int err = sleep_until(when_ns);
+
+    /* Also when there was nothing to wait for, so that who sleeps in a loop
+     * passes one each time. */
+    brolga_safepoint();
+    return err;
 }

@@ -342,6 +342,10 @@ static void yield(brolga_task *task, struct brolga__carrier *carrier)
 {
     bool alone = brolga__runq_empty(carrier->worker);
 
+    /* Its time was up because others wait: if it is the injected ones, they
+     * should not wait for LOOK_EVERY slices more. */
+    if (brolga__load_relaxed(&carrier->worker->preempt))
+        carrier->worker->since_look = LOOK_EVERY;
     if (!brolga__runq_push(carrier->worker, task))
         inject(task->rt, task);
     if (!alone)

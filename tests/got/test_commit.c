@@ -146,7 +146,7 @@ Test(commit, a_table_grows_with_its_slots, .init = world_open,
     for (int round = 0; round < 3; round++) {
         brolga_txn *txn = begun();
         brolga_unit *unit = staged(txn, made(round));
-        char symbol[16];
+        char symbol[32];
 
         for (int i = 0; i < 1500; i++) {
             (void)snprintf(symbol, sizeof symbol, "r%di%d", round, i);

@@ -21,12 +21,14 @@ static brolga_epoch_member *member;
 static brolga_got *got;
 
 /* Units in the order in which they were made. */
-static struct jit_unit units[256];
+static struct jit_unit units[512];
 static unsigned units_made;
 
 /* The pretended stack: searched for suspects unless it is hidden. */
+#define STACK_WORDS 16
+
 static struct {
-    uintptr_t words[8];
+    uintptr_t words[STACK_WORDS];
     uint64_t watermark;
     bool hidden;
     int looks;
@@ -37,7 +39,7 @@ static int notified;
 static void stack_look(void *arg, const struct brolga__suspects *set)
 {
     uintptr_t low = (uintptr_t)stack.words;
-    uint64_t bits;
+    struct brolga__found found = {0};
 
     (void)arg;
     if (stack.watermark >= set->stamp)
@@ -47,10 +49,9 @@ static void stack_look(void *arg, const struct brolga__suspects *set)
         brolga__reclaim_unseen(got, set, stack.watermark);
         return;
     }
-    bits =
-        brolga__suspects_scan(set, low, low + sizeof stack.words, NULL, NULL);
-    brolga__reclaim_held(got, bits);
-    if (bits == 0)
+    brolga__suspects_scan(set, low, low + sizeof stack.words, &found);
+    brolga__reclaim_held(got, set, &found);
+    if (found.count == 0)
         stack.watermark = set->stamp;
 }
 

@@ -131,7 +131,7 @@ static const char module[] =
          "BROLGA_EXPORT(void, second, (int (*f)(int x)))\n{\n    (void)f;\n}\n"
          "BROLGA_MAIN(argc, argv)\n{\n    reset();\n    return argc;\n}\n";
 
-Test(load, tables_are_read_in_the_order_of_the_source, .timeout = 120)
+Test(load, tables_are_read_in_the_order_of_the_source)
 {
     struct bench *bench = set_up(NULL, "-Wall -Wextra -Werror");
     struct brolga__image *image = load_image(bench, module, BROLGA_OK);
@@ -162,7 +162,7 @@ Test(load, tables_are_read_in_the_order_of_the_source, .timeout = 120)
     tear_down(bench);
 }
 
-Test(load, closing_unloads, .timeout = 120)
+Test(load, closing_unloads)
 {
     struct bench *bench = set_up(NULL, NULL);
     int64_t live;
@@ -184,8 +184,40 @@ Test(load, closing_unloads, .timeout = 120)
     tear_down(bench);
 }
 
+/* Goal: reports can name functions, also those that no other file sees. */
+Test(load, functions_are_named_with_their_place)
+{
+    struct bench *bench = set_up(NULL, NULL);
+    struct brolga__image *image = load_image(
+        bench,
+        HEAD "BROLGA_MODULE(m);\n"
+             "__attribute__((noinline)) static int64_t helper(int64_t n)\n"
+             "{\n    __asm__ volatile(\"\");\n    return n * 3;\n}\n"
+             "BROLGA_EXPORT(int64_t, first, (int64_t n))\n"
+             "{\n    return helper(n) + 1;\n}\n",
+        BROLGA_OK);
+    const char *code = image->exports[0].code;
+    bool helper = false;
+    char text[64];
+
+    brolga__image_describe(image, code + 1, text, sizeof text);
+    cr_assert_str_eq(text, "first (m.c:8)");
+    for (size_t i = 0; i < image->functions_count; i++) {
+        brolga__image_describe(image, (const void *)image->functions[i].low,
+                               text, sizeof text);
+        helper |= strcmp(text, "helper") == 0;
+    }
+    cr_assert(helper);
+    brolga__image_describe(image, image, text, sizeof text);
+    cr_assert_str_eq(text, "");
+    brolga__image_describe(image, code, text, 4);
+    cr_assert_str_eq(text, "fir");
+    brolga__image_close(image);
+    tear_down(bench);
+}
+
 /* Goal: a system that keeps an image is found out. */
-Test(load, an_image_that_stays_is_reported, .timeout = 120)
+Test(load, an_image_that_stays_is_reported)
 {
     struct bench *bench = set_up(NULL, "-Wl,-z,nodelete");
     struct brolga__image *image = load_image(bench, module, BROLGA_OK);
@@ -202,7 +234,7 @@ Test(load, an_image_that_stays_is_reported, .timeout = 120)
 }
 
 /* Goal: images may be closed after their session has ended. */
-Test(load, an_image_may_outlive_its_outlet, .timeout = 120)
+Test(load, an_image_may_outlive_its_outlet)
 {
     struct bench *bench = set_up(NULL, "-Wl,-z,nodelete");
     struct brolga__image *image = load_image(bench, module, BROLGA_OK);
@@ -211,7 +243,7 @@ Test(load, an_image_may_outlive_its_outlet, .timeout = 120)
     brolga__image_close(image);
 }
 
-Test(load, two_builds_of_one_file_are_two_images, .timeout = 120)
+Test(load, two_builds_of_one_file_are_two_images)
 {
     struct bench *bench = set_up(NULL, NULL);
     struct brolga__image *a = load_image(bench, module, BROLGA_OK);
@@ -224,7 +256,7 @@ Test(load, two_builds_of_one_file_are_two_images, .timeout = 120)
     tear_down(bench);
 }
 
-Test(load, a_file_without_a_module_is_refused_and_unloaded, .timeout = 120)
+Test(load, a_file_without_a_module_is_refused_and_unloaded)
 {
     struct bench *bench = set_up(NULL, NULL);
 
@@ -235,7 +267,7 @@ Test(load, a_file_without_a_module_is_refused_and_unloaded, .timeout = 120)
     tear_down(bench);
 }
 
-Test(load, headers_of_another_brolga_are_refused, .timeout = 120)
+Test(load, headers_of_another_brolga_are_refused)
 {
     struct bench *bench = set_up(NULL, NULL);
 
@@ -249,7 +281,7 @@ Test(load, headers_of_another_brolga_are_refused, .timeout = 120)
     tear_down(bench);
 }
 
-Test(load, no_memory_is_survived_at_every_request, .timeout = 120)
+Test(load, no_memory_is_survived_at_every_request)
 {
     struct bench *bench = set_up(NULL, NULL);
     int failures = 0;
@@ -283,7 +315,7 @@ Test(load, no_memory_is_survived_at_every_request, .timeout = 120)
 
 /* --- the builder -------------------------------------------------------- */
 
-Test(load, builds_tell_output_and_headers, .timeout = 120)
+Test(load, builds_tell_output_and_headers)
 {
     struct bench *bench = set_up(NULL, NULL);
 
@@ -302,7 +334,7 @@ Test(load, builds_tell_output_and_headers, .timeout = 120)
     tear_down(bench);
 }
 
-Test(load, a_compiler_that_is_not_there_is_named, .timeout = 120)
+Test(load, a_compiler_that_is_not_there_is_named)
 {
     struct bench *bench = set_up("no-such-compiler -x", NULL);
 
@@ -311,7 +343,7 @@ Test(load, a_compiler_that_is_not_there_is_named, .timeout = 120)
     tear_down(bench);
 }
 
-Test(load, a_canceled_build_tells_nothing, .timeout = 120)
+Test(load, a_canceled_build_tells_nothing)
 {
     struct bench *bench = set_up(NULL, NULL);
     struct brolga__build *running, *queued;
@@ -329,7 +361,7 @@ Test(load, a_canceled_build_tells_nothing, .timeout = 120)
 }
 
 /* Goal: ending the builder ends a compiler that would never end. */
-Test(load, a_compiler_that_hangs_does_not_hold_the_end_up, .timeout = 60)
+Test(load, a_compiler_that_hangs_does_not_hold_the_end_up)
 {
     char cc[] = "/tmp/brolga-test-XXXXXX";
     int fd = mkstemp(cc);
@@ -352,7 +384,7 @@ static uint32_t line_of(const char *output)
     return brolga__text_error_line(output, strlen(output), "a/b.c");
 }
 
-Test(load, the_line_of_an_error_is_found, .timeout = 10)
+Test(load, the_line_of_an_error_is_found)
 {
     cr_assert_eq(line_of("a/b.c:12:3: error: x\n"), 12);
     cr_assert_eq(line_of("a/b.c:3:1: warning: y\na/b.c:12:3: error: x"), 12);
@@ -364,7 +396,7 @@ Test(load, the_line_of_an_error_is_found, .timeout = 10)
     cr_assert_eq(line_of(""), 0);
 }
 
-Test(load, the_distance_of_names_counts_edits, .timeout = 10)
+Test(load, the_distance_of_names_counts_edits)
 {
     cr_assert_eq(brolga__text_distance("", ""), 0);
     cr_assert_eq(brolga__text_distance("score", "score"), 0);
@@ -373,7 +405,7 @@ Test(load, the_distance_of_names_counts_edits, .timeout = 10)
     cr_assert_eq(brolga__text_distance("kitten", "sitting"), 3);
 }
 
-Test(load, a_full_text_is_cut_off, .timeout = 10)
+Test(load, a_full_text_is_cut_off)
 {
     struct brolga__text text = {0};
 

@@ -9,6 +9,9 @@
 
 #include "reload/reload.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #define FILES   4
 #define SYMBOLS 3
 
@@ -78,7 +81,7 @@ static void set_item(struct brolga__plan_item *item, size_t file,
 }
 
 /* Goal: a refusal is passed on to those that relied on it, in any order. */
-Test(plan, who_relies_on_a_refused_file_is_refused_too, .timeout = 10)
+Test(plan, who_relies_on_a_refused_file_is_refused_too)
 {
     struct made a, b, c;
     struct brolga__plan_item items[3];
@@ -102,7 +105,7 @@ Test(plan, who_relies_on_a_refused_file_is_refused_too, .timeout = 10)
     }
 }
 
-Test(plan, modules_may_import_from_each_other, .timeout = 10)
+Test(plan, modules_may_import_from_each_other)
 {
     struct made a, b;
     struct brolga__plan_item items[2];
@@ -121,7 +124,7 @@ Test(plan, modules_may_import_from_each_other, .timeout = 10)
     cr_assert(!items[1].out);
 }
 
-Test(plan, importers_of_what_changes_are_found, .timeout = 10)
+Test(plan, importers_of_what_changes_are_found)
 {
     struct made old, new, user, other;
     struct brolga__plan_item items[3];
@@ -144,7 +147,7 @@ Test(plan, importers_of_what_changes_are_found, .timeout = 10)
     cr_assert(!brolga__plan_importer(items, 3, 2));
 }
 
-Test(plan, a_module_keeps_its_name_against_a_newcomer, .timeout = 10)
+Test(plan, a_module_keeps_its_name_against_a_newcomer)
 {
     struct made now, copy;
     struct brolga__plan_item items[2];
@@ -213,7 +216,7 @@ static void check_running(struct made *const *running, uint32_t round)
     }
 }
 
-Test(plan, what_runs_always_fits_together, .timeout = 60)
+Test(plan, what_runs_always_fits_together)
 {
     static struct made store[FILES][2];
     struct made *running[FILES] = {NULL};

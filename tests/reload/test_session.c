@@ -38,7 +38,7 @@ static struct stage *two_modules(void)
 
 /* --- what works --------------------------------------------------------- */
 
-Test(session, modules_call_each_other_after_the_load, .timeout = 120)
+Test(session, modules_call_each_other_after_the_load)
 {
     struct stage *stage = two_modules();
     struct record *record;
@@ -53,7 +53,7 @@ Test(session, modules_call_each_other_after_the_load, .timeout = 120)
     strike_stage(stage);
 }
 
-Test(session, a_save_becomes_running_code, .timeout = 120)
+Test(session, a_save_becomes_running_code)
 {
     struct stage *stage = two_modules();
     struct record *record;
@@ -73,7 +73,7 @@ Test(session, a_save_becomes_running_code, .timeout = 120)
     strike_stage(stage);
 }
 
-Test(session, files_that_are_saved_together_run_together, .timeout = 120)
+Test(session, files_that_are_saved_together_run_together)
 {
     struct stage *stage = two_modules();
     struct record *record;
@@ -93,7 +93,7 @@ Test(session, files_that_are_saved_together_run_together, .timeout = 120)
  * Method: saves without a pause, a last one of its own kind, and a look at how
  * many versions there were when that one runs.
  */
-Test(session, a_burst_of_saves_makes_one_reload, .timeout = 120)
+Test(session, a_burst_of_saves_makes_one_reload)
 {
     struct stage *stage = two_modules();
     char text[512];
@@ -112,7 +112,7 @@ Test(session, a_burst_of_saves_makes_one_reload, .timeout = 120)
     strike_stage(stage);
 }
 
-Test(session, a_new_file_is_a_new_module, .timeout = 120)
+Test(session, a_new_file_is_a_new_module)
 {
     struct stage *stage = two_modules();
 
@@ -125,7 +125,7 @@ Test(session, a_new_file_is_a_new_module, .timeout = 120)
     strike_stage(stage);
 }
 
-Test(session, a_removed_file_runs_on_until_it_is_back, .timeout = 120)
+Test(session, a_removed_file_runs_on_until_it_is_back)
 {
     struct stage *stage = two_modules();
 
@@ -139,8 +139,7 @@ Test(session, a_removed_file_runs_on_until_it_is_back, .timeout = 120)
     strike_stage(stage);
 }
 
-Test(session, a_changed_header_rebuilds_its_users_in_one_version,
-     .timeout = 120)
+Test(session, a_changed_header_rebuilds_its_users_in_one_version)
 {
     static const char a[] = HEAD "#include \"shared.h\"\n"
                                  "BROLGA_MODULE(a);\n"
@@ -187,7 +186,7 @@ Test(session, a_changed_header_rebuilds_its_users_in_one_version,
  * Method: break, wait for the lock, undo; then change another file, whose
  * reload must be the next one.
  */
-Test(session, an_undone_edit_unlocks_without_a_reload, .timeout = 120)
+Test(session, an_undone_edit_unlocks_without_a_reload)
 {
     struct stage *stage = two_modules();
 
@@ -203,7 +202,7 @@ Test(session, an_undone_edit_unlocks_without_a_reload, .timeout = 120)
     strike_stage(stage);
 }
 
-Test(session, warnings_are_passed_on, .timeout = 120)
+Test(session, warnings_are_passed_on)
 {
     struct stage *stage = two_modules();
     struct record *record;
@@ -221,8 +220,7 @@ Test(session, warnings_are_passed_on, .timeout = 120)
 
 /* --- policies ----------------------------------------------------------- */
 
-Test(session, an_old_build_of_a_reclaim_module_leaves_the_memory,
-     .timeout = 120)
+Test(session, an_old_build_of_a_reclaim_module_leaves_the_memory)
 {
     static const char policy[] = ", .policy = BROLGA_RECLAIM";
     struct stage *stage = set_stage();
@@ -246,7 +244,7 @@ Test(session, an_old_build_of_a_reclaim_module_leaves_the_memory,
     cr_assert_eq(count_images("/gone.v"), 0);
 }
 
-Test(session, an_old_build_of_a_keep_module_stays, .timeout = 120)
+Test(session, an_old_build_of_a_keep_module_stays)
 {
     struct stage *stage = set_stage();
 
@@ -260,7 +258,7 @@ Test(session, an_old_build_of_a_keep_module_stays, .timeout = 120)
     cr_assert_eq(count_images("/kept.v"), 0);
 }
 
-Test(session, the_policy_can_be_overridden, .timeout = 120)
+Test(session, the_policy_can_be_overridden)
 {
     struct stage *stage = set_stage();
     struct brolga_reload_opts opts = {.policy = BROLGA_RELOAD_RECLAIM_ALL};
@@ -307,7 +305,7 @@ static void check_place(const struct stage *stage, const struct record *record,
 #define check_says(record, what)                                               \
     cr_assert(strstr((record)->text, what) != NULL, "'%s'", (record)->text)
 
-Test(session, a_syntax_error_is_told_with_its_line, .timeout = 120)
+Test(session, a_syntax_error_is_told_with_its_line)
 {
     struct stage *stage = load_bad(
         "bad.c", HEAD "BROLGA_MODULE(bad);\n\nint x = ;\n", BROLGA_EBUILD);
@@ -321,7 +319,7 @@ Test(session, a_syntax_error_is_told_with_its_line, .timeout = 120)
     strike_stage(stage);
 }
 
-Test(session, all_errors_are_told, .timeout = 120)
+Test(session, all_errors_are_told)
 {
     struct stage *stage = set_stage();
 
@@ -338,7 +336,7 @@ Test(session, all_errors_are_told, .timeout = 120)
     strike_stage(stage);
 }
 
-Test(session, an_unknown_import_is_told_with_what_there_is, .timeout = 120)
+Test(session, an_unknown_import_is_told_with_what_there_is)
 {
     struct stage *stage =
         load_bad("bad.c",
@@ -353,7 +351,7 @@ Test(session, an_unknown_import_is_told_with_what_there_is, .timeout = 120)
     strike_stage(stage);
 }
 
-Test(session, an_unknown_module_is_told_with_the_nearest, .timeout = 120)
+Test(session, an_unknown_module_is_told_with_the_nearest)
 {
     struct stage *stage =
         load_bad("bad.c",
@@ -368,7 +366,7 @@ Test(session, an_unknown_module_is_told_with_the_nearest, .timeout = 120)
     strike_stage(stage);
 }
 
-Test(session, an_import_of_a_broken_file_names_that_file, .timeout = 120)
+Test(session, an_import_of_a_broken_file_names_that_file)
 {
     struct stage *stage = set_stage();
     struct record *record;
@@ -382,7 +380,7 @@ Test(session, an_import_of_a_broken_file_names_that_file, .timeout = 120)
     strike_stage(stage);
 }
 
-Test(session, a_wrong_signature_is_told_with_both_places, .timeout = 120)
+Test(session, a_wrong_signature_is_told_with_both_places)
 {
     struct stage *stage =
         load_bad("bad.c",
@@ -399,7 +397,7 @@ Test(session, a_wrong_signature_is_told_with_both_places, .timeout = 120)
     strike_stage(stage);
 }
 
-Test(session, a_file_without_a_module_is_told_how, .timeout = 120)
+Test(session, a_file_without_a_module_is_told_how)
 {
     struct stage *stage = load_bad("bad.c", HEAD "int x;\n", BROLGA_EREFUSED);
     struct record *record = await(stage, BROLGA_RELOAD_REFUSED, NULL);
@@ -409,7 +407,7 @@ Test(session, a_file_without_a_module_is_told_how, .timeout = 120)
     strike_stage(stage);
 }
 
-Test(session, two_files_of_one_module_are_both_named, .timeout = 120)
+Test(session, two_files_of_one_module_are_both_named)
 {
     struct stage *stage =
         load_bad("two.c", GETTER("one", "n + 2"), BROLGA_EREFUSED);
@@ -421,7 +419,7 @@ Test(session, two_files_of_one_module_are_both_named, .timeout = 120)
     strike_stage(stage);
 }
 
-Test(session, a_main_of_another_kind_is_refused, .timeout = 120)
+Test(session, a_main_of_another_kind_is_refused)
 {
     struct stage *stage =
         load_bad("bad.c",
@@ -439,7 +437,7 @@ Test(session, a_main_of_another_kind_is_refused, .timeout = 120)
     strike_stage(stage);
 }
 
-Test(session, an_undefined_function_is_named, .timeout = 120)
+Test(session, an_undefined_function_is_named)
 {
     struct stage *stage =
         load_bad("bad.c",
@@ -455,7 +453,7 @@ Test(session, an_undefined_function_is_named, .timeout = 120)
 }
 
 /* A link to itself cannot be read even by the superuser. */
-Test(session, an_unreadable_file_is_told, .timeout = 120)
+Test(session, an_unreadable_file_is_told)
 {
     struct stage *stage = set_stage();
     char path[512];
@@ -471,7 +469,7 @@ Test(session, an_unreadable_file_is_told, .timeout = 120)
     strike_stage(stage);
 }
 
-Test(session, an_empty_directory_is_told, .timeout = 120)
+Test(session, an_empty_directory_is_told)
 {
     struct stage *stage = set_stage();
 
@@ -481,7 +479,7 @@ Test(session, an_empty_directory_is_told, .timeout = 120)
     strike_stage(stage);
 }
 
-Test(session, a_missing_path_is_refused_at_once, .timeout = 120)
+Test(session, a_missing_path_is_refused_at_once)
 {
     const char *path = "/nowhere/at/all.c";
     struct brolga_reload_opts opts = {.paths = &path, .paths_count = 1};
@@ -496,7 +494,7 @@ Test(session, a_missing_path_is_refused_at_once, .timeout = 120)
     cr_assert_eq(brolga_destroy(rt), BROLGA_OK);
 }
 
-Test(session, a_missing_compiler_is_named, .timeout = 120)
+Test(session, a_missing_compiler_is_named)
 {
     struct stage *stage = set_stage();
     struct brolga_reload_opts opts = {.cc = "no-such-compiler"};
@@ -512,8 +510,7 @@ Test(session, a_missing_compiler_is_named, .timeout = 120)
 
 /* --- what is wrong while it runs ---------------------------------------- */
 
-Test(session, a_broken_file_is_locked_and_the_last_good_code_runs_on,
-     .timeout = 120)
+Test(session, a_broken_file_is_locked_and_the_last_good_code_runs_on)
 {
     struct stage *stage = two_modules();
 
@@ -533,7 +530,7 @@ Test(session, a_broken_file_is_locked_and_the_last_good_code_runs_on,
     strike_stage(stage);
 }
 
-Test(session, a_refused_file_runs_when_another_one_serves_it, .timeout = 120)
+Test(session, a_refused_file_runs_when_another_one_serves_it)
 {
     struct stage *stage = two_modules();
     struct record *record;
@@ -562,8 +559,7 @@ static const char one_wide[] = HEAD "BROLGA_MODULE(one);\n"
                                     "BROLGA_EXPORT(long, get, (long n))\n"
                                     "{\n    return n + 50;\n}\n";
 
-Test(session, a_changed_signature_is_refused_until_importers_agree,
-     .timeout = 120)
+Test(session, a_changed_signature_is_refused_until_importers_agree)
 {
     struct stage *stage = two_modules();
     struct record *record;
@@ -595,7 +591,7 @@ Test(session, a_changed_signature_is_refused_until_importers_agree,
  * Method: the importer's declaration depends on whether a header exists, which
  * no list of headers can tell; so only its import makes it part of the reload.
  */
-Test(session, a_changed_signature_rebuilds_its_importers, .timeout = 120)
+Test(session, a_changed_signature_rebuilds_its_importers)
 {
     struct stage *stage = set_stage();
     struct record *record;
@@ -620,7 +616,7 @@ Test(session, a_changed_signature_rebuilds_its_importers, .timeout = 120)
     strike_stage(stage);
 }
 
-Test(session, a_removed_export_is_refused_while_it_is_imported, .timeout = 120)
+Test(session, a_removed_export_is_refused_while_it_is_imported)
 {
     struct stage *stage = two_modules();
     struct record *record;
@@ -639,7 +635,7 @@ Test(session, a_removed_export_is_refused_while_it_is_imported, .timeout = 120)
  * Method: a temporary directory that only this session uses; a build that
  * fails, one that is refused, and a session that ends.
  */
-Test(session, failures_leave_no_trace, .timeout = 120)
+Test(session, failures_leave_no_trace)
 {
     struct stage *stage = two_modules();
     char tmp[] = "/tmp/brolga-test-XXXXXX";
@@ -663,7 +659,7 @@ Test(session, failures_leave_no_trace, .timeout = 120)
  * Goal: what is built from content that changed meanwhile is never run.
  * Method: a compiler that saves the file anew itself, after it has read it.
  */
-Test(session, a_save_during_a_build_makes_its_result_void, .timeout = 120)
+Test(session, a_save_during_a_build_makes_its_result_void)
 {
     struct stage *stage = two_modules();
     char script[512], text[1200];
@@ -695,7 +691,7 @@ Test(session, a_save_during_a_build_makes_its_result_void, .timeout = 120)
  * Method: two versions at most, and a thread of the host that stays in an old
  * one until it says that it leaves.
  */
-Test(session, at_the_cap_the_newest_reload_waits, .timeout = 120)
+Test(session, at_the_cap_the_newest_reload_waits)
 {
     struct stage *stage = two_modules();
 
@@ -719,7 +715,7 @@ Test(session, at_the_cap_the_newest_reload_waits, .timeout = 120)
 
 /* --- life --------------------------------------------------------------- */
 
-Test(session, a_session_can_be_stopped_and_started, .timeout = 120)
+Test(session, a_session_can_be_stopped_and_started)
 {
     struct stage *stage = two_modules();
 
@@ -734,7 +730,7 @@ Test(session, a_session_can_be_stopped_and_started, .timeout = 120)
     strike_stage(stage);
 }
 
-Test(session, without_a_watch_a_look_can_be_asked_for, .timeout = 120)
+Test(session, without_a_watch_a_look_can_be_asked_for)
 {
     struct stage *stage = two_modules();
     struct brolga_reload_opts opts = {.no_watch = true};
@@ -758,7 +754,7 @@ static void list_module(void *arg, const struct brolga_reload_module *module)
                    module->locked ? "!" : "");
 }
 
-Test(session, files_can_be_listed_and_functions_found, .timeout = 120)
+Test(session, files_can_be_listed_and_functions_found)
 {
     struct stage *stage = load_bad("bad.c", "int x = ;\n", BROLGA_EBUILD);
     char text[256] = "";

@@ -136,7 +136,7 @@ static void expect(struct scene *scene, const char *name,
     cr_assert(told->what == what, "%s: %d", name, (int)told->what);
 }
 
-Test(watch, a_scan_tells_what_is_there, .timeout = 90)
+Test(watch, a_scan_tells_what_is_there)
 {
     struct scene *scene = begin();
 
@@ -147,7 +147,7 @@ Test(watch, a_scan_tells_what_is_there, .timeout = 90)
     end(scene);
 }
 
-Test(watch, a_file_that_takes_the_name_over_is_a_change, .timeout = 90)
+Test(watch, a_file_that_takes_the_name_over_is_a_change)
 {
     struct scene *scene = begin();
 
@@ -158,7 +158,7 @@ Test(watch, a_file_that_takes_the_name_over_is_a_change, .timeout = 90)
     end(scene);
 }
 
-Test(watch, writing_in_place_and_appending_are_changes, .timeout = 90)
+Test(watch, writing_in_place_and_appending_are_changes)
 {
     struct scene *scene = begin();
 
@@ -170,7 +170,7 @@ Test(watch, writing_in_place_and_appending_are_changes, .timeout = 90)
 }
 
 /* Goal: times do not count, content does. */
-Test(watch, touching_without_a_change_tells_nothing, .timeout = 90)
+Test(watch, touching_without_a_change_tells_nothing)
 {
     struct scene *scene = begin();
     char path[512];
@@ -185,7 +185,7 @@ Test(watch, touching_without_a_change_tells_nothing, .timeout = 90)
 }
 
 /* Goal: content is noticed even when size and time are as before. */
-Test(watch, a_change_that_keeps_size_and_time_is_told, .timeout = 90)
+Test(watch, a_change_that_keeps_size_and_time_is_told)
 {
     struct scene *scene = begin();
     struct timespec times[2];
@@ -207,7 +207,7 @@ Test(watch, a_change_that_keeps_size_and_time_is_told, .timeout = 90)
  * Method: the second step comes at once after the first, with a quiet period
  * that is far longer than the two need; the hash that is told is the whole's.
  */
-Test(watch, half_a_file_is_not_told, .timeout = 90)
+Test(watch, half_a_file_is_not_told)
 {
     struct scene *scene = begin_with(150, 100000);
     struct brolga__watch_file *file;
@@ -230,7 +230,7 @@ Test(watch, half_a_file_is_not_told, .timeout = 90)
  * Method: one of two is not settled, because it is empty, when the watcher has
  * looked; the other, which is, is told with it only.
  */
-Test(watch, a_settled_file_waits_for_its_neighbours, .timeout = 90)
+Test(watch, a_settled_file_waits_for_its_neighbours)
 {
     struct scene *scene = begin_with(50, 100000);
     struct brolga__watch_file *file;
@@ -256,7 +256,7 @@ Test(watch, a_settled_file_waits_for_its_neighbours, .timeout = 90)
  * Goal: an empty file gets time to be filled.
  * Method: it is emptied and, only after the watcher has looked, filled.
  */
-Test(watch, an_emptied_file_is_waited_for, .timeout = 90)
+Test(watch, an_emptied_file_is_waited_for)
 {
     struct scene *scene = begin();
     struct brolga__watch_file *file;
@@ -277,7 +277,7 @@ Test(watch, an_emptied_file_is_waited_for, .timeout = 90)
     end(scene);
 }
 
-Test(watch, a_file_that_stays_empty_is_told, .timeout = 90)
+Test(watch, a_file_that_stays_empty_is_told)
 {
     struct scene *scene = begin();
 
@@ -286,7 +286,7 @@ Test(watch, a_file_that_stays_empty_is_told, .timeout = 90)
     end(scene);
 }
 
-Test(watch, a_burst_is_told_once_with_the_last_content, .timeout = 90)
+Test(watch, a_burst_is_told_once_with_the_last_content)
 {
     struct scene *scene = begin_with(100, 100000);
     struct brolga__watch_file *file;
@@ -308,7 +308,7 @@ Test(watch, a_burst_is_told_once_with_the_last_content, .timeout = 90)
     end(scene);
 }
 
-Test(watch, a_removed_file_and_its_return_are_told, .timeout = 90)
+Test(watch, a_removed_file_and_its_return_are_told)
 {
     struct scene *scene = begin();
 
@@ -324,7 +324,7 @@ Test(watch, a_removed_file_and_its_return_are_told, .timeout = 90)
 }
 
 /* Goal: editors that remove and write anew do not make a removal. */
-Test(watch, a_short_absence_is_not_told, .timeout = 90)
+Test(watch, a_short_absence_is_not_told)
 {
     struct scene *scene = begin_with(100, 100000);
 
@@ -334,7 +334,7 @@ Test(watch, a_short_absence_is_not_told, .timeout = 90)
     end(scene);
 }
 
-Test(watch, new_files_are_told_and_hidden_ones_are_not, .timeout = 90)
+Test(watch, new_files_are_told_and_hidden_ones_are_not)
 {
     struct scene *scene = begin();
 
@@ -347,7 +347,7 @@ Test(watch, new_files_are_told_and_hidden_ones_are_not, .timeout = 90)
     end(scene);
 }
 
-Test(watch, what_cannot_be_read_is_told_with_a_reason, .timeout = 90)
+Test(watch, what_cannot_be_read_is_told_with_a_reason)
 {
     struct scene *scene = begin();
     struct brolga__watch_file *file;
@@ -368,7 +368,7 @@ Test(watch, what_cannot_be_read_is_told_with_a_reason, .timeout = 90)
  * changed meanwhile is told.
  * Method: a change in the directory while it is elsewhere, and one after.
  */
-Test(watch, a_directory_may_be_moved_away_and_back, .timeout = 90)
+Test(watch, a_directory_may_be_moved_away_and_back)
 {
     struct scene *scene = begin_with(10, 50);
     char elsewhere[160];
@@ -386,7 +386,7 @@ Test(watch, a_directory_may_be_moved_away_and_back, .timeout = 90)
     end(scene);
 }
 
-Test(watch, a_directory_may_be_made_anew, .timeout = 90)
+Test(watch, a_directory_may_be_made_anew)
 {
     struct scene *scene = begin_with(10, 50);
 
@@ -415,7 +415,7 @@ Test(watch, a_directory_may_be_made_anew, .timeout = 90)
  * Method: a watcher whose events are off is not to be had, so a link: events
  * come from the link's directory, not from that of its target.
  */
-Test(watch, a_sweep_finds_what_events_miss, .timeout = 90)
+Test(watch, a_sweep_finds_what_events_miss)
 {
     struct scene *scene = begin_with(10, 50);
     char elsewhere[] = "/tmp/brolga-test-XXXXXX";
@@ -433,7 +433,7 @@ Test(watch, a_sweep_finds_what_events_miss, .timeout = 90)
     remove_dir(elsewhere);
 }
 
-Test(watch, headers_of_other_directories_are_watched, .timeout = 90)
+Test(watch, headers_of_other_directories_are_watched)
 {
     struct scene *scene = begin();
     struct brolga__watch_file *header;

@@ -1,0 +1,227 @@
+/*
+ * Goal: a runtime starts whole or not at all, ends without a trace, is not
+ * ended under its tasks, and tells what its reclaimer did.
+ * Method: lives of runtimes, with allocations counted and failing in turn.
+ */
+#include "tasks/world.h"
+
+Test(runtime, leaves_no_memory_behind, .timeout = 60)
+{
+    static const uint32_t workers[] = {0, 1, 2, 5, BROLGA_NO_WORKERS};
+    int64_t before = brolga__alloc_live();
+
+    for (size_t i = 0; i < brolga__lengthof(workers); i++) {
+        struct gate gate = {.open = 1};
+        brolga_task *task;
+
+        world_open_with(&(struct brolga_opts){.workers = workers[i]});
+        task = spawned(gate_park, &gate);
+        if (workers[i] == BROLGA_NO_WORKERS)
+            (void)brolga_drive(rt, BROLGA_FOREVER);
+        (void)joined(task);
+        world_close();
+        cr_assert_eq(brolga__alloc_live(), before);
+    }
+}
+
+Test(runtime, default_options_will_do, .timeout = 30)
+{
+    world_open_with(NULL);
+    cr_assert_not_null(brolga_runtime_got(rt));
+    cr_assert_eq(brolga_got_version(brolga_runtime_got(rt)), 1);
+    cr_assert_eq(brolga_tasks_live(rt), 0);
+    world_close();
+}
+
+Test(runtime, want_of_memory_creates_nothing, .timeout = 60)
+{
+    struct brolga_opts opts = {.workers = 2};
+    int64_t before = brolga__alloc_live();
+    int err = BROLGA_ENOMEM;
+    uint64_t n = 0;
+
+    while (err != BROLGA_OK) {
+        brolga *fresh = NULL;
+
+        cr_assert_lt(n, 60);
+        brolga__alloc_fail_nth(++n);
+        err = brolga_create(&opts, &fresh);
+        brolga__alloc_fail_nth(0);
+        if (err == BROLGA_OK) {
+            cr_assert_eq(brolga_destroy(fresh), BROLGA_OK);
+            break;
+        }
+        cr_assert(err == BROLGA_ENOMEM || err == BROLGA_ELIMIT);
+        cr_assert_null(fresh);
+        cr_assert_eq(brolga__alloc_live(), before, "request %d\n", (int)n);
+    }
+    cr_assert_gt(n, 8);
+    cr_assert_eq(brolga__alloc_live(), before);
+}
+
+Test(runtime, is_not_destroyed_under_its_tasks, .timeout = 30,
+     .init = world_open, .fini = world_close)
+{
+    struct gate gate = {0};
+    brolga_task *task = spawned(gate_park, &gate);
+
+    cr_assert_eq(brolga_destroy(rt), BROLGA_EBUSY);
+    cr_assert(wait_until(is_parked(task)));
+    cr_assert_eq(brolga_destroy(rt), BROLGA_EBUSY);
+    cr_assert_eq(brolga_tasks_live(rt), 1);
+    gate_open_for(&gate, task);
+    (void)joined(task);
+    cr_assert_eq(brolga_tasks_live(rt), 0);
+}
+
+Test(runtime, several_live_side_by_side, .timeout = 30)
+{
+    struct gate gate = {.open = 1};
+    brolga *one, *two;
+    brolga_task *a, *b;
+
+    cr_assert_eq(brolga_create(&(struct brolga_opts){.workers = 1}, &one),
+                 BROLGA_OK);
+    cr_assert_eq(brolga_create(&(struct brolga_opts){.workers = 1}, &two),
+                 BROLGA_OK);
+    cr_assert_eq(brolga_spawn(one, gate_park, &gate, NULL, &a), BROLGA_OK);
+    cr_assert_eq(brolga_spawn(two, gate_park, &gate, NULL, &b), BROLGA_OK);
+    (void)joined(a);
+    cr_assert_eq(brolga_destroy(one), BROLGA_OK);
+    (void)joined(b);
+    cr_assert_eq(brolga_destroy(two), BROLGA_OK);
+}
+
+Test(runtime, its_end_releases_kept_and_live_units, .timeout = 30)
+{
+    static struct jit_unit codes[3];
+
+    world_open();
+    cr_assert(jit_make_constant(&codes[0], 1));
+    (void)published("f", &codes[0], BROLGA_KEEP, NULL);
+    (void)published_constant("f", &codes[1], 2);
+    (void)published_constant("g", &codes[2], 3);
+    cr_assert(wait_until(stats().versions_live == 1));
+    cr_assert(stays(&codes[0]));
+    cr_assert_eq(stats().units_kept, 1);
+    world_close();
+    for (int i = 0; i < 3; i++)
+        cr_assert_eq(jit_releases(&codes[i]), 1);
+}
+
+/* --- events ---------------------------------------------------------------------------- */
+
+static _Atomic uint64_t adopted;
+static _Atomic int released_f;
+
+static void on_event(void *arg, const struct brolga_event *event)
+{
+    if (arg != (void *)&adopted)
+        return;
+    if (event->kind == BROLGA_EVENT_ADOPTED && event->unit == NULL)
+        brolga__store_relaxed(&adopted, event->version);
+    if (event->kind == BROLGA_EVENT_RELEASED && event->version == 2 &&
+        strcmp(event->unit, "f") == 0)
+        (void)brolga__add_relaxed(&released_f, 1);
+}
+
+static void open_with_events(void)
+{
+    world_open_with(&(struct brolga_opts){
+        .workers = 2, .on_event = on_event, .arg = (void *)&adopted});
+}
+
+Test(runtime, c6_adoption_and_release_are_told, .timeout = 30,
+     .init = open_with_events, .fini = world_close)
+{
+    static struct jit_unit codes[2];
+
+    (void)published_constant("f", &codes[0], 1);
+    cr_assert(wait_until(brolga__load_relaxed(&adopted) == 2));
+    (void)published_constant("f", &codes[1], 2);
+    cr_assert(released(&codes[0]));
+    cr_assert_eq(brolga__load_relaxed(&adopted), 3);
+    cr_assert_eq(brolga__load_relaxed(&released_f), 1);
+}
+
+Test(runtime, adoption_is_not_told_while_a_task_lags, .timeout = 30,
+     .init = open_with_events, .fini = world_close)
+{
+    static struct jit_unit codes[1];
+    struct gate gate = {0};
+    brolga_task *task = spawned(gate_spin, &gate);
+
+    cr_assert(gate_reached(&gate));
+    (void)published_constant("f", &codes[0], 1);
+    for (int i = 0; i < 50; i++)
+        (void)brolga_reclaim_step(rt);
+    cr_assert_eq(brolga__load_relaxed(&adopted), 0);
+    gate_open(&gate);
+    (void)joined(task);
+    cr_assert(wait_until(brolga__load_relaxed(&adopted) == 2));
+}
+
+/* --- without its thread ---------------------------------------------------------------------- */
+
+Test(runtime, without_workers_the_host_takes_the_reclaimers_steps,
+     .timeout = 30)
+{
+    static struct jit_unit codes[2];
+
+    world_open_with(&(struct brolga_opts){.workers = BROLGA_NO_WORKERS});
+    cr_assert_not(brolga_reclaim_step(rt));
+    (void)published_constant("f", &codes[0], 1);
+    (void)published_constant("f", &codes[1], 2);
+    cr_assert_eq(jit_releases(&codes[0]), 0);
+    for (int i = 0; i < 20 && brolga_reclaim_step(rt); i++)
+        continue;
+    cr_assert_eq(jit_releases(&codes[0]), 1);
+    cr_assert_not(brolga_reclaim_step(rt));
+    world_close();
+}
+
+/* --- options ------------------------------------------------------------------------------------ */
+
+Test(runtime, the_gots_options_are_passed_on, .timeout = 30)
+{
+    static struct jit_unit codes[2];
+    struct brolga_unit_opts opts;
+    brolga_unit *unit;
+    brolga_txn *txn;
+
+    world_open_with(
+        &(struct brolga_opts){.workers = 1, .got = {.slots_max = 1}});
+    (void)published_constant("f", &codes[0], 1);
+    cr_assert(jit_make_constant(&codes[1], 2));
+    opts = jit_opts(&codes[1], "g", BROLGA_RECLAIM);
+    cr_assert_eq(brolga_txn_begin(brolga_runtime_got(rt), &txn), BROLGA_OK);
+    cr_assert_eq(brolga_txn_unit(txn, &opts, &unit), BROLGA_OK);
+    cr_assert_eq(
+        brolga_txn_define(txn, unit, "m", "g", FN, codes[1].text, NULL),
+        BROLGA_ELIMIT);
+    brolga_txn_abort(txn);
+    world_close();
+}
+
+/* Touches more than the smallest stack has. */
+static brolga_word use_much(void *arg)
+{
+    volatile char bytes[100000];
+
+    for (size_t i = 0; i < sizeof bytes; i += 1000)
+        bytes[i] = (char)(intptr_t)arg;
+    return bytes[99000];
+}
+
+Test(runtime, stacks_have_the_size_asked_for, .timeout = 30)
+{
+    struct brolga_spawn_opts large = {.stack_bytes = 1 << 20};
+
+    world_open_with(
+        &(struct brolga_opts){.workers = 1, .stack_bytes = 16 << 10});
+    cr_assert_eq(joined(spawned_as(use_much, (void *)5, &large)), 5);
+    world_close();
+    world_open();
+    cr_assert_eq(joined(spawned(use_much, (void *)6)), 6);
+    world_close();
+}
