@@ -44,7 +44,7 @@ static inline function function_at(const void *const *cell)
     return (function)(uintptr_t)__atomic_load_n(cell, __ATOMIC_RELAXED);
 }
 
-/* --- ways to call --------------------------------------------------------- */
+/* --- ways to call ------------------------------------------------------- */
 
 static BENCH_FUNCTION double direct(void *arg)
 {
@@ -136,7 +136,7 @@ static void run_calls(void)
               bench_lengthof(view));
 }
 
-/* --- polls ---------------------------------------------------------------- */
+/* --- polls -------------------------------------------------------------- */
 
 #define EIGHT(poll)                                                            \
     do {                                                                       \
@@ -226,7 +226,7 @@ static void run_polls(void)
               bench_lengthof(subjects));
 }
 
-/* --- the world ------------------------------------------------------------ */
+/* --- the world ---------------------------------------------------------- */
 
 static void define(brolga *rt)
 {

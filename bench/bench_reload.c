@@ -110,7 +110,7 @@ static void wait_until_left(brolga *rt, unsigned versions, unsigned retired)
     bench_check(err == 0, "old code to go in time");
 }
 
-/* --- commits -------------------------------------------------------------- */
+/* --- commits ------------------------------------------------------------ */
 
 #define SLOTS        10000
 #define COMMIT_TURNS 51
@@ -205,7 +205,7 @@ static void run_commits(unsigned workers, bool running)
     bench_must(brolga_destroy(one.rt));
 }
 
-/* --- from save to running ------------------------------------------------- */
+/* --- from save to running ----------------------------------------------- */
 
 #define SAVES 12
 
@@ -340,7 +340,7 @@ static void run_saves(void)
     free(s.body);
 }
 
-/* --- ten thousand reloads ------------------------------------------------- */
+/* --- ten thousand reloads ----------------------------------------------- */
 
 #define RELOADS UINT64_C(10000)
 #define WARM_UP UINT64_C(500)
@@ -389,7 +389,7 @@ static brolga_word call_both(void *arg)
     return x;
 }
 
-/* --- as a JIT makes them: machine code in a mapping of its own ------------ */
+/* --- as a JIT makes them: machine code in a mapping of its own ---------- */
 
 static void unmap(void *text)
 {
@@ -429,7 +429,7 @@ static void stage_mappings(struct pair *pair, brolga_txn *txn)
     stage_mapped(txn, "right", "add", &BROLGA_SLOT(add));
 }
 
-/* --- as the session loads them: shared objects ---------------------------- */
+/* --- as the session loads them: shared objects -------------------------- */
 
 static void read_built(struct pair *pair)
 {
@@ -505,7 +505,7 @@ static void stage_images(struct pair *pair, brolga_txn *txn)
     BROLGA_SLOT(add) = *right->exports[0].record;
 }
 
-/* --- and what is measured of both ----------------------------------------- */
+/* --- and what is measured of both --------------------------------------- */
 
 typedef void (*stage_fn)(struct pair *pair, brolga_txn *txn);
 

@@ -42,7 +42,7 @@ static uint64_t share(const struct job *job)
     return job->count / job->parties;
 }
 
-/* --- a set of tasks, or of threads ---------------------------------------- */
+/* --- a set of tasks, or of threads -------------------------------------- */
 
 struct party {
     brolga_task *task;
@@ -71,7 +71,7 @@ static void join_thread(struct party *party)
     bench_check(pthread_join(party->thread, NULL) == 0, "pthread_join");
 }
 
-/* --- spawn and join ------------------------------------------------------- */
+/* --- spawn and join ----------------------------------------------------- */
 
 #define BATCH 1000
 
@@ -124,7 +124,7 @@ static double sample_spawn_thread(void *arg)
     return per_operation(job, begin);
 }
 
-/* --- yield ---------------------------------------------------------------- */
+/* --- yield -------------------------------------------------------------- */
 
 static brolga_word yield_often(void *arg)
 {
@@ -148,7 +148,7 @@ static double sample_yield(void *arg)
     return per_operation(job, begin);
 }
 
-/* --- a queue of threads: the peer of channels ----------------------------- */
+/* --- a queue of threads: the peer of channels --------------------------- */
 
 #define RING_MAX 1024
 
@@ -206,7 +206,7 @@ static int64_t ring_take(struct ring *ring)
     return word;
 }
 
-/* --- there and back ------------------------------------------------------- */
+/* --- there and back ----------------------------------------------------- */
 
 static brolga_word echo(void *arg)
 {
@@ -324,7 +324,7 @@ static double sample_roundtrip_pipe(void *arg)
     return (double)begin / (double)job->count;
 }
 
-/* --- producers and consumers ---------------------------------------------- */
+/* --- producers and consumers -------------------------------------------- */
 
 static brolga_word produce(void *arg)
 {
@@ -409,7 +409,7 @@ static double sample_queue_ring(void *arg)
     return (double)begin / (double)job->count;
 }
 
-/* --- rows ----------------------------------------------------------------- */
+/* --- rows --------------------------------------------------------------- */
 
 static struct job job_of(brolga *rt, unsigned parties, size_t capacity,
                          uint64_t count)

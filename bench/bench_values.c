@@ -44,7 +44,7 @@ static brolga_word *fields(brolga_word value)
     return (brolga_word *)(uintptr_t)value;
 }
 
-/* --- the hand-written host ------------------------------------------------ */
+/* --- the hand-written host ---------------------------------------------- */
 
 /* An object of the model, made by malloc() alone. */
 static brolga_word node(size_t payload_bytes)
@@ -154,7 +154,7 @@ static void free_vec(brolga_word vec)
     node_free(vec);
 }
 
-/* --- sources -------------------------------------------------------------- */
+/* --- sources ------------------------------------------------------------ */
 
 static brolga_word make(int64_t payload_bytes)
 {
@@ -219,7 +219,7 @@ static brolga_word make_vec(uint64_t count)
     return vec;
 }
 
-/* --- samples -------------------------------------------------------------- */
+/* --- samples ------------------------------------------------------------ */
 
 static double per_element(const struct value *v, double ns)
 {
@@ -282,7 +282,7 @@ static double sample_memcpy(void *arg)
     return per_element(v, bench_since(begin));
 }
 
-/* --- rows ----------------------------------------------------------------- */
+/* --- rows --------------------------------------------------------------- */
 
 static void run_rows(struct value *v, const char *copy_row,
                      const char *drop_row, const char *hand)

@@ -49,6 +49,7 @@ static inline struct brolga_view *brolga_view_self(void)
     return view;
 }
 #else
+/** What brolga_view_self() calls here. Threads: any. */
 BROLGA_API struct brolga_view *brolga_view_self_call(void);
 static inline struct brolga_view *brolga_view_self(void)
 {

@@ -77,7 +77,7 @@ BROLGA_API const brolga_type *brolga_chan_type(const brolga_chan *chan);
 /** The name it was created with, or "". Threads: any. */
 BROLGA_API const char *brolga_chan_name(const brolga_chan *chan);
 
-/* --- send and receive ----------------------------------------------------- */
+/* --- send and receive --------------------------------------------------- */
 
 /**
  * Send a copy of the element at `elem`; wait until it is in the channel or, at
@@ -174,7 +174,7 @@ brolga_send_word(brolga_chan *chan, brolga_word word, uint64_t deadline_ns);
 BROLGA_API BROLGA_NODISCARD int
 brolga_recv_word(brolga_chan *chan, brolga_word *word, uint64_t deadline_ns);
 
-/* --- the end of a channel ------------------------------------------------- */
+/* --- the end of a channel ----------------------------------------------- */
 
 /**
  * Close a channel: sends fail from now on, also those that wait; receivers get
@@ -250,7 +250,7 @@ struct brolga_chan_stats {
 BROLGA_API void brolga_chan_stats(brolga_chan *chan,
                                   struct brolga_chan_stats *out);
 
-/* --- waiting without blocking --------------------------------------------- */
+/* --- waiting without blocking ------------------------------------------- */
 
 /* A word that threads share: _Atomic is no part of C++, the layout is one. */
 #ifdef __cplusplus
@@ -327,7 +327,7 @@ brolga_waiter_result(const struct brolga_waiter *waiter);
  */
 BROLGA_API int brolga_chan_withdraw(struct brolga_waiter *waiter);
 
-/* --- several channels at once --------------------------------------------- */
+/* --- several channels at once ------------------------------------------- */
 
 #define BROLGA_SELECT_MAX 64
 
@@ -384,7 +384,7 @@ BROLGA_API BROLGA_NODISCARD int brolga_select_offer(struct brolga_arm *arms,
 BROLGA_API int brolga_select_withdraw(struct brolga_arm *arms, size_t count,
                                       size_t *chosen);
 
-/* --- a task for each message ---------------------------------------------- */
+/* --- a task for each message -------------------------------------------- */
 
 /* Most bytes of an element for brolga_spawn_each(): it lives on the stack. */
 #define BROLGA_EACH_BYTES_MAX 4096

@@ -122,7 +122,7 @@ BROLGA_API struct brolga_model brolga_model_cranelisp(void);
  */
 BROLGA_API struct brolga_model brolga_model_cranelisp_later(void);
 
-/* --- types --------------------------------------------------------------- */
+/* --- types -------------------------------------------------------------- */
 
 /** Where a type's text is wrong, and what to do about it. */
 struct brolga_type_error {
@@ -258,7 +258,7 @@ BROLGA_API bool brolga_type_is_plain(const brolga_type *type);
  */
 BROLGA_API uint64_t brolga_type_fingerprint(const brolga_type *type);
 
-/* --- copy and drop ------------------------------------------------------- */
+/* --- copy and drop ------------------------------------------------------ */
 
 /** Why a value was not copied, and which part of it was in the way. */
 struct brolga_copy_error {

@@ -77,8 +77,8 @@ struct brolga_got_opts {
     uint32_t versions_max;
     /* Cap on the bytes of retired RECLAIM units; 0 = 64 MiB. */
     size_t retired_bytes_max;
-    /* Compares signatures that are not equal; NULL = BROLGA_COMPAT_FRESH. Called
-     * under a lock: it must not call Brolga. */
+    /* Compares signatures that are not equal; NULL = BROLGA_COMPAT_FRESH.
+     * Called under a lock: it must not call Brolga. */
     enum brolga_compat (*compatible)(void *arg, const char *module,
                                      const char *symbol, const char *old_sig,
                                      const char *new_sig);
@@ -252,7 +252,7 @@ BROLGA_API int brolga_txn_commit(brolga_txn *txn, struct brolga_report *report);
 /** End a transaction without a trace; staged units are released. */
 BROLGA_API void brolga_txn_abort(brolga_txn *txn);
 
-/* --- pins ------------------------------------------------------------------ */
+/* --- pins --------------------------------------------------------------- */
 
 /**
  * Keep a unit alive for another reason than versions and stacks: a closure, a
@@ -276,7 +276,7 @@ BROLGA_API void brolga_unit_unpin(brolga_unit *unit);
 BROLGA_API brolga_unit *brolga_got_pin_address(brolga_got *got,
                                                const void *address);
 
-/* --- cells: calls through a table at a fixed address -------------------------- */
+/* --- cells: calls through a table at a fixed address -------------------- */
 
 /**
  * Give a module a table of cells. Every slot that is defined in the module

@@ -42,7 +42,7 @@ struct brolga_opts {
 
 /** What the reclaimer tells the host. */
 enum brolga_event_kind {
-    BROLGA_EVENT_ADOPTED, /* Every task calls through `version` or a newer one. */
+    BROLGA_EVENT_ADOPTED, /* Every task is in `version` or a newer one. */
     BROLGA_EVENT_RELEASED /* `unit` has been released. */
 };
 struct brolga_event {
@@ -81,7 +81,7 @@ BROLGA_API uint32_t brolga_workers(brolga *rt);
 /** Tasks that have been spawned or attached and have not ended. */
 BROLGA_API uint32_t brolga_tasks_live(brolga *rt);
 
-/* --- spawn and join -------------------------------------------------------- */
+/* --- spawn and join ----------------------------------------------------- */
 
 typedef brolga_word (*brolga_task_fn)(void *arg);
 
@@ -173,7 +173,7 @@ BROLGA_API uint64_t brolga_task_id(const brolga_task *task);
  */
 BROLGA_API void brolga_cancel(brolga_task *task);
 
-/* --- inside a task ---------------------------------------------------------- */
+/* --- inside a task ------------------------------------------------------ */
 
 /** The calling task; NULL outside tasks. */
 BROLGA_API brolga_task *brolga_self(void);
@@ -230,7 +230,7 @@ BROLGA_API BROLGA_NORETURN void brolga_panic(const char *format, ...)
 BROLGA_API void brolga_block_begin(void);
 BROLGA_API void brolga_block_end(void);
 
-/* --- threads of the host ------------------------------------------------------ */
+/* --- threads of the host ------------------------------------------------ */
 
 /**
  * Make the calling thread a task, so that it may send, receive, join, and call
@@ -254,7 +254,7 @@ BROLGA_API void brolga_detach_thread(void);
  */
 BROLGA_API uint64_t brolga_drive(brolga *rt, uint64_t deadline_ns);
 
-/* --- who holds what --------------------------------------------------------- */
+/* --- who holds what ----------------------------------------------------- */
 
 /** Why something old is still alive. */
 enum brolga_hold {

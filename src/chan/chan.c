@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* --- creation ------------------------------------------------------------- */
+/* --- creation ----------------------------------------------------------- */
 
 static bool opts_valid(const struct brolga_chan_opts *opts)
 {
@@ -72,7 +72,7 @@ const char *brolga_chan_name(const brolga_chan *chan)
     return chan->name;
 }
 
-/* --- references ----------------------------------------------------------- */
+/* --- references --------------------------------------------------------- */
 
 /* Drops what a ring holds, which only the caller can reach. */
 static void drop_all(const brolga_chan *chan, struct brolga__ring *ring)
@@ -105,7 +105,7 @@ void brolga_chan_release(brolga_chan *chan)
     brolga__free(chan);
 }
 
-/* --- closing -------------------------------------------------------------- */
+/* --- closing ------------------------------------------------------------ */
 
 /* Small enough for any stack. */
 #define BATCH 32
@@ -184,7 +184,7 @@ int brolga_chan_reason(brolga_chan *chan, int *code, char *text, size_t bytes)
     return closed ? BROLGA_OK : BROLGA_EAGAIN;
 }
 
-/* --- ends ----------------------------------------------------------------- */
+/* --- ends --------------------------------------------------------------- */
 
 static uint32_t *joined(brolga_chan *chan, enum brolga_op end)
 {
@@ -240,7 +240,7 @@ void brolga_chan_leave(brolga_chan *chan, enum brolga_op end, int reason_code,
     brolga_chan_release(chan);
 }
 
-/* --- looking -------------------------------------------------------------- */
+/* --- looking ------------------------------------------------------------ */
 
 void brolga_chan_stats(brolga_chan *chan, struct brolga_chan_stats *out)
 {

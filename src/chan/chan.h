@@ -36,7 +36,7 @@
 #include "lock.h"
 #include "tasks/tasks.h"
 
-/* --- the buffer (ring.c) -------------------------------------------------- */
+/* --- the buffer (ring.c) ------------------------------------------------ */
 
 /* A queue of elements of one size. Guarded by its owner. */
 struct brolga__ring {
@@ -64,7 +64,7 @@ void brolga__ring_push(struct brolga__ring *ring, const void *elem);
 /* Removes the oldest element; there must be one. */
 void brolga__ring_pop(struct brolga__ring *ring, void *elem);
 
-/* --- the channel ---------------------------------------------------------- */
+/* --- the channel -------------------------------------------------------- */
 
 /* Waiters in the order in which they came. */
 struct brolga__queue {
@@ -103,7 +103,7 @@ struct brolga_chan {
     char reason_text[160];
 };
 
-/* --- passing values (pass.c); all with the lock held ---------------------- */
+/* --- passing values (pass.c); all with the lock held -------------------- */
 
 /* A call to make after the lock has been left; `fn` NULL: none. */
 struct brolga__wake {
@@ -146,7 +146,7 @@ struct brolga__wake brolga__waiter_complete(struct brolga_waiter *waiter,
 int brolga__chan_attempt(brolga_chan *chan, struct brolga_waiter *waiter,
                          struct brolga__wake *wake);
 
-/* --- waiters (wait.c) ----------------------------------------------------- */
+/* --- waiters (wait.c) --------------------------------------------------- */
 
 /*
  * Sets a waiter up for an operation, and copies the value to send; it must be
@@ -170,7 +170,7 @@ int brolga__waiter_try(struct brolga_waiter *waiter);
 /* Same, but leaves the waiter in the channel where that returns EAGAIN. */
 int brolga__waiter_offer(struct brolga_waiter *waiter);
 
-/* --- the end of every operation ------------------------------------------- */
+/* --- the end of every operation ----------------------------------------- */
 
 /* The wake of waiters whose `arg` is a task. */
 static inline void brolga__wake_task(void *task)

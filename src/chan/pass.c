@@ -24,7 +24,7 @@
 
 #include <string.h>
 
-/* --- queues --------------------------------------------------------------- */
+/* --- queues ------------------------------------------------------------- */
 
 void brolga__queue_push(struct brolga__queue *queue,
                         struct brolga_waiter *waiter)
@@ -92,7 +92,7 @@ struct brolga__wake brolga__waiter_complete(struct brolga_waiter *waiter,
     return wake;
 }
 
-/* --- values --------------------------------------------------------------- */
+/* --- values ------------------------------------------------------------- */
 
 static void move_elem(const brolga_chan *chan, void *to, const void *from)
 {

@@ -61,7 +61,7 @@ static size_t random_below(brolga_chan *chan, size_t count)
     return (size_t)(chan->random >> 33) % count;
 }
 
-/* --- arms ----------------------------------------------------------------- */
+/* --- arms --------------------------------------------------------------- */
 
 /* Drops the copies of all arms but `kept`. */
 static void undo_arms(struct brolga_arm *arms, size_t count, size_t kept)
@@ -158,7 +158,7 @@ int brolga_select_offer(struct brolga_arm *arms, size_t count,
     return err == BROLGA_OK ? offer_arms(arms, count, true, chosen) : err;
 }
 
-/* --- the end -------------------------------------------------------------- */
+/* --- the end ------------------------------------------------------------ */
 
 /* Whether someone has claimed an arm. What they did is to be seen once their
  * channel's lock has been taken, or the arm's result. */

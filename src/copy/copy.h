@@ -35,7 +35,7 @@
 #include <brolga/copy.h>
 #include <stdarg.h>
 
-/* --- compiled types ------------------------------------------------------ */
+/* --- compiled types ----------------------------------------------------- */
 
 enum brolga__shape {
     BROLGA__WORD,      /* a word that never is an address */
@@ -103,7 +103,7 @@ struct brolga_type {
     uint64_t mark;
 };
 
-/* --- definitions --------------------------------------------------------- */
+/* --- definitions -------------------------------------------------------- */
 
 /*
  * A type expression in postfix order: operands first. "(Option a)" is VAR 0,
@@ -154,7 +154,7 @@ struct brolga__definition {
     size_t offset;     /* in the text, for errors */
 };
 
-/* --- the registry (registry.c, define.c) --------------------------------- */
+/* --- the registry (registry.c, define.c) -------------------------------- */
 
 #define BROLGA__BUCKETS 256
 
@@ -193,7 +193,7 @@ struct brolga__mark {
 struct brolga__mark brolga__types_mark(const brolga_types *types);
 void brolga__types_roll_back(brolga_types *types, struct brolga__mark mark);
 
-/* --- text to definitions (text.c, parse.c) ------------------------------- */
+/* --- text to definitions (text.c, parse.c) ------------------------------ */
 
 enum brolga__token {
     BROLGA__END,
@@ -245,7 +245,7 @@ int brolga__parse_forms(struct brolga__parser *p,
 int brolga__types_resolve(struct brolga__parser *p, struct brolga__op *ops,
                           bool is_field);
 
-/* --- types to shapes (layout.c) ------------------------------------------ */
+/* --- types to shapes (layout.c) ----------------------------------------- */
 
 /* Compiles the types linked by `pending`; their constructors' field types are
  * known. Returns BROLGA_OK or BROLGA_ENOMEM. */
@@ -253,11 +253,11 @@ int brolga__layout_compile(brolga_types *types, brolga_type *pending);
 /* Fills in the shape of a struct or handle. */
 void brolga__layout_single(brolga_types *types, brolga_type *type);
 
-/* --- models (model.c) ---------------------------------------------------- */
+/* --- models (model.c) --------------------------------------------------- */
 
 bool brolga__model_is_valid(const struct brolga_model *model);
 
-/* --- objects ------------------------------------------------------------- */
+/* --- objects ------------------------------------------------------------ */
 
 /* The word that lies `offset` bytes from where the value points. */
 static inline brolga_word *brolga__word_at(brolga_word value, int64_t offset)
@@ -343,7 +343,7 @@ const char *brolga__check_closure(const struct brolga_model *model,
                                   brolga_word value,
                                   struct brolga_closure_info *info, int *code);
 
-/* --- the list threaded through objects ----------------------------------- */
+/* --- the list threaded through objects ---------------------------------- */
 
 enum brolga__listed {
     BROLGA__LISTED_SUM,
@@ -369,7 +369,7 @@ static inline brolga_word brolga__link_value(brolga_word link)
     return link & ~BROLGA__LISTED_MASK;
 }
 
-/* --- shared objects of one copy (memo.c) --------------------------------- */
+/* --- shared objects of one copy (memo.c) -------------------------------- */
 
 /*
  * An object with a count above 1 that the copy has met. With plain counts the
@@ -408,7 +408,7 @@ int brolga__memo_add(struct brolga__memo *memo, brolga_word source,
 void brolga__memo_settle(struct brolga__memo *memo);
 void brolga__memo_free(struct brolga__memo *memo);
 
-/* --- where a copy failed (path.c) ---------------------------------------- */
+/* --- where a copy failed (path.c) --------------------------------------- */
 
 void brolga__path_find(const brolga_type *type, brolga_word word,
                        struct brolga_copy_error *error);

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* --- names to definitions ------------------------------------------------ */
+/* --- names to definitions ----------------------------------------------- */
 
 static int resolve_op(struct brolga__parser *p, struct brolga__op *op,
                       bool alone)

@@ -48,7 +48,7 @@ static bool owns_data(const struct dropper *d, brolga_word data)
     return d->model->buffer_free != NULL || is_last(d->model, data);
 }
 
-/* --- dead objects -------------------------------------------------------- */
+/* --- dead objects ------------------------------------------------------- */
 
 static void end_vec(struct dropper *d, const brolga_type *type,
                     brolga_word value)
@@ -92,7 +92,7 @@ static void end_closure(struct dropper *d, brolga_word value)
         list(d, value, BROLGA__LISTED_CLOSURE);
 }
 
-/* --- references ---------------------------------------------------------- */
+/* --- references --------------------------------------------------------- */
 
 static void drop_object(struct dropper *d, const brolga_type *type,
                         brolga_word word)
@@ -129,7 +129,7 @@ static inline void drop_ref(struct dropper *d, const brolga_type *type,
         type->release(word, type->handle_arg);
 }
 
-/* --- the worklist -------------------------------------------------------- */
+/* --- the worklist ------------------------------------------------------- */
 
 static void finish_sum(struct dropper *d, brolga_word value)
 {

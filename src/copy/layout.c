@@ -158,7 +158,7 @@ static int compile_ctors(brolga_types *types, brolga_type *type)
     return BROLGA_OK;
 }
 
-/* --- fingerprints -------------------------------------------------------- */
+/* --- fingerprints ------------------------------------------------------- */
 
 struct print {
     uint64_t hash;
@@ -255,7 +255,7 @@ static void print_type(brolga_types *types, brolga_type *type)
     type->fingerprint = f.hash;
 }
 
-/* --- the whole ----------------------------------------------------------- */
+/* --- the whole ---------------------------------------------------------- */
 
 int brolga__layout_compile(brolga_types *types, brolga_type *pending)
 {

@@ -118,7 +118,7 @@ bool brolga__model_is_valid(const struct brolga_model *model)
            is_word_offset(model->closure_captures) && model->small_tags >= 1;
 }
 
-/* --- checks of an object's head ------------------------------------------ */
+/* --- checks of an object's head ----------------------------------------- */
 
 const char *brolga__check_string(const struct brolga_model *model,
                                  brolga_word value)

@@ -67,7 +67,7 @@ static const char *token_text(struct brolga__parser *p)
     return brolga__types_text(p->types, p->text + p->offset, p->bytes);
 }
 
-/* --- types --------------------------------------------------------------- */
+/* --- types -------------------------------------------------------------- */
 
 static int emit(struct type_parse *t, const char *name, uint32_t count,
                 size_t offset)
@@ -226,7 +226,7 @@ int brolga__parse_type(struct brolga__parser *p,
     return BROLGA_OK;
 }
 
-/* --- definitions --------------------------------------------------------- */
+/* --- definitions -------------------------------------------------------- */
 
 static int expect(struct brolga__parser *p, enum brolga__token token,
                   const char *expected)

@@ -55,7 +55,7 @@ static int invalid(struct search *s, const brolga_type *type,
     return BROLGA_EINVAL;
 }
 
-/* --- one object ---------------------------------------------------------- */
+/* --- one object --------------------------------------------------------- */
 
 /* Checks the object's count, and whether it was visited before. */
 static int visit_count(struct search *s, const brolga_type *type,
@@ -169,7 +169,7 @@ static brolga_word child(const struct search *s, const struct frame *f,
     return brolga__elements(s->model, field[2])[i];
 }
 
-/* --- the stack ----------------------------------------------------------- */
+/* --- the stack ---------------------------------------------------------- */
 
 static bool is_same_step(const struct frame *a, const struct frame *b)
 {
@@ -228,7 +228,7 @@ static int step(struct search *s)
     return push(s, &found);
 }
 
-/* --- the text ------------------------------------------------------------ */
+/* --- the text ----------------------------------------------------------- */
 
 /* "field 2 of Cons", "element 1 of Vec", "capture 1 of closure render". */
 static void write_step(const struct frame *f, char *text, size_t bytes)

@@ -23,7 +23,7 @@ struct brolga__chunk {
     _Alignas(16) unsigned char data[];
 };
 
-/* --- the arena ----------------------------------------------------------- */
+/* --- the arena ---------------------------------------------------------- */
 
 void *brolga__types_alloc(brolga_types *types, size_t bytes)
 {
@@ -66,7 +66,7 @@ struct brolga__mark brolga__types_mark(const brolga_types *types)
                                  .newest = types->newest};
 }
 
-/* --- lists --------------------------------------------------------------- */
+/* --- lists -------------------------------------------------------------- */
 
 static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t count)
 {
@@ -160,7 +160,7 @@ void brolga__types_roll_back(brolga_types *types, struct brolga__mark mark)
         types->chunks->used = mark.used;
 }
 
-/* --- a registry's life --------------------------------------------------- */
+/* --- a registry's life -------------------------------------------------- */
 
 static const char prelude[] =
     "(deftype (Option a) None (Some [:a val]))"

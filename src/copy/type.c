@@ -15,7 +15,7 @@
 #define BATCH_MAX      4096
 #define NAME_BYTES_MAX 1024
 
-/* --- making types -------------------------------------------------------- */
+/* --- making types ------------------------------------------------------- */
 
 /* The types that one parse has made so far, oldest first. */
 struct batch {
@@ -271,7 +271,7 @@ int brolga_type_parse(brolga_types *types, const char *text,
     return err;
 }
 
-/* --- structs and handles ------------------------------------------------- */
+/* --- structs and handles ------------------------------------------------ */
 
 /* Whether the text is one upper-case symbol. */
 static bool is_type_name(const char *name)
@@ -377,7 +377,7 @@ int brolga_type_handle(brolga_types *types, const char *name,
     return BROLGA_OK;
 }
 
-/* --- what a type says ---------------------------------------------------- */
+/* --- what a type says --------------------------------------------------- */
 
 const char *brolga_type_name(const brolga_type *type)
 {

@@ -45,7 +45,7 @@ static int lost(brolga_word *slot, int err)
     return err;
 }
 
-/* --- sharing ------------------------------------------------------------- */
+/* --- sharing ------------------------------------------------------------ */
 
 /* Decides about an object whose count is not 1. */
 static int find_shared(struct copier *c, const struct source *from,
@@ -75,7 +75,7 @@ static inline int look(struct copier *c, brolga_word *slot, struct source *from)
                                             : find_shared(c, from, slot);
 }
 
-/* --- objects ------------------------------------------------------------- */
+/* --- objects ------------------------------------------------------------ */
 
 /* A copy of the object's first `payload_bytes` bytes of fields, or 0. */
 static inline brolga_word clone(struct copier *c, brolga_word from,
@@ -132,7 +132,7 @@ static void list(struct copier *c, brolga_word value, enum brolga__listed kind)
     c->last = brolga__word_at(value, c->model->count_at);
 }
 
-/* --- shapes that lead nowhere -------------------------------------------- */
+/* --- shapes that lead nowhere ------------------------------------------- */
 
 static int copy_string(struct copier *c, brolga_word *slot)
 {
@@ -247,7 +247,7 @@ static int copy_leaf(struct copier *c, const brolga_type *type,
     }
 }
 
-/* --- shapes that lead further -------------------------------------------- */
+/* --- shapes that lead further ------------------------------------------- */
 
 static int copy_vec(struct copier *c, const brolga_type *type,
                     brolga_word *slot)
@@ -403,7 +403,7 @@ static int copy_ref(struct copier *c, const brolga_type *type,
     return seen < 0 ? seen : DONE;
 }
 
-/* --- the worklist -------------------------------------------------------- */
+/* --- the worklist ------------------------------------------------------- */
 
 static const struct brolga__ctor *unlist_sum(const struct copier *c,
                                              brolga_word value)
@@ -563,7 +563,7 @@ static void unlist(struct copier *c)
     }
 }
 
-/* --- the whole ----------------------------------------------------------- */
+/* --- the whole ---------------------------------------------------------- */
 
 static int copy_word(const brolga_type *type, brolga_word *root)
 {

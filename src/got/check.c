@@ -34,7 +34,7 @@ static bool in_force(const struct brolga__slot *slot)
     return slot->owner != NULL && !slot->removed;
 }
 
-/* --- duplicates ------------------------------------------------------------- */
+/* --- duplicates --------------------------------------------------------- */
 
 /* Whether a symbol has a staged slot, of this or another signature. */
 static bool symbol_is_staged(const struct brolga__slot *slot)
@@ -64,7 +64,7 @@ static int mark_staged(struct brolga_txn *txn, struct brolga_report *report)
     return BROLGA_OK;
 }
 
-/* --- what goes away ---------------------------------------------------------- */
+/* --- what goes away ----------------------------------------------------- */
 
 static int doom(struct brolga_txn *txn, struct brolga__slot *slot)
 {
@@ -121,7 +121,7 @@ static int mark_doomed(struct brolga_txn *txn, struct brolga_report *report)
     return refuse(report, BROLGA_REFUSED_MEMORY);
 }
 
-/* --- imports of staged units --------------------------------------------------- */
+/* --- imports of staged units -------------------------------------------- */
 
 static bool will_be_defined(const struct brolga__slot *slot)
 {
@@ -187,7 +187,7 @@ static int check_imports(struct brolga_txn *txn, struct brolga_report *report)
     return err;
 }
 
-/* --- importers that stay live ---------------------------------------------------- */
+/* --- importers that stay live ------------------------------------------- */
 
 /* Counts, per unit, the slots that this commit takes from it. */
 static void count_losses(struct brolga_txn *txn, int sign)
@@ -236,7 +236,7 @@ static int check_importers(struct brolga_txn *txn, struct brolga_report *report)
     return BROLGA_EREFUSED;
 }
 
-/* --- limits ---------------------------------------------------------------------- */
+/* --- limits ------------------------------------------------------------- */
 
 static uint32_t cells_free(const struct brolga_cells *cells)
 {
@@ -295,7 +295,7 @@ static int check_limits(struct brolga_txn *txn, struct brolga_report *report)
     return check_cells(txn, report);
 }
 
-/* --- all of it --------------------------------------------------------------------- */
+/* --- all of it ---------------------------------------------------------- */
 
 static void clear_scratch(struct brolga_txn *txn)
 {

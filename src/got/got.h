@@ -199,7 +199,7 @@ struct brolga_got {
     bool unresolved; /* Scratch of one step: a stack was not seen. */
 };
 
-/* --- views (view.c) ------------------------------------------------------------ */
+/* --- views (view.c) ----------------------------------------------------- */
 
 /* Makes `view` the calling thread's; NULL outside tasks. */
 void brolga__view_set_self(struct brolga_view *view);
@@ -213,7 +213,7 @@ bool brolga__view_adopt(struct brolga_got *got, struct brolga_view *view,
 void brolga__version_hold(struct brolga__version *version);
 void brolga__version_unhold(struct brolga__version *version);
 
-/* --- versions (version.c) ------------------------------------------------------ */
+/* --- versions (version.c) ----------------------------------------------- */
 
 struct brolga__version *brolga__version_take(struct brolga_got *got,
                                              uint32_t slots);
@@ -226,7 +226,7 @@ bool brolga__version_any(struct brolga_got *got, uint64_t first, uint64_t last);
 /* Frees the versions that nobody can name; returns whether some are left. */
 bool brolga__versions_reclaim(struct brolga_got *got);
 
-/* --- slots (slot.c); all under got->lock ----------------------------------------- */
+/* --- slots (slot.c); all under got->lock -------------------------------- */
 
 int brolga__slots_init(struct brolga_got *got);
 void brolga__slots_destroy(struct brolga_got *got);
@@ -250,12 +250,12 @@ int brolga__slot_ref(struct brolga_got *got, struct brolga__module *module,
 /* Drops a reference; the last one recycles the number. */
 void brolga__slot_unref(struct brolga_got *got, struct brolga__slot *slot);
 
-/* --- cells (cells.c); under got->lock --------------------------------------------- */
+/* --- cells (cells.c); under got->lock ----------------------------------- */
 
 /* The slot's cell, if it has one, leads to no code any more. */
 void brolga__cell_clear(struct brolga__slot *slot);
 
-/* --- units (unit.c) -------------------------------------------------------------- */
+/* --- units (unit.c) ----------------------------------------------------- */
 
 void brolga__unit_set_state(struct brolga_unit *unit,
                             enum brolga__unit_state state);
@@ -274,7 +274,7 @@ void brolga__unit_free(struct brolga_unit *unit);
 /* The newest version maps nothing to it any more; under got->lock. */
 void brolga__unit_retire(struct brolga_unit *unit, uint64_t last_version);
 
-/* --- suspects (suspects.c) --------------------------------------------------------- */
+/* --- suspects (suspects.c) ---------------------------------------------- */
 
 /* Publishes the set of units in state SUSPECT; under got->lock. */
 int brolga__suspects_publish(struct brolga_got *got);
@@ -291,7 +291,7 @@ brolga__suspects_current(struct brolga_got *got)
 void brolga__suspects_scan(const struct brolga__suspects *set, uintptr_t low,
                            uintptr_t high, struct brolga__found *found);
 
-/* --- the reclaimer (reclaim.c) ------------------------------------------------------- */
+/* --- the reclaimer (reclaim.c) ------------------------------------------ */
 
 /* One bounded step. Returns whether something waits to be reclaimed. */
 bool brolga__got_reclaim(struct brolga_got *got);

@@ -25,12 +25,12 @@
  *   J  What was done under a pin comes before the release: release subtraction
  *      in unpin -> acquire load in pins().
  *
- * Why the number of pins ever made must be compared. A frame in the unit can make a closure
- * (pin), return, and call the closure later from a stack that was already
- * found clean, dropping the closure (unpin) while it runs. The pins are zero
- * before and after; the count of pins ever made is not the same. Then the unit
- * gets a new dead_stamp and every stack is looked at anew (model/reload.pml,
- * NO_PIN_TOTAL).
+ * Why the number of pins ever made must be compared. A frame in the unit can
+ * make a closure (pin), return, and call the closure later from a stack that
+ * was already found clean, dropping the closure (unpin) while it runs. The pins
+ * are zero before and after; the count of pins ever made is not the same. Then
+ * the unit gets a new dead_stamp and every stack is looked at anew
+ * (model/reload.pml, NO_PIN_TOTAL).
  *
  * Removed slots. A unit can also be entered through a removed slot by a unit
  * that imported it. So a unit is a suspect only while every importer of its
@@ -43,7 +43,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* --- (i) versions and (iii) pins -------------------------------------------- */
+/* --- (i) versions and (iii) pins ---------------------------------------- */
 
 static bool version_alive(struct brolga_unit *unit)
 {
@@ -67,7 +67,7 @@ static bool pinned_meanwhile(struct brolga_unit *unit)
     return pins(unit) != unit->pins_at_death;
 }
 
-/* --- removed slots --------------------------------------------------------------- */
+/* --- removed slots ------------------------------------------------------ */
 
 typedef bool unit_test(struct brolga_unit *unit);
 
@@ -115,7 +115,7 @@ static bool reachable(struct brolga_unit *unit, unit_test *passes)
     return false;
 }
 
-/* --- suspects ----------------------------------------------------------------------- */
+/* --- suspects ----------------------------------------------------------- */
 
 static struct brolga_unit *unit_of(struct brolga__list *node)
 {
@@ -188,7 +188,7 @@ static bool find_suspects(struct brolga_got *got)
     return changed;
 }
 
-/* --- (ii) stacks ---------------------------------------------------------------------- */
+/* --- (ii) stacks -------------------------------------------------------- */
 
 void brolga__reclaim_held(struct brolga_got *got,
                           const struct brolga__suspects *set,
@@ -245,7 +245,7 @@ static bool advance_clean(struct brolga_got *got)
     return changed;
 }
 
-/* --- release --------------------------------------------------------------------------- */
+/* --- release ------------------------------------------------------------ */
 
 /* A clean unit whose last grace period is over, unlinked; NULL if none. */
 static struct brolga_unit *take_finished(struct brolga_got *got)
@@ -297,7 +297,7 @@ static void release_finished(struct brolga_got *got)
     }
 }
 
-/* --- a step ------------------------------------------------------------------------------ */
+/* --- a step ------------------------------------------------------------- */
 
 /* The newest version that every task has adopted, if that is news. */
 static uint64_t newly_adopted(struct brolga_got *got, uint64_t *after_ns)

@@ -84,7 +84,7 @@ static bool is_symbol(const struct brolga__slot *slot,
            strcmp(slot->symbol, symbol) == 0;
 }
 
-/* If the index knows this slot of its symbol, it knows the other from now on. */
+/* If the index knows this slot of its symbol, it now knows the other. */
 static void index_replace(struct brolga__slot_index *index,
                           struct brolga__slot *slot, struct brolga__slot *other)
 {

@@ -99,8 +99,8 @@ bool brolga__unit_imports(const struct brolga_unit *unit,
     return false;
 }
 
-/* A slot that only this unit's code still stood behind: nobody may call it
- * any more, but a stale number in a host's hand should not jump into nothing. */
+/* A slot that only this unit's code still stood behind: nobody may call it any
+ * more, but a stale number in a host's hand should not jump into nothing. */
 static void slot_disown(struct brolga_got *got, struct brolga__slot *slot)
 {
     brolga__list_each (node, &got->versions) {
@@ -158,7 +158,7 @@ void brolga__unit_retire(struct brolga_unit *unit, uint64_t last_version)
     got->retired_bytes += unit->high - unit->low;
 }
 
-/* --- pins ------------------------------------------------------------------ */
+/* --- pins --------------------------------------------------------------- */
 
 void brolga_unit_pin(brolga_unit *unit)
 {

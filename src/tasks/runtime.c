@@ -14,7 +14,7 @@
 /* How long a task may run while others wait for its worker. */
 #define TIME_SLICE  (10 * BROLGA_MS)
 
-/* --- the reclaimer --------------------------------------------------------------- */
+/* --- the reclaimer ------------------------------------------------------ */
 
 /*
  * The reclaimer rests while nothing waits. Who has something for it adds to
@@ -135,7 +135,7 @@ bool brolga_reclaim_step(brolga *rt)
     return brolga__got_reclaim(rt->got);
 }
 
-/* --- creation and destruction ---------------------------------------------------- */
+/* --- creation and destruction ------------------------------------------- */
 
 static void defaults(struct brolga *rt, const struct brolga_opts *opts)
 {

@@ -17,7 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* --- the registry ------------------------------------------------------------- */
+/* --- the registry ------------------------------------------------------- */
 
 void brolga__register(brolga_task *task)
 {
@@ -87,7 +87,7 @@ static void walk(struct brolga *rt, void (*visit)(void *arg, brolga_task *task),
     (void)pthread_mutex_unlock(&rt->walk_lock);
 }
 
-/* --- reading one stack ------------------------------------------------------------ */
+/* --- reading one stack -------------------------------------------------- */
 
 /* Writes down what was found; a clean stack gets a new watermark. */
 static void conclude(brolga_task *task, const struct brolga__suspects *set,
@@ -132,7 +132,7 @@ static void read_blocked(brolga_task *task, const struct brolga__suspects *set)
     conclude(task, set, &found);
 }
 
-/* --- the reclaimer's look ------------------------------------------------------------ */
+/* --- the reclaimer's look ----------------------------------------------- */
 
 struct look {
     struct brolga *rt;
@@ -223,7 +223,7 @@ void brolga__scan_look(void *arg, const struct brolga__suspects *set)
     walk(arg, look_at, &look);
 }
 
-/* --- who holds what --------------------------------------------------------------------- */
+/* --- who holds what ----------------------------------------------------- */
 
 #define REPORTED_UNITS 64
 
@@ -306,8 +306,8 @@ static void tell_frame(struct report *report, const struct reported *unit,
     tell(report, unit, &holder);
 }
 
-/* Whether a task keeps a version alive: it runs and has not been at a
- * safepoint since, or it stays in it. A parked task that does not is in none. */
+/* Whether a task keeps a version alive: it runs and has not been at a safepoint
+ * since, or it stays in it. Any other parked task is in none. */
 static bool keeps_version(brolga_task *task, uint64_t last_version)
 {
     bool runs = task->kind != BROLGA__FIBER ||

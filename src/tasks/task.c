@@ -20,7 +20,7 @@
 
 #define BLOCK_TASKS 32
 
-/* --- records ---------------------------------------------------------------- */
+/* --- records ------------------------------------------------------------ */
 
 /* The first record of each block links the blocks. */
 static int block_add(struct brolga *rt)
@@ -136,7 +136,7 @@ void brolga__task_unref(brolga_task *task)
     (void)pthread_mutex_unlock(&rt->free_lock);
 }
 
-/* --- spawning -------------------------------------------------------------------- */
+/* --- spawning ----------------------------------------------------------- */
 
 /* Takes back a task that could not be started. */
 static void unmake(brolga_task *task)
@@ -219,7 +219,7 @@ int brolga_spawn_loop(brolga *rt, brolga_slot slot, void *arg,
     return spawn(rt, BROLGA__ENTRY_LOOP, NULL, slot, arg, opts, out);
 }
 
-/* --- running ---------------------------------------------------------------------- */
+/* --- running ------------------------------------------------------------ */
 
 static const void *resolve(brolga_slot slot)
 {
@@ -286,7 +286,7 @@ brolga_word brolga__task_call(brolga_task *task)
     }
 }
 
-/* --- the end ------------------------------------------------------------------------ */
+/* --- the end ------------------------------------------------------------ */
 
 static void say_failed(brolga_task *task)
 {
@@ -359,7 +359,7 @@ void brolga_panic(const char *format, ...)
     abort(); /* Nobody switches back. */
 }
 
-/* --- joining ------------------------------------------------------------------------- */
+/* --- joining ------------------------------------------------------------ */
 
 /* Waits as a plain thread: the memory of tasks stays. */
 static int join_thread(brolga_task *task, uint64_t deadline_ns)
@@ -434,7 +434,7 @@ void brolga_detach(brolga_task *task)
     brolga__task_unref(task);
 }
 
-/* --- small things ---------------------------------------------------------------------- */
+/* --- small things ------------------------------------------------------- */
 
 uint64_t brolga_task_id(const brolga_task *task)
 {

@@ -233,7 +233,7 @@ enum brolga__rest {
     BROLGA__RESTS_FOR_EVER /* Nothing waits and no worker is busy. */
 };
 
-/* --- the scheduler (worker.c) ------------------------------------------------ */
+/* --- the scheduler (worker.c) ------------------------------------------- */
 
 /* The carrier of the calling thread, or NULL; never inlined, because a fiber
  * may wake up on another thread. */
@@ -254,7 +254,7 @@ bool brolga__worker_acquire(struct brolga__carrier *carrier);
 int brolga__workers_start(struct brolga *rt);
 void brolga__workers_stop(struct brolga *rt);
 
-/* --- safepoints (safepoint.c) -------------------------------------------------- */
+/* --- safepoints (safepoint.c) ------------------------------------------- */
 
 /* Moves a task's view forward and looks at its stack if the reclaimer asked.
  * Called by the task, or by the carrier that is about to run it. */
@@ -272,7 +272,7 @@ void brolga__top_safepoint(void);
 void brolga__top_enter(void);
 void brolga__top_leave(void);
 
-/* --- tasks (task.c) --------------------------------------------------------------- */
+/* --- tasks (task.c) ----------------------------------------------------- */
 
 /* A fresh record with both references; NULL if there is no memory. */
 int brolga__task_create(struct brolga *rt, const struct brolga_spawn_opts *opts,
@@ -289,11 +289,11 @@ void brolga__task_end(brolga_task *task);
 /* Frees all records. */
 void brolga__tasks_fini(struct brolga *rt);
 
-/* --- OS threads (thread.c) ----------------------------------------------------------- */
+/* --- OS threads (thread.c) ---------------------------------------------- */
 
 int brolga__thread_start(brolga_task *task);
 
-/* --- the registry and stacks (scan.c) --------------------------------------------------- */
+/* --- the registry and stacks (scan.c) ----------------------------------- */
 
 void brolga__register(brolga_task *task);
 void brolga__unregister(brolga_task *task);
@@ -302,14 +302,14 @@ void brolga__scan_look(void *rt, const struct brolga__suspects *set);
 /* Looks at the words from `sp` up of a task that the caller owns. */
 void brolga__scan_own(void *task, uintptr_t sp);
 
-/* --- the reclaimer (runtime.c) ------------------------------------------------------------- */
+/* --- the reclaimer (runtime.c) ------------------------------------------ */
 
 /* Something is to be reclaimed: wakes the reclaimer's thread. */
 void brolga__reclaimer_notify(void *rt);
 /* A worker gets busy: lets the reclaimer's thread take its time. */
 void brolga__reclaimer_watch(struct brolga *rt);
 
-/* --- parking (wait.c) ------------------------------------------------------- */
+/* --- parking (wait.c) --------------------------------------------------- */
 
 /**
  * Parks the calling task until brolga__unpark(), the deadline or a cancel.

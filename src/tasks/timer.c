@@ -10,7 +10,7 @@ void brolga__timers_init(struct brolga__timers *timers)
     (void)pthread_mutex_init(&timers->lock, NULL);
 }
 
-/* --- the heap: heap[i] is not later than heap[2i] and heap[2i+1] ------------ */
+/* --- the heap: heap[i] is not later than heap[2i] and heap[2i+1] -------- */
 
 static void put(struct brolga__timers *timers, size_t place,
                 struct brolga__timer *timer)
@@ -63,7 +63,7 @@ static void take_out(struct brolga__timers *timers, struct brolga__timer *timer)
     sift_down(timers, last->place);
 }
 
-/* --- the thread ----------------------------------------------------------------- */
+/* --- the thread --------------------------------------------------------- */
 
 /* Fires what is due; returns the next deadline. */
 static uint64_t fire_due(struct brolga__timers *timers)
@@ -108,7 +108,7 @@ static void poke(struct brolga__timers *timers)
     brolga__plat_wake(&timers->changed, 1);
 }
 
-/* --- arming --------------------------------------------------------------------- */
+/* --- arming ------------------------------------------------------------- */
 
 static int prepare(struct brolga__timers *timers)
 {

@@ -47,7 +47,7 @@ brolga__carrier_set_self(struct brolga__carrier *carrier)
     carrier_tls = carrier;
 }
 
-/* --- injected tasks ------------------------------------------------------------ */
+/* --- injected tasks ----------------------------------------------------- */
 
 static void inject(struct brolga *rt, brolga_task *task)
 {
@@ -90,7 +90,7 @@ static bool work_visible(struct brolga *rt)
     return false;
 }
 
-/* --- idle workers, all under idle_lock ----------------------------------------- */
+/* --- idle workers, all under idle_lock ---------------------------------- */
 
 static void idle_push(struct brolga__worker *worker,
                       struct brolga__carrier *carrier)
@@ -217,7 +217,7 @@ void brolga__schedule(brolga_task *task)
     wake_one(rt);
 }
 
-/* --- finding a task --------------------------------------------------------------- */
+/* --- finding a task ----------------------------------------------------- */
 
 static brolga_task *steal(struct brolga__worker *worker)
 {
@@ -299,7 +299,7 @@ static brolga_task *find_task(struct brolga__carrier *carrier)
     return task;
 }
 
-/* --- running a task ------------------------------------------------------------------ */
+/* --- running a task ----------------------------------------------------- */
 
 static void fiber_main(void *arg)
 {
@@ -427,7 +427,7 @@ void brolga_yield(void)
                              brolga__load_relaxed(&task->top));
 }
 
-/* --- carriers --------------------------------------------------------------------------- */
+/* --- carriers ----------------------------------------------------------- */
 
 static void sleep_until_woken(struct brolga__carrier *carrier)
 {
@@ -482,7 +482,7 @@ static void *carrier_main(void *arg)
     return NULL;
 }
 
-/* --- foreign code ------------------------------------------------------------------------- */
+/* --- foreign code ------------------------------------------------------- */
 
 void brolga__worker_release(struct brolga__carrier *carrier)
 {
@@ -517,7 +517,7 @@ bool brolga__worker_acquire(struct brolga__carrier *carrier)
     return worker != NULL;
 }
 
-/* --- a host's thread as a carrier ------------------------------------------------------------ */
+/* --- a host's thread as a carrier --------------------------------------- */
 
 uint64_t brolga_drive(brolga *rt, uint64_t deadline_ns)
 {
@@ -545,7 +545,7 @@ uint64_t brolga_drive(brolga *rt, uint64_t deadline_ns)
     return runs;
 }
 
-/* --- start and stop -------------------------------------------------------------------------- */
+/* --- start and stop ----------------------------------------------------- */
 
 static void worker_init(struct brolga *rt, uint32_t number)
 {

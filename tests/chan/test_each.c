@@ -218,7 +218,7 @@ CHAN_TEST(elements_too_large_for_a_stack_are_refused)
     brolga_chan_release(chan);
 }
 
-/* --- C3 for every way to receive ------------------------------------------ */
+/* --- C3 for every way to receive ---------------------------------------- */
 
 static int call_slot(struct notes *notes, brolga_word word)
 {

@@ -10,7 +10,7 @@
 #define CHAN_TEST(name)                                                        \
     Test(op, name, .init = world_open, .fini = world_close, .timeout = 20)
 
-/* --- who waits ------------------------------------------------------------ */
+/* --- who waits ---------------------------------------------------------- */
 
 CHAN_TEST(a_rendezvous_send_ends_when_the_value_is_taken)
 {
@@ -145,7 +145,7 @@ CHAN_TEST(an_attached_thread_may_wait)
     brolga_chan_release(chan);
 }
 
-/* --- for how long --------------------------------------------------------- */
+/* --- for how long ------------------------------------------------------- */
 
 CHAN_TEST(waiting_ends_at_the_deadline_and_not_before)
 {
@@ -238,7 +238,7 @@ CHAN_TEST(a_canceled_task_does_what_needs_no_waiting)
     brolga_chan_release(test.full);
 }
 
-/* --- who owns the value --------------------------------------------------- */
+/* --- who owns the value ------------------------------------------------- */
 
 CHAN_TEST(a_receiver_owns_a_copy_that_shares_nothing)
 {
@@ -394,7 +394,7 @@ CHAN_TEST(a_send_without_memory_fails_and_leaves_nothing)
     brolga_chan_release(chan);
 }
 
-/* --- elements that are no words ------------------------------------------- */
+/* --- elements that are no words ----------------------------------------- */
 
 struct point {
     double x, y, z;

@@ -172,7 +172,7 @@ CHAN_TEST(a_copy_that_fails_offers_nothing)
     brolga_chan_release(b);
 }
 
-/* --- in tasks ------------------------------------------------------------- */
+/* --- in tasks ----------------------------------------------------------- */
 
 struct choice {
     brolga_chan *in, *out;

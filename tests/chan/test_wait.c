@@ -138,7 +138,7 @@ CHAN_TEST(closing_completes_offers_and_hands_values_back)
     brolga_chan_release(chan);
 }
 
-/* --- two threads ---------------------------------------------------------- */
+/* --- two threads -------------------------------------------------------- */
 
 enum { ROUNDS = 20000 };
 

@@ -57,7 +57,7 @@ static void world_close(void)
             (void)sched_yield();                                               \
     } while (0)
 
-/* --- channels ------------------------------------------------------------- */
+/* --- channels ----------------------------------------------------------- */
 
 static inline brolga_chan *chan_of(const brolga_type *type, size_t capacity)
 {
@@ -83,7 +83,7 @@ static inline int try_send_word(brolga_chan *chan, brolga_word word)
     return brolga_try_send(chan, &word);
 }
 
-/* --- tasks that make one call --------------------------------------------- */
+/* --- tasks that make one call ------------------------------------------- */
 
 struct call {
     brolga_chan *chan;
@@ -155,7 +155,7 @@ static inline void start_waiting(struct call *call, brolga_task_fn fn)
           before.senders_waiting + before.receivers_waiting);
 }
 
-/* --- values --------------------------------------------------------------- */
+/* --- values ------------------------------------------------------------- */
 
 static inline const brolga_type *string_type(void)
 {

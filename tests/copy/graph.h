@@ -19,7 +19,7 @@ BROLGA_NORETURN static inline void graph_fail(const char *what)
     abort();
 }
 
-/* --- choices ------------------------------------------------------------- */
+/* --- choices ------------------------------------------------------------ */
 
 struct choices {
     const uint8_t *byte; /* NULL: pseudo-random from `state` */
@@ -44,7 +44,7 @@ static inline uint32_t choose(struct choices *c, uint32_t below)
     return (uint32_t)(c->state >> 33) % below;
 }
 
-/* --- types --------------------------------------------------------------- */
+/* --- types -------------------------------------------------------------- */
 
 enum graph_kind { INT, STRING, VEC, SUM, FN };
 
@@ -200,7 +200,7 @@ static inline const brolga_type *graph_parse(struct graph *g,
     return type;
 }
 
-/* --- the host ------------------------------------------------------------ */
+/* --- the host ----------------------------------------------------------- */
 
 static inline brolga_word graph_alloc(int64_t bytes, void *arg)
 {
@@ -292,7 +292,7 @@ static inline brolga_word *graph_items(const struct graph *g, brolga_word v)
                                   : graph_fields(g, data);
 }
 
-/* --- the references of an object ----------------------------------------- */
+/* --- the references of an object ---------------------------------------- */
 
 struct graph_refs {
     unsigned count;
@@ -346,7 +346,7 @@ static inline void graph_parts(struct graph *g, struct graph_type *t,
     }
 }
 
-/* --- building ------------------------------------------------------------ */
+/* --- building ----------------------------------------------------------- */
 
 static inline brolga_word graph_remember(struct graph *g, struct graph_type *t,
                                          brolga_word v)
@@ -469,7 +469,7 @@ static inline brolga_word graph_build(struct graph *g, struct graph_type *t,
     }
 }
 
-/* --- the oracle ---------------------------------------------------------- */
+/* --- the oracle --------------------------------------------------------- */
 
 struct graph_pair {
     struct graph_type *type;

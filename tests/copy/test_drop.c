@@ -103,7 +103,7 @@ Test(drop, a_model_without_free_leaves_memory_to_the_host)
     host_stop(&h);
 }
 
-/* --- several threads ------------------------------------------------------ */
+/* --- several threads ---------------------------------------------------- */
 
 #define THREADS 3
 #define TURNS   200

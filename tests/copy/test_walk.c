@@ -7,7 +7,7 @@
  */
 #include "host.h"
 
-/* --- shapes -------------------------------------------------------------- */
+/* --- shapes ------------------------------------------------------------- */
 
 static void words_are_copied_as_they_are(struct host *h)
 {
@@ -309,7 +309,7 @@ Test(walk, a_plain_struct_is_copied_byte_by_byte)
     host_stop(&h);
 }
 
-/* --- sharing ------------------------------------------------------------- */
+/* --- sharing ------------------------------------------------------------ */
 
 static void dag_body(struct host *h)
 {
@@ -416,7 +416,7 @@ Test(walk, frozen_objects_are_neither_copied_nor_counted_nor_freed)
     host_each_preset(frozen_body);
 }
 
-/* --- depth --------------------------------------------------------------- */
+/* --- depth -------------------------------------------------------------- */
 
 static brolga_word long_list(struct host *h, int64_t length)
 {
@@ -507,7 +507,7 @@ Test(walk, vecs_in_vecs_of_any_depth_need_no_stack)
     host_each_preset(nest_body);
 }
 
-/* --- failure ------------------------------------------------------------- */
+/* --- failure ------------------------------------------------------------ */
 
 static void unsendable_body(struct host *h)
 {

@@ -127,7 +127,7 @@ Test(retire, destroy_reclaims_all_and_what_callbacks_retire)
     cr_assert_eq(second.reclaimed, 1);
 }
 
-/* --- readers and a writer ----------------------------------------------------- */
+/* --- readers and a writer ----------------------------------------------- */
 
 #define CANARY UINT64_C(0x6272686c6f636b21)
 

@@ -215,7 +215,7 @@ Test(check, a_long_refusal_is_cut, .init = world_open, .fini = world_close)
     refused(txn, BROLGA_REFUSED_IMPORT, "m.absent", "it defines");
 }
 
-/* --- limits ---------------------------------------------------------------------- */
+/* --- limits ------------------------------------------------------------- */
 
 Test(check, c6_live_versions_are_bounded)
 {

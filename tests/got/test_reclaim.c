@@ -185,7 +185,7 @@ Test(reclaim, c5_a_pin_made_and_dropped_meanwhile_is_noticed,
     cr_assert_eq(jit_releases(&units[0]), 1);
 }
 
-/* --- removed slots ----------------------------------------------------------------- */
+/* --- removed slots ------------------------------------------------------ */
 
 /* Units 0 and 1 import each other's function; both modules are emptied. */
 static void retire_a_cycle(void)
@@ -279,7 +279,7 @@ Test(reclaim, a_unit_that_imports_its_own_removed_slot_is_reclaimed,
     cr_assert_eq(stats().slots, 0);
 }
 
-/* --- reports and want of memory --------------------------------------------------------- */
+/* --- reports and want of memory ----------------------------------------- */
 
 static char told[256];
 
@@ -334,17 +334,17 @@ Test(reclaim, want_of_memory_only_delays, .init = world_open,
     cr_assert_eq(jit_releases(&units[0]), 1);
 }
 
-/* --- random steps --------------------------------------------------------------------------- */
+/* --- random steps ------------------------------------------------------- */
 
 #define SYMBOLS 4
 #define PLAN    200 /* Units. */
 
 /* What the run uses: by unit, so that releases can be checked against it. */
 static struct {
-    int mapped[SYMBOLS]; /* The unit behind each symbol. */
-    int viewed[SYMBOLS]; /* In the version that is held, or -1. */
-    int on_stack[8];     /* The unit of each word, or -1. */
-    int pinned[PLAN];    /* Pins of each unit. */
+    int mapped[SYMBOLS];       /* The unit behind each symbol. */
+    int viewed[SYMBOLS];       /* In the version that is held, or -1. */
+    int on_stack[STACK_WORDS]; /* The unit of each word, or -1. */
+    int pinned[PLAN];          /* Pins of each unit. */
     brolga_unit *unit[PLAN];
     struct brolga__version *held;
 } use;
@@ -364,7 +364,7 @@ static bool in_use(int unit)
     for (int i = 0; i < SYMBOLS; i++)
         used |= use.mapped[i] == unit ||
                 (use.held != NULL && use.viewed[i] == unit);
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < STACK_WORDS; i++)
         used |= use.on_stack[i] == unit;
     return used;
 }
@@ -402,7 +402,7 @@ static int random_entry(void)
 
 static void random_frame(void)
 {
-    uint32_t at = random_below(8);
+    uint32_t at = random_below(STACK_WORDS);
     int unit = random_entry();
 
     if (random_below(3) > 0 || unit < 0) {
@@ -476,7 +476,7 @@ static void run_random(uint32_t first_seed)
     memset(&use, 0, sizeof use);
     for (int i = 0; i < SYMBOLS; i++)
         use.mapped[i] = use.viewed[i] = -1;
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < STACK_WORDS; i++)
         use.on_stack[i] = -1;
     for (int at = 0; at < SYMBOLS; at++) {
         char symbol[] = {'f', (char)('0' + at), '\0'};

@@ -117,7 +117,7 @@ Test(txn, the_number_of_a_staged_slot_is_final, .init = world_open,
     cr_assert_eq(called(import), 4);
 }
 
-/* --- the host's say on signatures ------------------------------------------------ */
+/* --- the host's say on signatures --------------------------------------- */
 
 static enum brolga_compat answer;
 static char asked[160];
@@ -197,7 +197,7 @@ Test(txn, the_host_may_refuse, .init = open_with_callback, .fini = world_close)
     cr_assert_eq(called_by_name("m", "f"), 2);
 }
 
-/* --- want of memory -------------------------------------------------------------------- */
+/* --- want of memory ----------------------------------------------------- */
 
 /* Stages and commits all that there is; stops at the first failure. */
 static int whole_transaction(struct jit_unit *code, brolga_word value,

@@ -72,7 +72,7 @@ Test(view, a_thread_that_is_no_task_has_none)
     cr_assert_null(brolga_view_self());
 }
 
-/* --- readers and commits ------------------------------------------------------------ */
+/* --- readers and commits ------------------------------------------------ */
 
 #define FUNCTIONS 12
 #define COMMITS   60

@@ -89,7 +89,7 @@ static inline void world_close(void)
                      jit_releases(&units[i]));
 }
 
-/* --- units and transactions ------------------------------------------------------ */
+/* --- units and transactions --------------------------------------------- */
 
 /* A function that returns `value`. */
 static inline struct jit_unit *made(brolga_word value)
@@ -219,7 +219,7 @@ static inline void emptied(const char *module, bool stale)
     committed(txn);
 }
 
-/* --- questions ------------------------------------------------------------------------ */
+/* --- questions ---------------------------------------------------------- */
 
 static inline struct brolga_got_stats stats(void)
 {

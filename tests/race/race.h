@@ -29,7 +29,7 @@ static struct race race;
     do {                                                                       \
         if (!(ok)) {                                                           \
             fprintf(stderr, "%s:%d: failed: %s; ", __FILE__, __LINE__, #ok);   \
-            fprintf(stderr, " " __VA_ARGS__);                                   \
+            fprintf(stderr, " " __VA_ARGS__);                                  \
             fprintf(stderr, "\nagain: %s --seed %llu\n", race.name,            \
                     (unsigned long long)race.seed);                            \
             abort();                                                           \

@@ -81,7 +81,7 @@ static uint32_t below(uint64_t *random, uint32_t limit)
     return (uint32_t)(*random >> 33) % limit;
 }
 
-/* --- values --------------------------------------------------------------- */
+/* --- values ------------------------------------------------------------- */
 
 static void retain(brolga_word word, void *arg)
 {
@@ -157,7 +157,7 @@ static void after_recv(struct actor *self, uint32_t chan, brolga_word id,
     drop(id);
 }
 
-/* --- what an actor does --------------------------------------------------- */
+/* --- what an actor does ------------------------------------------------- */
 
 static uint64_t random_deadline(struct actor *self)
 {
@@ -315,7 +315,7 @@ static void *act_on_thread(void *arg)
     return NULL;
 }
 
-/* --- a round -------------------------------------------------------------- */
+/* --- a round ------------------------------------------------------------ */
 
 static void make_chan(uint64_t *random, uint32_t i)
 {
@@ -442,7 +442,7 @@ static void run_round(uint64_t *random)
     must(brolga__load_relaxed(&wakes) == completed, completed, 0);
 }
 
-/* --- main ----------------------------------------------------------------- */
+/* --- main --------------------------------------------------------------- */
 
 static void report(uint64_t rounds)
 {

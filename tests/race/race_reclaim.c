@@ -136,7 +136,7 @@ static brolga_word visit(void *arg)
     return (brolga_word)party->visits;
 }
 
-/* --- sitters ------------------------------------------------------------------ */
+/* --- sitters ------------------------------------------------------------ */
 
 struct sitter {
     uint64_t random;
@@ -207,7 +207,7 @@ static brolga_word sit_again(void *arg)
     return 0;
 }
 
-/* --- the storm ------------------------------------------------------------------- */
+/* --- the storm ---------------------------------------------------------- */
 
 static bool commit_next(brolga_word number)
 {

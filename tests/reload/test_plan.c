@@ -163,7 +163,7 @@ Test(plan, a_module_keeps_its_name_against_a_newcomer)
               told.last);
 }
 
-/* --- random rounds -------------------------------------------------------- */
+/* --- random rounds ------------------------------------------------------ */
 
 static uint32_t seed;
 

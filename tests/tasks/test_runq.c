@@ -84,7 +84,7 @@ Test(runq, a_thief_takes_the_older_half, .init = open_queues)
         cr_assert_eq(number_of(brolga__runq_pop(&owner)), i);
 }
 
-/* --- owner and thieves at once ----------------------------------------------------- */
+/* --- owner and thieves at once ------------------------------------------ */
 
 #define TASKS   30000
 #define THIEVES 2

@@ -109,7 +109,7 @@ Test(runtime, its_end_releases_kept_and_live_units, .timeout = 30)
         cr_assert_eq(jit_releases(&codes[i]), 1);
 }
 
-/* --- events ---------------------------------------------------------------------------- */
+/* --- events ------------------------------------------------------------- */
 
 static _Atomic uint64_t adopted;
 static _Atomic int released_f;
@@ -161,7 +161,7 @@ Test(runtime, adoption_is_not_told_while_a_task_lags, .timeout = 30,
     cr_assert(wait_until(brolga__load_relaxed(&adopted) == 2));
 }
 
-/* --- without its thread ---------------------------------------------------------------------- */
+/* --- without its thread ------------------------------------------------- */
 
 Test(runtime, without_workers_the_host_takes_the_reclaimers_steps,
      .timeout = 30)
@@ -180,7 +180,7 @@ Test(runtime, without_workers_the_host_takes_the_reclaimers_steps,
     world_close();
 }
 
-/* --- options ------------------------------------------------------------------------------------ */
+/* --- options ------------------------------------------------------------ */
 
 Test(runtime, the_gots_options_are_passed_on, .timeout = 30)
 {

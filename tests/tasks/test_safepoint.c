@@ -71,7 +71,7 @@ Test(safepoint, c2_view_of_a_thread_is_stable_between_safepoints, .timeout = 30,
     read_in(&(struct brolga_spawn_opts){.thread = true});
 }
 
-/* --- every call that is a safepoint -------------------------------------------------- */
+/* --- every call that is a safepoint ------------------------------------- */
 
 static brolga_word idle(void *arg)
 {
@@ -157,7 +157,7 @@ Test(safepoint, every_call_that_can_park_is_one, .timeout = 60)
         }
 }
 
-/* --- C3 --------------------------------------------------------------------------------- */
+/* --- C3 ----------------------------------------------------------------- */
 
 struct pair {
     struct gate gate;
@@ -218,7 +218,7 @@ Test(safepoint, c3_one_who_is_spawned_or_woken_sees_what_the_waker_saw,
     }
 }
 
-/* --- adopting at top only ------------------------------------------------------------------ */
+/* --- adopting at top only ----------------------------------------------- */
 
 static brolga_word read_across_inner_safepoints(void *arg)
 {
@@ -257,7 +257,7 @@ Test(safepoint, c2_one_who_adopts_at_top_stays_between_top_safepoints,
     cr_assert(released(&codes[0]));
 }
 
-/* --- cost ------------------------------------------------------------------------------------ */
+/* --- cost --------------------------------------------------------------- */
 
 static brolga_word poll_idle(void *arg)
 {

@@ -8,7 +8,7 @@
 
 static struct jit_unit codes[4];
 
-/* --- who holds -------------------------------------------------------------------- */
+/* --- who holds ---------------------------------------------------------- */
 
 struct seen {
     struct brolga_holder holder; /* The last one. */
@@ -54,7 +54,7 @@ static bool frame_is_named(struct jit_unit *code)
     return at >= low && at < low + code->bytes;
 }
 
-/* --- frames ------------------------------------------------------------------------- */
+/* --- frames ------------------------------------------------------------- */
 
 /* A task that stands at the gate with a frame of m.f below it. */
 static brolga_task *standing(struct jit_call *call,
@@ -172,7 +172,7 @@ Test(scan, c5_a_running_thread_finds_the_unit_on_its_own_stack, .timeout = 60,
     replace_and_leave(&gate, task, BROLGA_HOLD_FRAME, "");
 }
 
-/* --- a thread of the host ------------------------------------------------------------ */
+/* --- a thread of the host ----------------------------------------------- */
 
 struct host {
     struct jit_call call;
@@ -218,7 +218,7 @@ Test(scan, c5_a_frame_of_an_attached_thread_keeps_the_unit, .timeout = 60,
     cr_assert(released(&codes[0]));
 }
 
-/* --- those who do not hold -------------------------------------------------------------- */
+/* --- those who do not hold ---------------------------------------------- */
 
 struct leaver {
     struct gate inside, outside;
@@ -317,7 +317,7 @@ Test(scan, c5_a_task_parked_at_a_top_safepoint_holds_nothing, .timeout = 60,
     (void)joined(task);
 }
 
-/* --- pins ------------------------------------------------------------------------------------ */
+/* --- pins --------------------------------------------------------------- */
 
 Test(scan, c5_a_pin_keeps_the_unit_and_is_named, .timeout = 60,
      .init = world_open, .fini = world_close)
@@ -358,7 +358,7 @@ Test(scan, c5_a_task_that_has_not_started_keeps_its_function, .timeout = 60)
     world_close();
 }
 
-/* --- versions ----------------------------------------------------------------------------------- */
+/* --- versions ----------------------------------------------------------- */
 
 struct reader {
     struct gate gate;
@@ -430,7 +430,7 @@ Test(scan, c5_a_parked_task_without_frames_of_it_lets_a_unit_go, .timeout = 60,
     (void)joined(task);
 }
 
-/* --- many tasks ------------------------------------------------------------------------------------- */
+/* --- many tasks --------------------------------------------------------- */
 
 #define CROWD 700
 
@@ -459,6 +459,36 @@ Test(scan, c5_each_of_many_parked_tasks_counts, .timeout = 60,
         cr_assert_eq(joined(tasks[i]), 1);
     }
     cr_assert(released(&codes[0]));
+}
+
+/* Tasks move, versions come and go, and somebody always asks. */
+Test(scan, c6_holders_may_be_asked_while_everything_moves, .timeout = 60,
+     .init = world_open, .fini = world_close)
+{
+    static struct jit_unit moving[60];
+    struct gate gate = {0};
+    struct jit_call call = {gate_run, &gate};
+    brolga_slot slot = published_caller("f", &moving[0], 0);
+    brolga_task *tasks[6];
+
+    for (int i = 0; i < 6; i++) {
+        struct brolga_spawn_opts opts = {.thread = i % 3 == 0,
+                                         .adopt_at_top = i % 2 == 0};
+
+        cr_assert_eq(brolga_spawn_slot(rt, slot, &call, &opts, &tasks[i]),
+                     BROLGA_OK);
+    }
+    for (int i = 1; i < 60; i++) {
+        cr_assert(wait_until(stats().versions_live < 8));
+        (void)published_constant("f", &moving[i], i);
+        (void)brolga_reclaim_step(rt);
+        for (int j = 0; j < 5; j++)
+            (void)holders();
+    }
+    gate_open(&gate);
+    for (int i = 0; i < 6; i++)
+        (void)joined(tasks[i]);
+    cr_assert(wait_until(holders().count == 0));
 }
 
 Test(scan, reasons_have_names)

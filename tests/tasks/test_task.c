@@ -5,6 +5,11 @@
  */
 #include "tasks/world.h"
 
+#include <unistd.h>
+#ifndef CRITERION_STAND_IN
+#include <signal.h>
+#endif
+
 static brolga_word twice(void *arg)
 {
     return 2 * (brolga_word)(intptr_t)arg;
@@ -116,7 +121,7 @@ Test(task, numbers_are_not_used_again, .timeout = 30, .init = world_open,
     }
 }
 
-/* --- failing ------------------------------------------------------------------------ */
+/* --- failing ------------------------------------------------------------ */
 
 static brolga_word fail(void *arg)
 {
@@ -182,7 +187,78 @@ Test(task, c8_a_stack_that_cannot_be_had_fails_the_task, .timeout = 30,
               failure.message);
 }
 
-/* --- joining --------------------------------------------------------------------------- */
+/* What is written to standard error, up to the call of heard(). */
+static FILE *ear;
+static int mouth;
+
+static void listen(void)
+{
+    ear = tmpfile();
+    cr_assert_not_null(ear);
+    (void)fflush(stderr);
+    mouth = dup(STDERR_FILENO);
+    cr_assert_geq(dup2(fileno(ear), STDERR_FILENO), 0);
+}
+
+static const char *heard(void)
+{
+    static char text[512];
+    size_t bytes;
+
+    (void)fflush(stderr);
+    (void)dup2(mouth, STDERR_FILENO);
+    (void)close(mouth);
+    rewind(ear);
+    bytes = fread(text, 1, sizeof text - 1, ear);
+    text[bytes] = '\0';
+    (void)fclose(ear);
+    return text;
+}
+
+Test(task, c8_a_failure_that_nobody_hears_is_written, .timeout = 30,
+     .init = world_open, .fini = world_close)
+{
+    struct brolga_spawn_opts opts = {.name = "lost"};
+    brolga_task *task;
+    const char *text;
+
+    listen();
+    cr_assert_eq(brolga_spawn(rt, fail, "early", &opts, NULL), BROLGA_OK);
+    cr_assert(wait_until(brolga_tasks_live(rt) == 0));
+    task = spawned_as(fail, "late", &opts);
+    cr_assert(wait_until(brolga_tasks_live(rt) == 0));
+    brolga_detach(task);
+    cr_assert_eq(
+        brolga_join(spawned(fail, "joined"), BROLGA_FOREVER, NULL, NULL),
+        BROLGA_EFAILED);
+    /* The first one's line is written before its worker goes on. */
+    cr_assert_eq(brolga_destroy(rt), BROLGA_OK);
+    text = heard();
+    world_open();
+    cr_assert(strstr(text, "'lost' failed: no crane 7 of early") != NULL,
+              "%s\n", text);
+    cr_assert(strstr(text, "'lost' failed: no crane 7 of late") != NULL, "%s\n",
+              text);
+    cr_assert_null(strstr(text, "joined"));
+}
+
+#if !defined(CRITERION_STAND_IN) && !defined(BROLGA__ASAN)
+static brolga_word overflow(void *arg)
+{
+    volatile char bytes[1000];
+
+    bytes[0] = 1;
+    return arg == NULL ? bytes[0] : overflow(arg) + bytes[0];
+}
+
+Test(task, c8_a_stack_overflow_traps, .signal = SIGSEGV, .timeout = 30)
+{
+    world_open();
+    (void)joined(spawned(overflow, &ear));
+}
+#endif
+
+/* --- joining ------------------------------------------------------------ */
 
 Test(task, a_join_that_times_out_keeps_the_handle, .timeout = 30,
      .init = world_open, .fini = world_close)
@@ -253,7 +329,7 @@ Test(task, a_task_that_joins_may_time_out_or_be_canceled, .timeout = 30,
     cr_assert_eq(joined(joins.other), 0);
 }
 
-/* --- limits ------------------------------------------------------------------------------ */
+/* --- limits ------------------------------------------------------------- */
 
 Test(task, the_limit_of_tasks_is_reported, .timeout = 30)
 {
@@ -312,7 +388,7 @@ Test(task, records_are_used_again, .timeout = 30, .init = world_open,
     cr_assert_leq(brolga__alloc_live(), before + 2);
 }
 
-/* --- slots --------------------------------------------------------------------------------- */
+/* --- slots -------------------------------------------------------------- */
 
 Test(task, a_slot_is_called_in_the_version_at_the_start, .timeout = 30,
      .init = world_open, .fini = world_close)

@@ -79,7 +79,7 @@ Test(thread, many_come_and_go, .timeout = 60, .init = world_open,
     cr_assert(wait_until(brolga_tasks_live(rt) == 0));
 }
 
-/* --- threads of the host ---------------------------------------------------------------- */
+/* --- threads of the host ------------------------------------------------ */
 
 Test(thread, an_attached_thread_is_a_task, .timeout = 30, .init = world_open,
      .fini = world_close)

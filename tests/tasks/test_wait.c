@@ -60,7 +60,7 @@ Test(wait, an_early_unpark_is_remembered_once, .timeout = 30,
     unpark_early(&(struct brolga_spawn_opts){.thread = true});
 }
 
-/* --- turns ------------------------------------------------------------------------ */
+/* --- turns -------------------------------------------------------------- */
 
 #define TURNS 3000
 
@@ -117,7 +117,7 @@ Test(wait, no_wake_up_is_lost_between_a_fiber_and_a_thread, .timeout = 60,
     play_out(NULL, &(struct brolga_spawn_opts){.thread = true});
 }
 
-/* --- cancellation -------------------------------------------------------------------- */
+/* --- cancellation ------------------------------------------------------- */
 
 struct cancelable {
     _Atomic int stage;
@@ -177,7 +177,7 @@ Test(wait, c8_a_canceled_task_does_not_park, .timeout = 30, .init = world_open,
     cr_assert_eq(cancelable.result, BROLGA_ECANCELED);
 }
 
-/* --- sleep ------------------------------------------------------------------------------- */
+/* --- sleep -------------------------------------------------------------- */
 
 struct nap {
     uint64_t when_ns, woke_ns;

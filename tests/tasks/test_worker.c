@@ -6,7 +6,7 @@
  */
 #include "tasks/world.h"
 
-/* --- fairness ----------------------------------------------------------------------- */
+/* --- fairness ----------------------------------------------------------- */
 
 #define RACERS 4
 #define LAPS   200
@@ -70,7 +70,7 @@ Test(worker, c8_a_task_that_only_polls_is_made_to_yield, .timeout = 60)
     world_close();
 }
 
-/* --- stealing ----------------------------------------------------------------------------- */
+/* --- stealing ----------------------------------------------------------- */
 
 static brolga_word note_thread(void *arg)
 {
@@ -177,7 +177,7 @@ Test(worker, sleeping_workers_are_woken, .timeout = 60)
     world_close();
 }
 
-/* --- the host's own threads ------------------------------------------------------------------ */
+/* --- the host's own threads --------------------------------------------- */
 
 Test(worker, without_workers_the_host_drives, .timeout = 30)
 {

@@ -35,7 +35,7 @@ static inline void world_close(void)
     cr_assert_eq(brolga_destroy(rt), BROLGA_OK);
 }
 
-/* --- tasks ---------------------------------------------------------------------- */
+/* --- tasks -------------------------------------------------------------- */
 
 static inline brolga_task *spawned_as(brolga_task_fn fn, void *arg,
                                       const struct brolga_spawn_opts *opts)
@@ -138,7 +138,7 @@ static inline void gate_open_for(struct gate *gate, brolga_task *task)
     brolga__unpark(task);
 }
 
-/* --- units ------------------------------------------------------------------------ */
+/* --- units -------------------------------------------------------------- */
 
 static inline struct brolga_got_stats stats(void)
 {
