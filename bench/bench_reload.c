@@ -526,12 +526,13 @@ static void wait_for_room(brolga_txn *txn)
 }
 
 struct growth {
-    struct bench_samples kib, versions, units, us;
+    struct bench_samples kib, versions, steady, units, us;
 };
 
-/* The most that was ever alive. */
+/* The most that was ever alive, and how often more than two versions were. */
 struct most {
     uint32_t versions, units;
+    uint64_t reloads, crowded;
 };
 
 static void reload(struct pair *pair, stage_fn stage, struct most *most)
@@ -544,6 +545,8 @@ static void reload(struct pair *pair, stage_fn stage, struct most *most)
     wait_for_room(txn);
     bench_must(brolga_txn_commit(txn, NULL));
     stats = stats_of(pair->rt);
+    most->reloads++;
+    most->crowded += stats.versions_live > 2;
     if (stats.versions_live > most->versions)
         most->versions = stats.versions_live;
     if (stats.units_retired > most->units)
@@ -574,6 +577,8 @@ static void grow(struct pair *pair, stage_fn stage, struct growth *growth)
     begin = brolga_now_ns();
     reload_often(pair, stage, count, &most);
     bench_add(&growth->versions, most.versions);
+    bench_add(&growth->steady,
+              100.0 * (double)most.crowded / (double)most.reloads);
     bench_add(&growth->units, most.units);
     bench_add(&growth->us, bench_since(begin) / 1000 / (double)count);
     wait_until_left(pair->rt, 1, 0);
@@ -591,6 +596,8 @@ static void print_growth(const char *subject, struct growth *growth)
                 &growth->kib);
     bench_print(&(struct bench_row){"reload_versions", 2, "most", GROWS},
                 subject, &growth->versions);
+    bench_print(&(struct bench_row){"reload_crowded", 2, "%", GROWS}, subject,
+                &growth->steady);
     bench_print(&(struct bench_row){"reload_retired", 2, "most", GROWS},
                 subject, &growth->units);
     bench_print(&(struct bench_row){"reload_time", 2, "us", GROWS}, subject,

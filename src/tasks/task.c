@@ -99,8 +99,9 @@ static void reset(brolga_task *task, const struct brolga_spawn_opts *opts)
     brolga__store_relaxed(&task->ended_word, BROLGA__RUNS);
     brolga__store_relaxed(&task->refs, 2);
     task->id = brolga__add_relaxed(&rt->next_id, 1) + 1;
-    (void)snprintf(task->name, sizeof task->name, "%s",
-                   opts->name != NULL ? opts->name : "");
+    task->name[0] = '\0';
+    if (opts->name != NULL)
+        (void)snprintf(task->name, sizeof task->name, "%s", opts->name);
 }
 
 int brolga__task_create(struct brolga *rt, const struct brolga_spawn_opts *opts,

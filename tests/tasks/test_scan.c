@@ -234,11 +234,22 @@ __attribute__((noinline)) static brolga_word call_and_return(void *arg)
     return call_slot_here(leaver->slot, &leaver->call);
 }
 
+/* What calls have left behind on the stack is not told from what is in use:
+ * so later ones must have overwritten it. */
+__attribute__((noinline)) static void overwrite_stack(void)
+{
+    volatile char bytes[4096];
+
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = 0;
+}
+
 static brolga_word leave_and_go_on(void *arg)
 {
     struct leaver *leaver = arg;
     brolga_word result = call_and_return(leaver);
 
+    overwrite_stack();
     (void)gate_run(&leaver->outside);
     return result;
 }
@@ -458,6 +469,27 @@ Test(scan, c5_each_of_many_parked_tasks_counts, .timeout = 60,
         gate_open_for(&gates[i], tasks[i]);
         cr_assert_eq(joined(tasks[i]), 1);
     }
+    cr_assert(released(&codes[0]));
+}
+
+/* The players' frames hold the unit, so each park is searched anew. */
+Test(scan, no_wake_up_is_lost_while_stacks_are_searched, .timeout = 60,
+     .init = world_open, .fini = world_close)
+{
+    struct players players = {.turn = 0};
+    struct jit_call white = {play_white, &players};
+    struct jit_call black = {play_black, &players};
+    brolga_slot slot = published_caller("f", &codes[0], 0);
+    brolga_task *a, *b;
+
+    cr_assert_eq(brolga_spawn_slot(rt, slot, &white, NULL, &a), BROLGA_OK);
+    cr_assert_eq(brolga_spawn_slot(rt, slot, &black, NULL, &b), BROLGA_OK);
+    cr_assert(wait_until(brolga__load_acquire(&players.turn) > 0));
+    (void)published_constant("f", &codes[1], 2);
+    while (brolga__load_acquire(&players.turn) < 2 * TURNS)
+        (void)brolga_reclaim_step(rt);
+    cr_assert_geq(joined(a), 2 * TURNS - 1);
+    cr_assert_eq(joined(b), 2 * TURNS);
     cr_assert(released(&codes[0]));
 }
 

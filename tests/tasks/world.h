@@ -138,6 +138,39 @@ static inline void gate_open_for(struct gate *gate, brolga_task *task)
     brolga__unpark(task);
 }
 
+/* Two tasks that hand a turn to and fro: a lost wake-up stops them. */
+#define TURNS 3000
+
+struct players {
+    brolga_task *_Atomic player[2];
+    _Atomic int turn;
+    _Atomic int ready;
+};
+
+static inline brolga_word play(struct players *players, int self)
+{
+    brolga__store_release(&players->player[self], brolga_self());
+    while (brolga__load_acquire(&players->player[1 - self]) == NULL)
+        brolga_yield();
+    for (int i = 0; i < TURNS; i++) {
+        while (brolga__load_acquire(&players->turn) % 2 != self)
+            (void)brolga__park("turn", BROLGA_FOREVER);
+        (void)brolga__add_release(&players->turn, 1);
+        brolga__unpark(brolga__load_acquire(&players->player[1 - self]));
+    }
+    return brolga__load_relaxed(&players->turn);
+}
+
+static inline brolga_word play_white(void *arg)
+{
+    return play(arg, 0);
+}
+
+static inline brolga_word play_black(void *arg)
+{
+    return play(arg, 1);
+}
+
 /* --- units -------------------------------------------------------------- */
 
 static inline struct brolga_got_stats stats(void)
