@@ -214,6 +214,7 @@ brolga_txn_define(brolga_txn *txn, brolga_unit *unit, const char *module,
 /**
  * Stage an import: the unit's code calls (module, symbol, signature) through
  * `*out`. It must be defined when the transaction commits, by it or before.
+ * Stage definitions first: a host's callback may make one of them patch a slot.
  *
  * `where` says where the import stands ("wordcount.c:7"), for refusals; it may
  * be NULL and is copied.

@@ -103,7 +103,8 @@ struct brolga_spawn_opts {
  *           NULL the task is detached from the start.
  * Threads:  any.
  * Blocks:   no.
- * Returns:  BROLGA_OK, BROLGA_ENOMEM, BROLGA_ELIMIT.
+ * Returns:  BROLGA_OK, BROLGA_EINVAL (no runtime or function),
+ *           BROLGA_ENOMEM, BROLGA_ELIMIT.
  */
 BROLGA_API BROLGA_NODISCARD int
 brolga_spawn(brolga *rt, brolga_task_fn fn, void *arg,
@@ -237,7 +238,8 @@ BROLGA_API void brolga_block_end(void);
  * through a view.
  *
  * Owns:     ends with brolga_detach_thread() on the same thread.
- * Returns:  BROLGA_OK, BROLGA_ENOMEM, BROLGA_ESTATE (it is one already).
+ * Returns:  BROLGA_OK, BROLGA_ENOMEM, BROLGA_ELIMIT, BROLGA_ESTATE (it is
+ *           one already).
  */
 BROLGA_API BROLGA_NODISCARD int brolga_attach_thread(brolga *rt,
                                                      const char *name);

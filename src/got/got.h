@@ -130,7 +130,8 @@ struct brolga__suspects {
     uint64_t stamp;      /* A stack clean of all these has this watermark. */
     uintptr_t low, high; /* Around all ranges: a quick no. */
     uint32_t count;
-    struct brolga__range range[]; /* By address; they do not overlap. */
+    bool overlap; /* Two ranges share an address: a host staged code twice. */
+    struct brolga__range range[]; /* By address. */
 };
 
 /* What searches of one stack have found: each suspect once, with the first

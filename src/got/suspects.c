@@ -61,7 +61,11 @@ static void fill(struct brolga__suspects *set, struct brolga_unit **units)
                                                units[i]->dead_stamp};
     }
     set->low = set->range[0].low;
-    set->high = set->range[set->count - 1].high;
+    for (uint32_t i = 0; i < set->count; i++) {
+        set->overlap |= set->range[i].low < set->high;
+        if (set->range[i].high > set->high)
+            set->high = set->range[i].high;
+    }
 }
 
 /* Room to note, for each suspect, whether a stack holds it. */
@@ -115,23 +119,6 @@ int brolga__suspects_publish(struct brolga_got *got)
     return BROLGA_OK;
 }
 
-/* The range that an address lies in; `count` if in none. */
-static uint32_t range_at(const struct brolga__suspects *set, uintptr_t address)
-{
-    uint32_t low = 0, high = set->count;
-
-    while (low < high) { /* Halves each time. */
-        uint32_t middle = (low + high) / 2;
-
-        if (address >= set->range[middle].high)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < set->count && address >= set->range[low].low ? low
-                                                              : set->count;
-}
-
 static void add(struct brolga__found *found, uint32_t suspect,
                 uintptr_t address)
 {
@@ -147,6 +134,33 @@ static void add(struct brolga__found *found, uint32_t suspect,
     found->count++;
 }
 
+/* All ranges that an address lies in: the rare case. */
+static void add_each(const struct brolga__suspects *set, uintptr_t address,
+                     struct brolga__found *found)
+{
+    for (uint32_t i = 0; i < set->count; i++)
+        if (address >= set->range[i].low && address < set->range[i].high)
+            add(found, i, address);
+}
+
+/* The one range that an address lies in, if it does. */
+static void add_one(const struct brolga__suspects *set, uintptr_t address,
+                    struct brolga__found *found)
+{
+    uint32_t low = 0, high = set->count;
+
+    while (low < high) { /* Halves each time. */
+        uint32_t middle = (low + high) / 2;
+
+        if (address >= set->range[middle].high)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low < set->count && address >= set->range[low].low)
+        add(found, low, address);
+}
+
 /* Stacks are read as they lie, padding and red zones included. */
 __attribute__((no_sanitize("address", "thread"))) void
 brolga__suspects_scan(const struct brolga__suspects *set, uintptr_t low,
@@ -157,12 +171,12 @@ brolga__suspects_scan(const struct brolga__suspects *set, uintptr_t low,
 
     for (; word < end; word++) {
         uintptr_t address = *word;
-        uint32_t suspect;
 
         if (address < set->low || address >= set->high)
             continue;
-        suspect = range_at(set, address);
-        if (suspect < set->count)
-            add(found, suspect, address);
+        if (set->overlap)
+            add_each(set, address, found);
+        else
+            add_one(set, address, found);
     }
 }

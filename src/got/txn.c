@@ -164,6 +164,26 @@ int brolga_txn_define(brolga_txn *txn, brolga_unit *unit, const char *module,
     return err;
 }
 
+/* The slot that this transaction gives a symbol of this signature by patching,
+ * with a reference taken; NULL if it does not. */
+static struct brolga__slot *patched_here(struct brolga_txn *txn,
+                                         struct brolga__module *module,
+                                         const char *symbol,
+                                         const char *signature)
+{
+    for (uint32_t i = 0; i < txn->def_count; i++) {
+        struct brolga__definition *def = &txn->defs[i];
+
+        if (def->signature == NULL || def->slot->module != module ||
+            strcmp(def->slot->symbol, symbol) != 0 ||
+            strcmp(def->signature, signature) != 0)
+            continue;
+        def->slot->refs++;
+        return def->slot;
+    }
+    return NULL;
+}
+
 static int import(struct brolga_txn *txn, struct brolga_unit *unit,
                   const char *module_name, const char *symbol,
                   const char *signature, const char *where, brolga_slot *out)
@@ -182,7 +202,10 @@ static int import(struct brolga_txn *txn, struct brolga_unit *unit,
         if (place.where == NULL)
             return BROLGA_ENOMEM;
     }
-    err = brolga__slot_ref(txn->got, module, symbol, signature, &place.slot);
+    place.slot = patched_here(txn, module, symbol, signature);
+    if (place.slot == NULL)
+        err =
+            brolga__slot_ref(txn->got, module, symbol, signature, &place.slot);
     if (err != BROLGA_OK)
         goto fail;
     err = brolga__unit_add_import(unit, place.slot);

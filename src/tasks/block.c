@@ -61,5 +61,5 @@ void brolga_block_end(void)
     if (carrier != NULL && !brolga__worker_acquire(carrier))
         brolga__switch_out(BROLGA__REQUEST_REQUEUE);
     else
-        brolga__task_refresh(task, brolga__member_of(task), false);
+        brolga__safepoint_here(task);
 }

@@ -18,15 +18,17 @@ struct brolga_epoch_member *brolga__member_of(brolga_task *task)
 /*
  * A task that stays in its version across inner safepoints holds it from the
  * moment it adopts it, before its member announces anything: while the task is
- * parked or in foreign code, nobody else speaks for it.
+ * parked or in foreign code, nobody else speaks for it. While it waits at a top
+ * safepoint it needs none: it will adopt again before it calls anything.
  */
 static void adopt_and_hold(brolga_task *task)
 {
     if (task->holding)
         brolga__version_unhold(task->version);
     (void)brolga__view_adopt(task->rt->got, &task->view, &task->version);
-    brolga__version_hold(task->version);
-    task->holding = true;
+    task->holding = !brolga__load_relaxed(&task->top);
+    if (task->holding)
+        brolga__version_hold(task->version);
 }
 
 static void move_view(brolga_task *task, bool top)
@@ -38,8 +40,9 @@ static void move_view(brolga_task *task, bool top)
     brolga__store_relaxed(&task->in_version, task->version->number);
 }
 
-/* A top safepoint proves the stack clean; an inner one must be looked at. */
-static void move_watermark(brolga_task *task, bool top)
+/* A top safepoint proves the stack clean; an inner one must be looked at, from
+ * the word at `sp` up. */
+static void move_watermark(brolga_task *task, bool top, uintptr_t sp)
 {
     const struct brolga__suspects *set;
 
@@ -52,21 +55,33 @@ static void move_watermark(brolga_task *task, bool top)
     set = brolga__suspects_current(task->rt->got);
     if (set == NULL || brolga__load_relaxed(&task->watermark) >= set->stamp)
         return;
-    if (task == brolga_self())
-        brolga__ctx_spill(brolga__scan_own, task);
-    else
-        brolga__scan_own(task, task->ctx.sp);
+    brolga__scan_stack(task, set, sp);
 }
 
 void brolga__task_refresh(brolga_task *task, struct brolga_epoch_member *member,
-                          bool top)
+                          bool top, uintptr_t sp)
 {
     uint64_t round = brolga__epoch_round(task->rt->epoch);
 
     move_view(task, top);
-    move_watermark(task, top);
+    move_watermark(task, top, sp);
     brolga__epoch_announce(member, round);
     __atomic_store_n(&task->view.seen, round, __ATOMIC_RELAXED);
+}
+
+static void refresh_here(void *arg, uintptr_t sp)
+{
+    brolga_task *task = arg;
+
+    brolga__task_refresh(task, brolga__member_of(task),
+                         brolga__load_relaxed(&task->top), sp);
+}
+
+/* Registers are spilled here and not deeper: the frames of our own functions
+ * may have holes, in which addresses of code that has long returned survive. */
+void brolga__safepoint_here(brolga_task *task)
+{
+    brolga__ctx_spill(refresh_here, task);
 }
 
 void brolga_safepoint_slow(void)
@@ -74,8 +89,7 @@ void brolga_safepoint_slow(void)
     brolga_task *task = brolga_self();
     struct brolga__carrier *carrier = brolga__load_relaxed(&task->carrier);
 
-    brolga__task_refresh(task, brolga__member_of(task),
-                         brolga__load_relaxed(&task->top));
+    brolga__safepoint_here(task);
     if (carrier != NULL && brolga__load_relaxed(&carrier->worker->preempt))
         brolga__switch_out(BROLGA__REQUEST_YIELD);
 }
@@ -84,11 +98,12 @@ void brolga__top_safepoint(void)
 {
     brolga_task *task = brolga_self();
 
-    brolga__task_refresh(task, brolga__member_of(task), true);
+    brolga__task_refresh(task, brolga__member_of(task), true, 0);
 }
 
 void brolga__top_enter(void)
 {
+    /* Set before, cleared before: what the safepoint does depends on it. */
     brolga__store_relaxed(&brolga_self()->top, true);
     brolga__top_safepoint();
 }
@@ -96,6 +111,6 @@ void brolga__top_enter(void)
 void brolga__top_leave(void)
 {
     /* The view and the watermark as of now: nothing below us is a unit's. */
-    brolga__top_safepoint();
     brolga__store_relaxed(&brolga_self()->top, false);
+    brolga__top_safepoint();
 }

@@ -102,23 +102,13 @@ static void conclude(brolga_task *task, const struct brolga__suspects *set,
         brolga__store_release(&task->watermark, set->stamp); /* N */
 }
 
-static void read_stack(brolga_task *task, const struct brolga__suspects *set,
-                       uintptr_t sp)
+void brolga__scan_stack(brolga_task *task, const struct brolga__suspects *set,
+                        uintptr_t sp)
 {
     struct brolga__found found = {0};
 
     brolga__suspects_scan(set, sp, task->ctx.high, &found);
     conclude(task, set, &found);
-}
-
-void brolga__scan_own(void *arg, uintptr_t sp)
-{
-    brolga_task *task = arg;
-    const struct brolga__suspects *set =
-        brolga__suspects_current(task->rt->got);
-
-    if (set != NULL)
-        read_stack(task, set, sp);
 }
 
 static void read_blocked(brolga_task *task, const struct brolga__suspects *set)
@@ -166,7 +156,7 @@ static bool look_at_parked(brolga_task *task,
         brolga__store_release(&task->watermark, set->stamp); /* N */
         found->count = 0;
     } else if (!known(task, set, true, found)) {
-        read_stack(task, set, task->ctx.sp);
+        brolga__scan_stack(task, set, task->ctx.sp);
         (void)known(task, set, true, found);
     }
     permit = BROLGA__SCANNING;

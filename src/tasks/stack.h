@@ -41,7 +41,8 @@ void brolga__stacks_init(struct brolga__stacks_pool *pool);
 /* Returns all address space; no stack is in use. */
 void brolga__stacks_fini(struct brolga__stacks_pool *pool);
 
-/* A stack of at least `bytes`; BROLGA_ENOMEM or BROLGA_ELIMIT. */
+/* A stack of `bytes`, rounded up to a size that there is, less its guard page;
+ * BROLGA_ENOMEM or BROLGA_ELIMIT. */
 int brolga__stack_take(struct brolga__stacks_pool *pool, size_t bytes,
                        struct brolga__stack *out);
 void brolga__stack_put(struct brolga__stacks_pool *pool,

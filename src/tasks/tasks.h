@@ -256,10 +256,14 @@ void brolga__workers_stop(struct brolga *rt);
 
 /* --- safepoints (safepoint.c) ------------------------------------------- */
 
-/* Moves a task's view forward and looks at its stack if the reclaimer asked.
- * Called by the task, or by the carrier that is about to run it. */
+/* Moves a task's view forward and looks at its stack, from the word at `sp` up,
+ * if the reclaimer asked and it is no top safepoint. Called by the task, or by
+ * the carrier that is about to run it. */
 void brolga__task_refresh(brolga_task *task, struct brolga_epoch_member *member,
-                          bool top);
+                          bool top, uintptr_t sp);
+
+/* The same for the calling task, as it stands. */
+void brolga__safepoint_here(brolga_task *task);
 
 /* The member that answers for the calling task. */
 struct brolga_epoch_member *brolga__member_of(brolga_task *task);
@@ -300,7 +304,8 @@ void brolga__unregister(brolga_task *task);
 /* Looks at every stack for suspects: brolga__stacks.look. */
 void brolga__scan_look(void *rt, const struct brolga__suspects *set);
 /* Looks at the words from `sp` up of a task that the caller owns. */
-void brolga__scan_own(void *task, uintptr_t sp);
+void brolga__scan_stack(brolga_task *task, const struct brolga__suspects *set,
+                        uintptr_t sp);
 
 /* --- the reclaimer (runtime.c) ------------------------------------------ */
 

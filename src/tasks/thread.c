@@ -13,7 +13,7 @@ static void enter(brolga_task *task)
     brolga_epoch_online(task->member);
     brolga__register(task);
     brolga__view_set_self(&task->view);
-    brolga__task_refresh(task, task->member, false);
+    brolga__safepoint_here(task);
 }
 
 static void leave(brolga_task *task)

@@ -106,7 +106,7 @@ static void sleep_thread(brolga_task *task)
     brolga_epoch_offline(task->member);
     brolga__ctx_spill(park_thread, task);
     brolga_epoch_online(task->member);
-    brolga__task_refresh(task, task->member, brolga__load_relaxed(&task->top));
+    brolga__safepoint_here(task);
 }
 
 static void park_now(brolga_task *task, const char *where)

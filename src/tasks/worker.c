@@ -397,7 +397,7 @@ static void run_task(struct brolga__carrier *carrier, brolga_task *task)
     carrier->task = task;
     brolga__store_relaxed(&task->carrier, carrier);
     brolga__task_refresh(task, carrier->member,
-                         brolga__load_relaxed(&task->top));
+                         brolga__load_relaxed(&task->top), task->ctx.sp);
     brolga__view_set_self(&task->view);
     brolga__ctx_switch(&carrier->ctx, &task->ctx, false);
     brolga__view_set_self(NULL);
@@ -423,8 +423,7 @@ void brolga_yield(void)
     if (task->kind == BROLGA__FIBER)
         brolga__switch_out(BROLGA__REQUEST_YIELD);
     else
-        brolga__task_refresh(task, task->member,
-                             brolga__load_relaxed(&task->top));
+        brolga__safepoint_here(task);
 }
 
 /* --- carriers ----------------------------------------------------------- */

@@ -69,6 +69,20 @@ Test(suspects, the_first_word_in_each_suspect_is_reported, .init = make_set)
     cr_assert_eq(found.at[1].address, 0x9000);
 }
 
+/* A host may stage the same code twice; then a stack holds both units. */
+Test(suspects, an_address_in_two_suspects_holds_both, .init = make_set)
+{
+    const uintptr_t words[] = {0x1f00};
+    struct brolga__found found;
+
+    set->range[1].low = 0x1e00;
+    set->overlap = true;
+    found = scan_words(words, words + 1);
+    cr_assert_eq(found.count, 2);
+    cr_assert_eq(found.at[0].suspect, 0);
+    cr_assert_eq(found.at[1].suspect, 1);
+}
+
 Test(suspects, only_the_given_words_are_read, .init = make_set)
 {
     const uintptr_t words[] = {0x1000, 0, 0, 0x9000};
