@@ -397,14 +397,15 @@ BROLGA_API int brolga_select_withdraw(struct brolga_arm *arms, size_t count,
  *
  * `f` owns the value at `elem`. It returns BROLGA_OK to go on; BROLGA_DONE or
  * a negative code ends the task and becomes its result. When the channel is
- * closed and drained the result is BROLGA_OK; when the task is canceled it is
- * BROLGA_ECANCELED.
+ * closed and drained the result is BROLGA_OK. A canceled task takes no further
+ * message; its result is BROLGA_ECANCELED. While the task lives, a transaction
+ * that would remove the slot is refused.
  *
  * Owns:     the task has a reference to the channel of its own; `state` must
  *           outlive the task. `*out` as for brolga_spawn().
  * Threads:  any.
  * Blocks:   no.
- * Returns:  as brolga_spawn(); BROLGA_EINVAL if elements are larger than
+ * Returns:  as brolga_spawn_slot(); BROLGA_EINVAL if elements are larger than
  *           BROLGA_EACH_BYTES_MAX.
  */
 BROLGA_API BROLGA_NODISCARD int

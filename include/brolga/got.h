@@ -47,7 +47,8 @@ struct brolga_view {
 
 /**
  * Whether the task must enter brolga_safepoint_slow(): two loads and a branch,
- * no store. True after a commit, a cancel, or when the reclaimer asks.
+ * no store. True after a commit, when the task's time is up, or when the
+ * reclaimer asks.
  */
 static inline bool brolga_view_stale(const struct brolga_view *view)
 {
@@ -73,7 +74,7 @@ struct brolga_got_opts {
     /* Most slots at a time; 0 = 65,536. */
     uint32_t slots_max;
     /* Cap on live versions: commits beyond it are refused with
-     * BROLGA_REFUSED_LIMIT until old ones are gone; 0 = 8. */
+     * BROLGA_REFUSED_LIMIT until old ones are gone; 0 = 8, else at least 2. */
     uint32_t versions_max;
     /* Cap on the bytes of retired RECLAIM units; 0 = 64 MiB. */
     size_t retired_bytes_max;

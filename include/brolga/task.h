@@ -62,7 +62,8 @@ BROLGA_API BROLGA_NODISCARD int brolga_create(const struct brolga_opts *opts,
                                               brolga **out);
 
 /**
- * Stop the workers, release every unit, free the runtime.
+ * Stop the workers, release every unit, free the runtime. Handles of tasks that
+ * have ended and were neither joined nor detached are no more valid then.
  *
  * Threads:  one that is not attached, and is not a task.
  * Returns:  BROLGA_OK, or BROLGA_EBUSY with nothing changed while tasks live.
@@ -114,7 +115,7 @@ brolga_spawn(brolga *rt, brolga_task_fn fn, void *arg,
  * Start a task that calls a slot: brolga_word f(void *arg), in the version
  * that is current when the task starts.
  *
- * Returns:  as brolga_spawn().
+ * Returns:  as brolga_spawn(), and BROLGA_ENOENT if the slot is not defined.
  */
 BROLGA_API BROLGA_NODISCARD int
 brolga_spawn_slot(brolga *rt, brolga_slot slot, void *arg,
@@ -129,9 +130,10 @@ brolga_spawn_slot(brolga *rt, brolga_slot slot, void *arg,
  * BROLGA_OK: BROLGA_DONE or a negative code, which becomes the result.
  *
  * Between two calls the task is at a *top* safepoint: no frame of a unit is on
- * its stack, so that it adopts new code wholly and holds no old code.
+ * its stack, so that it adopts new code wholly and holds no old code. While the
+ * task lives, a transaction that would remove the slot is refused.
  *
- * Returns:  as brolga_spawn().
+ * Returns:  as brolga_spawn_slot().
  */
 BROLGA_API BROLGA_NODISCARD int
 brolga_spawn_loop(brolga *rt, brolga_slot slot, void *arg,

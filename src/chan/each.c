@@ -49,7 +49,7 @@ static int for_each(const struct each *each, void *elem)
 {
     /* Ends with the channel, with a cancel, or when the slot says so. */
     for (;;) {
-        int result = receive(each, elem);
+        int result = brolga_canceled() ? BROLGA_ECANCELED : receive(each, elem);
 
         if (result != BROLGA_OK)
             return result == BROLGA_ECLOSED ? BROLGA_OK : result;
@@ -59,19 +59,20 @@ static int for_each(const struct each *each, void *elem)
     }
 }
 
-static void release(void *chan)
-{
-    brolga_chan_release(chan);
-}
-
 static brolga_word run_each(void *arg)
 {
     _Alignas(BROLGA__CACHE_LINE) unsigned char elem[BROLGA_EACH_BYTES_MAX];
-    struct each each = *(struct each *)arg;
 
-    brolga__free(arg);
-    brolga__task_at_end(release, each.chan); /* Also when the slot panics. */
-    return for_each(&each, elem);
+    return for_each(arg, elem);
+}
+
+/* At the end of the task, however it came: the slot may have panicked. */
+static void give_up(void *arg)
+{
+    struct each *each = arg;
+
+    brolga_chan_release(each->chan);
+    brolga__free(each);
 }
 
 int brolga_spawn_each(brolga *rt, brolga_chan *chan, brolga_slot slot,
@@ -79,19 +80,24 @@ int brolga_spawn_each(brolga *rt, brolga_chan *chan, brolga_slot slot,
                       brolga_task **out)
 {
     struct each *each;
+    struct brolga__start how;
     int err;
 
-    if (chan->bytes > BROLGA_EACH_BYTES_MAX)
+    if (chan->bytes > BROLGA_EACH_BYTES_MAX || slot == 0)
         return BROLGA_EINVAL;
     each = brolga__alloc(sizeof(*each));
     if (each == NULL)
         return BROLGA_ENOMEM;
     *each = (struct each){
         .chan = brolga_chan_retain(chan), .state = state, .slot = slot};
-    err = brolga_spawn(rt, run_each, each, opts, out);
-    if (err != BROLGA_OK) {
-        brolga_chan_release(chan);
-        brolga__free(each);
-    }
+    how = (struct brolga__start){.entry = BROLGA__ENTRY_FUNCTION,
+                                 .fn = run_each,
+                                 .slot = slot,
+                                 .arg = each,
+                                 .at_end = give_up,
+                                 .at_end_arg = each};
+    err = brolga__spawn(rt, &how, opts, out);
+    if (err != BROLGA_OK)
+        give_up(each);
     return err;
 }

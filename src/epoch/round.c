@@ -81,7 +81,7 @@ void brolga_epoch_online(brolga_epoch_member *member)
      * Any round up to the present will do: an old one only makes us awaited
      * for longer. It must be stored before the RMW, or edge C breaks.
      */
-    brolga__store_relaxed(&member->seen, brolga__load_relaxed(&epoch->round));
+    brolga__store_release(&member->seen, brolga__load_relaxed(&epoch->round));
     (void)brolga__add_acq_rel(&epoch->round, 0); /* C: begin_round */
 }
 

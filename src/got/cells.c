@@ -89,6 +89,9 @@ static int bind(struct brolga_cells *cells, struct brolga__slot *slot,
         return BROLGA_EEXIST;
     cells->taken[index] = 1;
     slot->cell = index;
+    if (slot->code != NULL)
+        __atomic_store_n(&cells->base[index], slot->code,
+                         __ATOMIC_RELEASE); /* K */
     return BROLGA_OK;
 }
 

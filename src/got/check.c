@@ -217,6 +217,22 @@ static void name_importer(struct brolga_unit *unit,
     }
 }
 
+/* Tasks that call a slot by its number are importers that cannot be rebuilt. */
+static void name_runners(struct brolga_txn *txn, struct brolga_report *report)
+{
+    for (uint32_t i = 0; i < txn->removed_count; i++) {
+        struct brolga__slot *slot = txn->removed[i];
+
+        if (slot->runners == 0)
+            continue;
+        say(report, "%s%u running task%s call%s %s.%s as %s",
+            report->text[0] == '\0' ? "" : "; ", slot->runners,
+            slot->runners == 1 ? "" : "s", slot->runners == 1 ? "s" : "",
+            slot->module->name, slot->symbol, slot->signature);
+        report->refusal = BROLGA_REFUSED_IMPORTERS;
+    }
+}
+
 static int check_importers(struct brolga_txn *txn, struct brolga_report *report)
 {
     if (txn->removed_count == 0 || txn->allow_stale)
@@ -230,6 +246,7 @@ static int check_importers(struct brolga_txn *txn, struct brolga_report *report)
             name_importer(unit, report);
     }
     count_losses(txn, -1);
+    name_runners(txn, report);
     if (report->refusal == BROLGA_REFUSED_NOT)
         return BROLGA_OK;
     say(report, "; this would change or go: rebuild these with it");
@@ -314,6 +331,7 @@ int brolga__txn_check(struct brolga_txn *txn, struct brolga_report *report)
     report->text[0] = '\0';
     report->version = brolga__load_relaxed(&txn->got->current)->number;
     report->commit_ns = 0;
+    txn->removed_count = 0; /* What an earlier check found may be gone. */
     if (txn->refused_by_host != NULL) {
         say(report, "the host refused the new signature of %s",
             txn->refused_by_host);

@@ -4,6 +4,8 @@
  * stopped and none is waited for (C4).
  *
  *   F  release store of `current` -> acquire load in brolga__view_adopt().
+ *   AC release store of `announced` after the round has begun -> acquire load
+ *      in brolga__view_adopt(); see there.
  *   K  release store of a cell -> the host's load of it, which is ordered by
  *      the address dependency of the call that follows.
  *
@@ -34,6 +36,7 @@ static struct brolga__version *copy_current(struct brolga_got *got)
     next->number = current->number + 1;
     next->replaced_round = 0;
     atomic_init(&next->holds, 0);
+    atomic_init(&next->announced, false);
     return next;
 }
 
@@ -73,6 +76,8 @@ static void apply_definition(struct brolga_txn *txn,
         slot->owner->owned_slots--;
         if (!slot->removed)
             lose_slot(slot->owner, next->number - 1);
+        else /* Tables up to the present one still lead to it. */
+            slot->owner->last_version = next->number - 1;
     }
     if (def->signature != NULL) {
         char *old = slot->signature;
@@ -105,6 +110,7 @@ static void apply_removal(struct brolga__slot *slot,
         return;
     next->slots[slot->number] = brolga__version_missing();
     brolga__cell_clear(slot);
+    owner->owned_slots--;
     slot->owner = NULL;
     slot->code = NULL;
     brolga__slot_unref(owner->got, slot);
@@ -137,6 +143,7 @@ static void publish(struct brolga_got *got, struct brolga__version *next)
     got->commits++;
     brolga__store_release(&got->current, next); /* F: load in adopt */
     old->replaced_round = brolga__epoch_begin_round(got->epoch);
+    brolga__store_release(&next->announced, true); /* AC: adopt */
 }
 
 static void apply(struct brolga_txn *txn, struct brolga__version *next)

@@ -12,6 +12,8 @@ static void defaults(struct brolga_got_opts *opts)
         opts->slots_max = 65536;
     if (opts->versions_max == 0)
         opts->versions_max = 8;
+    if (opts->versions_max < 2) /* The current one and its successor. */
+        opts->versions_max = 2;
     if (opts->retired_bytes_max == 0)
         opts->retired_bytes_max = (size_t)64 << 20;
 }
@@ -26,6 +28,7 @@ static int first_version(struct brolga_got *got)
     version->published_ns = brolga__plat_now_ns();
     version->replaced_round = 0;
     atomic_init(&version->holds, 0);
+    atomic_init(&version->announced, true);
     brolga__list_push_back(&got->versions, &version->link);
     got->version_count = 1;
     got->adopted = 1;

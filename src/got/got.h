@@ -24,6 +24,8 @@ struct brolga__version {
     uint64_t published_ns;
     /* Tasks that stay in this version across safepoints; see view.c. */
     _Atomic uint64_t holds;
+    /* A round has begun since it was published: polls notice it. */
+    _Atomic bool announced;
     uint64_t replaced_round;  /* 0 while current; passed = nobody can enter. */
     struct brolga__list link; /* got->versions, oldest first. */
     uint32_t capacity;
@@ -42,10 +44,11 @@ struct brolga__slot {
     const void *code;          /* NULL: not defined. */
     struct brolga_unit *owner; /* Whose code it is. */
     bool removed;              /* Only units that imported it still use it. */
-    uint32_t refs;             /* Staged uses + imports + 1 if defined. */
-    uint32_t staged;           /* Scratch of check.c: definition + 1. */
-    bool doomed;               /* Scratch of check.c: would be removed. */
-    uint32_t cell;             /* Index in the module's cells, or NO_CELL. */
+    uint32_t runners; /* Tasks that call it by number, again and again. */
+    uint32_t refs;    /* Staged uses + imports + 1 if defined. */
+    uint32_t staged;  /* Scratch of check.c: definition + 1. */
+    bool doomed;      /* Scratch of check.c: would be removed. */
+    uint32_t cell;    /* Index in the module's cells, or NO_CELL. */
     struct brolga__slot
         *sibling;             /* The same symbol, other signature; a circle. */
     struct brolga__list link; /* module->slots */
@@ -248,6 +251,11 @@ struct brolga__slot *brolga__slot_any(struct brolga_got *got,
 int brolga__slot_ref(struct brolga_got *got, struct brolga__module *module,
                      const char *symbol, const char *signature,
                      struct brolga__slot **out);
+/* A task will call the slot by its number until it leaves: the number, and the
+ * code behind it, stay. BROLGA_ENOENT unless the slot is defined now. Both take
+ * got->lock themselves. */
+int brolga__slot_enter(struct brolga_got *got, brolga_slot number);
+void brolga__slot_leave(struct brolga_got *got, brolga_slot number);
 /* Drops a reference; the last one recycles the number. */
 void brolga__slot_unref(struct brolga_got *got, struct brolga__slot *slot);
 

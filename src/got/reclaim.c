@@ -107,6 +107,8 @@ static bool reachable(struct brolga_unit *unit, unit_test *passes)
 
         if (slot == NULL || slot->owner != unit || slot->refs <= 1)
             continue;
+        if (slot->runners > 0)
+            return true;
         if (imported_by_other(&got->live, slot, passes) ||
             imported_by_other(&got->retired, slot, passes) ||
             imported_by_other(&got->kept, slot, passes))
@@ -164,7 +166,8 @@ static bool find_suspects(struct brolga_got *got)
     brolga__list_each (node, &got->retired) {
         struct brolga_unit *unit = unit_of(node);
 
-        if (unit->state == BROLGA__UNIT_SUSPECT && pinned_meanwhile(unit)) {
+        if (is_suspect(unit) &&
+            (pinned_meanwhile(unit) || version_alive(unit))) {
             brolga__unit_set_state(unit, BROLGA__UNIT_RETIRED);
             unit->dead_stamp = 0;
             changed = true;
@@ -236,7 +239,7 @@ static bool advance_clean(struct brolga_got *got)
     brolga__list_each (node, &got->retired) {
         struct brolga_unit *unit = unit_of(node);
 
-        if (!is_unheld(unit) || pinned_meanwhile(unit))
+        if (!is_unheld(unit))
             continue;
         brolga__unit_set_state(unit, BROLGA__UNIT_CLEAN);
         unit->final_round = brolga__epoch_begin_round(got->epoch);
@@ -337,6 +340,15 @@ static void look_at_stacks(struct brolga_got *got,
 
 static void conclude(struct brolga_got *got)
 {
+    /* A suspect that was pinned meanwhile may be entered: it holds what it can
+     * call, as if a stack held it. One look is enough: who is free of pins and
+     * stacks here stays so. */
+    brolga__list_each (node, &got->retired) {
+        struct brolga_unit *unit = unit_of(node);
+
+        if (is_suspect(unit) && pinned_meanwhile(unit))
+            got->held[unit->suspect] = true;
+    }
     find_clean(got);
     if (advance_clean(got))
         (void)brolga__suspects_publish(got);

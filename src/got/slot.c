@@ -4,7 +4,7 @@
  * imports them, so that no live code can call through a stranger's slot.
  *
  * Invariant: slot->refs = staged uses + imports by units that exist
- *                         + (slot->owner != NULL).
+ *                         + runners + (slot->owner != NULL).
  */
 #include "got/got.h"
 
@@ -331,4 +331,33 @@ void brolga__slot_unref(struct brolga_got *got, struct brolga__slot *slot)
     got->free_slots[got->free_count++] = slot->number;
     got->slots_used--;
     slot_free(slot);
+}
+
+int brolga__slot_enter(struct brolga_got *got, brolga_slot number)
+{
+    struct brolga__slot *slot = NULL;
+    int err = BROLGA_ENOENT;
+
+    (void)pthread_mutex_lock(&got->lock);
+    if (number > 0 && number < got->slot_end)
+        slot = got->slots[number];
+    if (slot != NULL && slot->owner != NULL && !slot->removed) {
+        slot->refs++;
+        slot->runners++;
+        err = BROLGA_OK;
+    }
+    (void)pthread_mutex_unlock(&got->lock);
+    return err;
+}
+
+void brolga__slot_leave(struct brolga_got *got, brolga_slot number)
+{
+    struct brolga__slot *slot;
+
+    (void)pthread_mutex_lock(&got->lock);
+    slot = got->slots[number];
+    brolga__assert(slot->runners > 0);
+    slot->runners--;
+    brolga__slot_unref(got, slot);
+    (void)pthread_mutex_unlock(&got->lock);
 }

@@ -12,6 +12,7 @@
 #include "got/got.h"
 
 #include "alloc.h"
+#include "arch.h"
 
 #include <stdlib.h>
 
@@ -170,7 +171,7 @@ brolga__suspects_scan(const struct brolga__suspects *set, uintptr_t low,
     const uintptr_t *end = (const uintptr_t *)(high & ~(sizeof low - 1));
 
     for (; word < end; word++) {
-        uintptr_t address = *word;
+        uintptr_t address = brolga__code_address(*word);
 
         if (address < set->low || address >= set->high)
             continue;

@@ -59,6 +59,8 @@ int brolga_txn_replace(brolga_txn *txn, const char *module)
     struct brolga__module *found;
     int err;
 
+    if (module == NULL)
+        return BROLGA_EINVAL;
     (void)pthread_mutex_lock(&got->lock);
     err = brolga__module_get(got, module, &found);
     if (err == BROLGA_OK)
@@ -156,7 +158,8 @@ int brolga_txn_define(brolga_txn *txn, brolga_unit *unit, const char *module,
     int err;
 
     if (module == NULL || symbol == NULL || signature == NULL ||
-        at < unit->low || at >= unit->high)
+        unit->state != BROLGA__UNIT_STAGED || at < unit->low ||
+        at >= unit->high)
         return BROLGA_EINVAL;
     (void)pthread_mutex_lock(&txn->got->lock);
     err = define(txn, unit, module, symbol, signature, code, out);
@@ -228,7 +231,8 @@ int brolga_txn_import(brolga_txn *txn, brolga_unit *unit, const char *module,
 {
     int err;
 
-    if (module == NULL || symbol == NULL || signature == NULL)
+    if (module == NULL || symbol == NULL || signature == NULL ||
+        unit->state != BROLGA__UNIT_STAGED)
         return BROLGA_EINVAL;
     (void)pthread_mutex_lock(&txn->got->lock);
     err = import(txn, unit, module, symbol, signature, where, out);

@@ -9,9 +9,12 @@
  * all of a transaction or nothing of it.
  * C2, stable: a view changes in brolga__view_adopt() only, and only the task
  * itself calls that, at its safepoints. `current` only moves forward.
- * C3, causal: a receiver adopts after it has received. The sender adopted its
- * version before it sent; by read coherence the receiver's later load of
- * `current` cannot return an older one.
+ * C3, causal: a receiver is told by the round that there is something to adopt,
+ * so a round must have begun before anybody can send from the new version. The
+ * commit begins it, but only after it has published; whoever adopts in between
+ * begins one more (edge AC). The receiver, which comes after the sender, then
+ * sees a new round, adopts, and by read coherence cannot get an older version
+ * than the sender had.
  *
  * Why a table may be freed. A safepoint reads the round r, then adopts, and
  * then announces r (order matters: model/reload.pml, ANNOUNCE_BEFORE_ADOPT).
@@ -40,6 +43,9 @@ bool brolga__view_adopt(struct brolga_got *got, struct brolga_view *view,
     struct brolga__version *current =
         brolga__load_acquire(&got->current); /* F: store in commit.c */
 
+    /* Before we send anything that we computed in it: see C3 above. */
+    if (!brolga__load_acquire(&current->announced)) /* AC: publish */
+        (void)brolga__epoch_begin_round(got->epoch);
     if (current == *version)
         return false;
     *version = current;

@@ -68,23 +68,27 @@ brolga__ctx_start:
     .p2align 4
 brolga__ctx_spill:
     .cfi_startproc
-    sub sp, sp, #96
-    .cfi_adjust_cfa_offset 96
+    sub sp, sp, #160
+    .cfi_adjust_cfa_offset 160
     stp x19, x20, [sp, #0]
     stp x21, x22, [sp, #16]
     stp x23, x24, [sp, #32]
     stp x25, x26, [sp, #48]
     stp x27, x28, [sp, #64]
-    stp x29, x30, [sp, #80]
+    stp d8, d9, [sp, #80]
+    stp d10, d11, [sp, #96]
+    stp d12, d13, [sp, #112]
+    stp d14, d15, [sp, #128]
+    stp x29, x30, [sp, #144]
     .cfi_offset x29, -16
     .cfi_offset x30, -8
     mov x9, x0
     mov x0, x1
     mov x1, sp
     blr x9
-    ldp x29, x30, [sp, #80]
-    add sp, sp, #96
-    .cfi_adjust_cfa_offset -96
+    ldp x29, x30, [sp, #144]
+    add sp, sp, #160
+    .cfi_adjust_cfa_offset -160
     .cfi_restore x29
     .cfi_restore x30
     ret

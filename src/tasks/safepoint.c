@@ -97,7 +97,10 @@ void brolga_safepoint_slow(void)
 void brolga__top_safepoint(void)
 {
     brolga_task *task = brolga_self();
+    struct brolga__carrier *carrier = brolga__load_relaxed(&task->carrier);
 
+    if (carrier != NULL && brolga__load_relaxed(&carrier->worker->preempt))
+        brolga__switch_out(BROLGA__REQUEST_YIELD);
     brolga__task_refresh(task, brolga__member_of(task), true, 0);
 }
 

@@ -201,9 +201,14 @@ static void look_at(void *arg, brolga_task *task)
         brolga__reclaim_held(got, set, &found);
         return;
     }
-    /* It runs, or will, and looks at itself then. */
-    brolga__reclaim_unseen(got, set,
-                           brolga__load_acquire(&task->watermark)); /* N */
+    /* It runs, or will, and looks at itself then. What it found there since
+     * this set was published is all that it can hold; else it may be all. */
+    watermark = brolga__load_acquire(&task->watermark); /* N */
+    if (known(task, set, false, &found)) {
+        brolga__reclaim_held(got, set, &found);
+        watermark = set->stamp;
+    }
+    brolga__reclaim_unseen(got, set, watermark);
 }
 
 void brolga__scan_look(void *arg, const struct brolga__suspects *set)

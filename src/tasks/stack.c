@@ -138,6 +138,8 @@ int brolga__stack_take(struct brolga__stacks_pool *pool, size_t bytes,
 
     if (bytes > BROLGA__STACK_SIZE_MAX)
         return BROLGA_ELIMIT;
+    if (bytes < 2 * brolga__plat_page_bytes())
+        bytes = 2 * brolga__plat_page_bytes();
     size_class = class_of(bytes);
     (void)pthread_mutex_lock(&pool->lock);
     err = take(pool, size_class, &high);

@@ -87,6 +87,7 @@ static void reset(brolga_task *task, const struct brolga_spawn_opts *opts)
     task->stack_bytes =
         opts->stack_bytes != 0 ? opts->stack_bytes : rt->opts.stack_bytes;
     task->pinned = NULL;
+    task->slot = 0;
     brolga__store_relaxed(&task->flags, 0);
     brolga__store_relaxed(&task->watermark, 0);
     brolga__store_relaxed(&task->top, false);
@@ -110,6 +111,8 @@ int brolga__task_create(struct brolga *rt, const struct brolga_spawn_opts *opts,
     static const struct brolga_spawn_opts defaults;
     brolga_task *task;
 
+    if (opts != NULL && opts->stack_bytes > BROLGA__STACK_SIZE_MAX)
+        return BROLGA_ELIMIT;
     if (brolga__add_relaxed(&rt->tasks_live, 1) >= rt->opts.tasks_max) {
         (void)brolga__add_relaxed(&rt->tasks_live, (uint32_t)-1);
         return BROLGA_ELIMIT;
@@ -139,11 +142,21 @@ void brolga__task_unref(brolga_task *task)
 
 /* --- spawning ----------------------------------------------------------- */
 
-/* Takes back a task that could not be started. */
-static void unmake(brolga_task *task)
+/* Gives up what kept the code of a task's entry. */
+static void let_go(brolga_task *task)
 {
     if (task->pinned != NULL)
         brolga_unit_unpin(task->pinned);
+    task->pinned = NULL;
+    if (task->slot != 0)
+        brolga__slot_leave(task->rt->got, task->slot);
+    task->slot = 0;
+}
+
+/* Takes back a task that could not be started. */
+static void unmake(brolga_task *task)
+{
+    let_go(task);
     (void)brolga__sub_release(&task->rt->tasks_live, 1);
     brolga__store_relaxed(&task->refs, 1);
     brolga__task_unref(task);
@@ -181,43 +194,61 @@ static const void *function_address(brolga_task_fn fn)
     return cast.address;
 }
 
-static int spawn(brolga *rt, enum brolga__entry entry, brolga_task_fn fn,
-                 brolga_slot slot, void *arg,
-                 const struct brolga_spawn_opts *opts, brolga_task **out)
+int brolga__spawn(brolga *rt, const struct brolga__start *how,
+                  const struct brolga_spawn_opts *opts, brolga_task **out)
 {
     brolga_task *task;
     int err;
 
-    if (rt == NULL || (fn == NULL && slot == 0))
+    if (rt == NULL || (how->fn == NULL && how->slot == 0))
         return BROLGA_EINVAL;
     err = brolga__task_create(rt, opts, &task);
     if (err != BROLGA_OK)
         return err;
-    task->entry = entry;
-    task->fn = fn;
-    task->slot = slot;
-    task->arg = arg;
-    if (fn != NULL)
-        task->pinned = brolga_got_pin_address(rt->got, function_address(fn));
+    if (how->slot != 0) {
+        err = brolga__slot_enter(rt->got, how->slot);
+        if (err != BROLGA_OK) {
+            unmake(task);
+            return err;
+        }
+    }
+    task->entry = how->entry;
+    task->fn = how->fn;
+    task->slot = how->slot;
+    task->arg = how->arg;
+    task->at_end = how->at_end;
+    task->at_end_arg = how->at_end_arg;
+    if (how->fn != NULL)
+        task->pinned =
+            brolga_got_pin_address(rt->got, function_address(how->fn));
     return start(task, out);
 }
 
 int brolga_spawn(brolga *rt, brolga_task_fn fn, void *arg,
                  const struct brolga_spawn_opts *opts, brolga_task **out)
 {
-    return spawn(rt, BROLGA__ENTRY_FUNCTION, fn, 0, arg, opts, out);
+    struct brolga__start how = {
+        .entry = BROLGA__ENTRY_FUNCTION, .fn = fn, .arg = arg};
+
+    return brolga__spawn(rt, &how, opts, out);
 }
 
 int brolga_spawn_slot(brolga *rt, brolga_slot slot, void *arg,
                       const struct brolga_spawn_opts *opts, brolga_task **out)
 {
-    return spawn(rt, BROLGA__ENTRY_SLOT, NULL, slot, arg, opts, out);
+    struct brolga__start how = {
+        .entry = BROLGA__ENTRY_SLOT, .slot = slot, .arg = arg};
+
+    return brolga__spawn(rt, &how, opts, out);
 }
 
 int brolga_spawn_loop(brolga *rt, brolga_slot slot, void *arg,
                       const struct brolga_spawn_opts *opts, brolga_task **out)
 {
-    return spawn(rt, BROLGA__ENTRY_LOOP, NULL, slot, arg, opts, out);
+    struct brolga__start how = {
+        .entry = BROLGA__ENTRY_LOOP, .slot = slot, .arg = arg};
+
+    return brolga__spawn(rt, &how, opts, out);
 }
 
 /* --- running ------------------------------------------------------------ */
@@ -227,14 +258,16 @@ static const void *resolve(brolga_slot slot)
     return brolga_view_self()->slots[slot];
 }
 
-static brolga_word call_slot(brolga_slot slot, void *arg)
+/* Once the address is in this frame, the stack can show it. */
+static brolga_word call_slot(brolga_task *task)
 {
     union {
         const void *address;
         brolga_task_fn fn;
-    } cast = {resolve(slot)};
+    } cast = {resolve(task->slot)};
 
-    return cast.fn(arg);
+    let_go(task);
+    return cast.fn(task->arg);
 }
 
 static int call_step(brolga_slot slot, void *arg)
@@ -264,13 +297,12 @@ static brolga_word call_loop(brolga_task *task)
  * on the watermark is drawn, and `fn` is in this frame. */
 static brolga_word call_function(brolga_task *task)
 {
-    brolga_task_fn fn = task->fn;
     brolga_unit *pinned = task->pinned;
 
     task->pinned = NULL;
     if (pinned != NULL)
         brolga_unit_unpin(pinned);
-    return fn(task->arg);
+    return task->fn(task->arg);
 }
 
 brolga_word brolga__task_call(brolga_task *task)
@@ -278,7 +310,7 @@ brolga_word brolga__task_call(brolga_task *task)
     brolga__top_safepoint();
     switch (task->entry) {
     case BROLGA__ENTRY_SLOT:
-        return call_slot(task->slot, task->arg);
+        return call_slot(task);
     case BROLGA__ENTRY_LOOP:
         return call_loop(task);
     case BROLGA__ENTRY_FUNCTION:
@@ -295,15 +327,6 @@ static void say_failed(brolga_task *task)
             (unsigned long long)task->id, task->name, task->message);
 }
 
-void brolga__task_at_end(void (*fn)(void *arg), void *arg)
-{
-    brolga_task *task = brolga_self();
-
-    brolga__assert(task->at_end == NULL);
-    task->at_end_arg = arg;
-    task->at_end = fn;
-}
-
 void brolga__task_end(brolga_task *task)
 {
     brolga_task *joiner;
@@ -311,10 +334,7 @@ void brolga__task_end(brolga_task *task)
 
     if (task->at_end != NULL)
         task->at_end(task->at_end_arg);
-    if (task->pinned != NULL) { /* It never started. */
-        brolga_unit_unpin(task->pinned);
-        task->pinned = NULL;
-    }
+    let_go(task); /* If it never started, or was a runner. */
     if (task->holding) {
         task->holding = false;
         brolga__version_unhold(task->version);

@@ -50,7 +50,7 @@ enum brolga__entry {
 enum { BROLGA__FLAG_CANCELED = 1 };
 
 /* Callee-saved registers, at the most, of the processors we know. */
-#define BROLGA__SPILL_WORDS 24
+#define BROLGA__SPILL_WORDS 32
 
 /* What the last search of a task's stack found; see scan.c. */
 struct brolga__holds {
@@ -285,9 +285,22 @@ int brolga__task_create(struct brolga *rt, const struct brolga_spawn_opts *opts,
 void brolga__task_unref(brolga_task *task);
 /* Runs a task's entry on the calling stack; returns its result. */
 brolga_word brolga__task_call(brolga_task *task);
-/* Has fn(arg) called when the calling task ends, also by a panic, on a stack
- * that is not the task's; it must not park. One for each task. */
-void brolga__task_at_end(void (*fn)(void *arg), void *arg);
+/* What a task is to do. With a slot, the slot's number and code stay until the
+ * task ends; with `at_end`, that is called when it ends however it does, also
+ * if it never ran, on a stack that is not the task's; it must not park. */
+struct brolga__start {
+    enum brolga__entry entry;
+    brolga_task_fn fn;
+    brolga_slot slot;
+    void *arg;
+    void (*at_end)(void *arg);
+    void *at_end_arg;
+};
+
+/* brolga_spawn() of anything; BROLGA_ENOENT if the slot is not defined. Only
+ * on success `at_end` will be called. */
+int brolga__spawn(struct brolga *rt, const struct brolga__start *how,
+                  const struct brolga_spawn_opts *opts, brolga_task **out);
 /* Publishes the end: wakes the joiner, drops the run's reference. */
 void brolga__task_end(brolga_task *task);
 /* Frees all records. */

@@ -106,6 +106,7 @@ int brolga_attach_thread(brolga *rt, const char *name)
         brolga__task_unref(task);
         return err;
     }
+    (void)brolga__add_relaxed(&rt->threads, 1);
     enter(task);
     return BROLGA_OK;
 }
@@ -113,9 +114,13 @@ int brolga_attach_thread(brolga *rt, const char *name)
 void brolga_detach_thread(void)
 {
     brolga_task *task = brolga_self();
+    struct brolga *rt;
 
     brolga__assert(task != NULL && task->kind == BROLGA__ATTACHED);
+    rt = task->rt;
     leave(task);
+    brolga__task_unref(task); /* The handle's; the run's goes with the end. */
     brolga__task_end(task);
-    brolga__task_unref(task);
+    (void)brolga__sub_release(&rt->threads, 1); /* AA: load in destroy */
+    brolga__plat_wake(&rt->threads, 1);
 }

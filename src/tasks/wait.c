@@ -139,8 +139,10 @@ int brolga__park(const char *where, uint64_t deadline_ns)
     brolga__store_relaxed(&task->timed_out, false);
     task->timer.fire = time_out;
     err = brolga__timer_arm(&rt->timers, &task->timer, deadline_ns);
-    if (err != BROLGA_OK)
-        return err;
+    if (err != BROLGA_OK) { /* No memory for a timer: the caller polls. */
+        brolga_yield();
+        return BROLGA_OK;
+    }
     park_now(task, where);
     brolga__timer_disarm(&rt->timers, &task->timer);
     return brolga__load_relaxed(&task->timed_out) ? BROLGA_ETIMEOUT : BROLGA_OK;

@@ -10,6 +10,7 @@
  *      `searching`. Who goes to sleep: count itself idle and stop searching
  *      (seq_cst RMWs), then look at every queue. In the one order of these
  *      operations one of the two is first, so the other one sees it.
+ *      tests/model/idle.pml checks this.
  *   T  A woken carrier sees its worker: release store of carrier->wake ->
  *      acquire load in sleep_until_woken().
  *   U  An injected task is seen whole: inject_lock.
@@ -167,8 +168,9 @@ static struct brolga__carrier *carrier_for(struct brolga__worker *worker)
     return carrier_create(rt);
 }
 
-/* Wakes a worker as a searcher. The caller has counted it in `searching`. */
-static void start_searcher(struct brolga *rt)
+/* Wakes a worker as a searcher. The caller has counted it in `searching`; false,
+ * and counted no more, if there was no idle worker after all. */
+static bool start_searcher(struct brolga *rt)
 {
     struct brolga__carrier *carrier = NULL;
     struct brolga__worker *worker;
@@ -191,19 +193,28 @@ static void start_searcher(struct brolga *rt)
     } else {
         (void)brolga__sub_seq_cst(&rt->searching, 1);
     }
+    return worker != NULL;
 }
 
-/* After a push: if someone sleeps and nobody searches, wake a searcher. */
+/*
+ * After a push: if someone sleeps and nobody searches, wake a searcher. Whoever
+ * finds that there was nobody to wake looks again: while it was counted as a
+ * searcher, another pusher may have relied on it.
+ */
 static void wake_one(struct brolga *rt)
 {
-    uint32_t none = 0;
+    uint32_t none;
 
-    if (brolga__load_seq_cst(&rt->idle_count) == 0 || /* S */
-        brolga__load_seq_cst(&rt->searching) != 0 ||  /* S */
-        rt->opts.workers == BROLGA_NO_WORKERS) /* The host's threads drive. */
+    if (rt->opts.workers == BROLGA_NO_WORKERS) /* The host's threads drive. */
         return;
-    if (brolga__cas_seq_cst(&rt->searching, &none, 1))
-        start_searcher(rt);
+    do {
+        if (brolga__load_seq_cst(&rt->idle_count) == 0 || /* S */
+            brolga__load_seq_cst(&rt->searching) != 0)    /* S */
+            return;
+        none = 0;
+        if (!brolga__cas_seq_cst(&rt->searching, &none, 1))
+            return;
+    } while (!start_searcher(rt) && work_visible(rt));
 }
 
 void brolga__schedule(brolga_task *task)
@@ -513,6 +524,8 @@ bool brolga__worker_acquire(struct brolga__carrier *carrier)
         }
     }
     (void)pthread_mutex_unlock(&rt->idle_lock);
+    if (worker != NULL)
+        brolga__reclaimer_watch(rt);
     return worker != NULL;
 }
 
@@ -527,6 +540,7 @@ uint64_t brolga_drive(brolga *rt, uint64_t deadline_ns)
     if (brolga__carrier_self() != NULL || brolga_self() != NULL ||
         brolga_epoch_join(rt->epoch, &carrier.member) != BROLGA_OK)
         return 0;
+    (void)brolga__add_relaxed(&rt->threads, 1);
     if (brolga__worker_acquire(&carrier)) {
         brolga__carrier_set_self(&carrier);
         brolga__ctx_init_thread(&carrier.ctx);
@@ -541,6 +555,8 @@ uint64_t brolga_drive(brolga *rt, uint64_t deadline_ns)
             brolga__worker_release(&carrier);
     }
     brolga_epoch_leave(carrier.member);
+    (void)brolga__sub_release(&rt->threads, 1); /* AA: load in destroy */
+    brolga__plat_wake(&rt->threads, 1);
     return runs;
 }
 

@@ -6,6 +6,8 @@
  */
 #include "chan/world.h"
 
+#include <pthread.h>
+
 #define CHAN_TEST(name)                                                        \
     Test(each, name, .init = world_open, .fini = world_close, .timeout = 60)
 
@@ -71,16 +73,19 @@ static brolga_slot publish(int (*fn)(void *, void *))
     return slot;
 }
 
+static struct brolga_got_stats got_stats(void)
+{
+    struct brolga_got_stats stats;
+
+    brolga_got_stats(brolga_runtime_got(rt), &stats);
+    return stats;
+}
+
 /* A commit may be refused while too many versions are in use: they are not,
  * once the reclaimer has seen that nobody views them. */
 static brolga_slot publish_when_possible(int (*fn)(void *, void *))
 {
-    struct brolga_got_stats stats;
-
-    do {
-        (void)sched_yield();
-        brolga_got_stats(brolga_runtime_got(rt), &stats);
-    } while (stats.versions_live > 4);
+    until(got_stats().versions_live <= 4);
     return publish(fn);
 }
 
@@ -283,4 +288,201 @@ CHAN_TEST(a_receiver_views_at_least_what_the_sender_did)
     cr_assert_eq(result, BROLGA_ECLOSED);
     brolga_chan_release(notes.chan);
     brolga_chan_release(notes.acks);
+}
+
+/* --- what the task has, it gives back ----------------------------------- */
+
+CHAN_TEST(what_cannot_be_started_takes_nothing)
+{
+    struct brolga_spawn_opts opts = {.stack_bytes = (size_t)2 << 30};
+    brolga_slot slot = publish(first);
+    brolga_chan *chan = chan_of(NULL, 1);
+    brolga_task *task = NULL;
+    int64_t before;
+
+    /* The first task's record stays, and the reclaimer gives nothing back
+     * meanwhile. */
+    cr_assert_eq(brolga_spawn_each(rt, chan, 4000000, NULL, NULL, &task),
+                 BROLGA_ENOENT);
+    until(got_stats().versions_live == 1);
+    before = brolga__alloc_live();
+    cr_assert_eq(brolga_spawn_each(rt, chan, 0, NULL, NULL, &task),
+                 BROLGA_EINVAL);
+    cr_assert_eq(brolga_spawn_each(rt, chan, 4000000, NULL, NULL, &task),
+                 BROLGA_ENOENT);
+    cr_assert_eq(brolga_spawn_each(rt, chan, slot, NULL, &opts, &task),
+                 BROLGA_ELIMIT);
+    cr_assert_null(task);
+    cr_assert_eq(brolga__alloc_live(), before);
+    brolga_chan_release(chan);
+    cr_assert_lt(brolga__alloc_live(), before); /* It was the last one. */
+}
+
+struct starved {
+    struct notes notes;
+    struct brolga_failure failure;
+    int spawned, joined;
+};
+
+/* A stack of a size that there is none of; the only worker asks for it when
+ * this task waits for the other. */
+static brolga_word starve_each(void *arg)
+{
+    struct brolga_spawn_opts opts = {.stack_bytes = (size_t)16 << 20};
+    struct starved *starved = arg;
+    struct notes *notes = &starved->notes;
+    brolga_task *task;
+
+    starved->spawned = brolga_spawn_each(brolga_runtime(), notes->chan,
+                                         notes->slot, notes, &opts, &task);
+    if (starved->spawned != BROLGA_OK)
+        return 0;
+    brolga__alloc_fail_nth(1);
+    starved->joined =
+        brolga_join(task, BROLGA_FOREVER, NULL, &starved->failure);
+    brolga__alloc_fail_nth(0);
+    return 0;
+}
+
+Test(each, c8_a_task_that_gets_no_stack_leaves_nothing, .timeout = 60)
+{
+    struct starved starved = {.joined = BROLGA_OK};
+    int64_t before = brolga__alloc_live();
+    brolga_task *task;
+
+    world_open_with(1);
+    starved.notes.slot = publish(first);
+    starved.notes.chan = chan_of(NULL, 1);
+    until(got_stats().versions_live == 1);
+    cr_assert_eq(brolga_spawn(rt, starve_each, &starved, NULL, &task),
+                 BROLGA_OK);
+    cr_assert_eq(brolga_join(task, BROLGA_FOREVER, NULL, NULL), BROLGA_OK);
+    cr_assert_eq(starved.spawned, BROLGA_OK);
+    cr_assert_eq(starved.joined, BROLGA_EFAILED);
+    cr_assert_not_null(strstr(starved.failure.message, "stack"));
+    brolga_chan_release(starved.notes.chan);
+    world_close();
+    cr_assert_eq(brolga__alloc_live(), before);
+}
+
+CHAN_TEST(c7_the_slot_of_a_task_is_not_taken_away)
+{
+    struct notes notes = {0};
+    struct brolga_report report;
+    brolga_task *task = spawn_each(&notes, publish(first));
+    brolga_txn *txn;
+
+    cr_assert_eq(brolga_txn_begin(brolga_runtime_got(rt), &txn), BROLGA_OK);
+    cr_assert_eq(brolga_txn_replace(txn, "m"), BROLGA_OK);
+    cr_assert_eq(brolga_txn_commit(txn, &report), BROLGA_EREFUSED);
+    cr_assert_eq(report.refusal, BROLGA_REFUSED_IMPORTERS);
+    cr_assert_not_null(strstr(report.text, "1 running task calls m.f"), "%s\n",
+                       report.text);
+    cr_assert_eq(try_send_word(notes.chan, 1), BROLGA_OK);
+    cr_assert_eq(next_ack(notes.acks), 1);
+    cr_assert_eq(brolga_chan_close(notes.chan, BROLGA_OK, NULL), BROLGA_OK);
+    cr_assert_eq(end(&notes, task), BROLGA_OK);
+    cr_assert_eq(brolga_txn_begin(brolga_runtime_got(rt), &txn), BROLGA_OK);
+    cr_assert_eq(brolga_txn_replace(txn, "m"), BROLGA_OK);
+    cr_assert_eq(brolga_txn_commit(txn, &report), BROLGA_OK, "%s\n",
+                 report.text);
+}
+
+/* --- there is always a message ------------------------------------------ */
+
+/* A channel that is never empty when the slot returns: a thread of the host
+ * sends one for each that was received, because a send by the slot itself
+ * would be a safepoint. */
+struct spring {
+    brolga_chan *chan;
+    _Atomic int64_t received, sent;
+    _Atomic bool dry;
+};
+
+static int drink(void *state, void *elem)
+{
+    struct spring *spring = state;
+    int64_t received = brolga__add_release(&spring->received, 1) + 1;
+
+    (void)elem;
+    until(brolga__load_acquire(&spring->sent) >= received ||
+          brolga__load_acquire(&spring->dry));
+    return BROLGA_OK;
+}
+
+static void *flow(void *arg)
+{
+    struct spring *spring = arg;
+    int64_t sent = 0;
+
+    while (!brolga__load_acquire(&spring->dry)) {
+        if (sent == brolga__load_acquire(&spring->received)) {
+            (void)sched_yield();
+            continue;
+        }
+        (void)try_send_word(spring->chan, 1);
+        brolga__store_release(&spring->sent, ++sent);
+    }
+    return NULL;
+}
+
+static brolga_word tick(void *arg)
+{
+    brolga__store_release((_Atomic bool *)arg, true);
+    return 0;
+}
+
+/* A task that finds a message whenever it looks; what `during` does meanwhile
+ * must come to pass. */
+static void drink_without_end(uint32_t workers,
+                              void (*during)(brolga_task *drinker))
+{
+    struct spring spring = {.received = 0};
+    brolga_word result = 0;
+    brolga_task *drinker;
+    pthread_t host;
+
+    world_open_with(workers);
+    spring.chan = chan_of(NULL, 4);
+    cr_assert_eq(try_send_word(spring.chan, 1), BROLGA_OK);
+    cr_assert_eq(pthread_create(&host, NULL, flow, &spring), 0);
+    cr_assert_eq(brolga_spawn_each(rt, spring.chan, publish(drink), &spring,
+                                   NULL, &drinker),
+                 BROLGA_OK);
+    until(brolga__load_relaxed(&spring.received) > 0);
+    during(drinker);
+    brolga_cancel(drinker);
+    cr_assert_eq(brolga_join(drinker, BROLGA_FOREVER, &result, NULL),
+                 BROLGA_OK);
+    cr_assert_eq(result, BROLGA_ECANCELED);
+    brolga__store_release(&spring.dry, true);
+    cr_assert_eq(pthread_join(host, NULL), 0);
+    brolga_chan_release(spring.chan);
+    world_close();
+}
+
+static void nothing(brolga_task *drinker)
+{
+    (void)drinker;
+}
+
+Test(each, c8_a_cancel_ends_a_task_that_never_waits, .timeout = 60)
+{
+    drink_without_end(2, nothing);
+}
+
+static void another_runs(brolga_task *drinker)
+{
+    _Atomic bool ran = false;
+    brolga_task *other;
+
+    (void)drinker;
+    cr_assert_eq(brolga_spawn(rt, tick, (void *)&ran, NULL, &other), BROLGA_OK);
+    until(brolga__load_acquire(&ran));
+    cr_assert_eq(brolga_join(other, BROLGA_FOREVER, NULL, NULL), BROLGA_OK);
+}
+
+Test(each, c8_a_task_that_never_waits_lets_others_run, .timeout = 60)
+{
+    drink_without_end(1, another_runs);
 }

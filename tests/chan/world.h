@@ -32,15 +32,20 @@ static inline void count_wake(void *arg)
     (void)brolga__add_relaxed((_Atomic int *)arg, 1);
 }
 
-static void world_open(void)
+static inline void world_open_with(uint32_t workers)
 {
     handles_live = 0;
     handles_copied = 0;
     woken = 0;
     model = brolga_model_cranelisp();
-    cr_assert_eq(brolga_create(&(struct brolga_opts){.workers = 2}, &rt),
+    cr_assert_eq(brolga_create(&(struct brolga_opts){.workers = workers}, &rt),
                  BROLGA_OK);
     cr_assert_eq(brolga_types_create(&model, &types), BROLGA_OK);
+}
+
+static void world_open(void)
+{
+    world_open_with(2);
 }
 
 static void world_close(void)

@@ -88,6 +88,23 @@ Test(cells, are_bound_where_the_host_wants_them, .init = world_open,
     cr_assert_eq(through(cells, 3), 5);
 }
 
+Test(cells, binding_a_defined_slot_shows_its_code_at_once, .init = world_open,
+     .fini = world_close)
+{
+    brolga_cells *cells;
+    brolga_slot f;
+
+    (void)published("m", "f", INT_FN, 1);
+    f = found("m", "f");
+    cells = attached("m", NULL, 4);
+    cr_assert_null(brolga_cells_base(cells)[2]);
+    cr_assert_eq(brolga_cells_bind(cells, f, 2), BROLGA_OK);
+    cr_assert_not_null(brolga_cells_base(cells)[2]);
+    cr_assert_eq(through(cells, 2), 1);
+    (void)published("m", "f", INT_FN, 2);
+    cr_assert_eq(through(cells, 2), 2);
+}
+
 Test(cells, slot_zero_is_no_slot, .init = world_open, .fini = world_close)
 {
     brolga_cells *cells = attached("m", NULL, 4);

@@ -4,6 +4,7 @@
  * Method: one transaction for each reason; refused() in world.h looks at the
  * report of the check and of the commit, and at the version.
  */
+#include "got/txn.h"
 #include "got/world.h"
 
 Test(check, a_symbol_defined_twice_is_refused, .init = world_open,
@@ -197,6 +198,29 @@ Test(check, checking_changes_nothing_and_may_be_repeated, .init = world_open,
     cr_assert_eq(called_by_name("m", "f"), 2);
 }
 
+Test(check, what_an_earlier_check_would_remove_may_be_gone, .init = world_open,
+     .fini = world_close)
+{
+    struct brolga_report report;
+    brolga_txn *txn;
+    brolga_unit *unit;
+
+    (void)published("m", "f", INT_FN, 1);
+    txn = begun();
+    cr_assert_eq(brolga_txn_replace(txn, "m"), BROLGA_OK);
+    cr_assert_eq(brolga_txn_check(txn, &report), BROLGA_OK);
+    emptied("m", false);
+    cr_assert_eq(stats().slots, 0);
+    /* This is found before the next look for what would be removed. */
+    unit = staged(txn, made(2));
+    (void)defined(txn, unit, "n", "g", INT_FN);
+    (void)defined(txn, unit, "n", "g", INT_FN);
+    cr_assert_eq(brolga_txn_check(txn, &report), BROLGA_EREFUSED);
+    cr_assert_eq(report.refusal, BROLGA_REFUSED_DUPLICATE);
+    cr_assert_eq(txn->removed_count, 0);
+    refused(txn, BROLGA_REFUSED_DUPLICATE, "n.g", "twice");
+}
+
 Test(check, a_long_refusal_is_cut, .init = world_open, .fini = world_close)
 {
     brolga_txn *txn = begun();
@@ -233,6 +257,20 @@ Test(check, c6_live_versions_are_bounded)
     brolga_epoch_quiesce(member);
     (void)published("m", "f", INT_FN, 4);
     cr_assert_eq(called_by_name("m", "f"), 4);
+    world_close();
+}
+
+/* With only one, nothing could ever be committed. */
+Test(check, at_least_two_versions_may_live)
+{
+    brolga_txn *txn;
+
+    world_open_with(&(struct brolga_got_opts){.versions_max = 1});
+    (void)published("m", "f", INT_FN, 1);
+    cr_assert_eq(called_by_name("m", "f"), 1);
+    txn = begun();
+    (void)defined(txn, staged(txn, made(2)), "m", "f", INT_FN);
+    refused(txn, BROLGA_REFUSED_LIMIT, "2 versions", "alive");
     world_close();
 }
 

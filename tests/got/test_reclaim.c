@@ -288,6 +288,66 @@ Test(reclaim, a_unit_that_imports_its_own_removed_slot_is_reclaimed,
     cr_assert_eq(stats().slots, 0);
 }
 
+/* The versions in between still lead to the code that an importer kept. */
+Test(reclaim, c5_a_removed_slot_that_comes_back_leaves_old_views_their_code,
+     .init = world_open, .fini = world_close)
+{
+    struct brolga__version *old;
+    brolga_slot f;
+
+    (void)published("m", "f", INT_FN, 1);
+    (void)published_user("user", "main", "m", "f", &f);
+    emptied("m", true);
+    old = brolga__load_relaxed(&got->current);
+    brolga__version_hold(old);
+    (void)published("m", "f", INT_FN, 2);
+    cr_assert_eq(called(f), 2);
+    reclaimed();
+    cr_assert_eq(jit_releases(&units[0]), 0);
+    cr_assert_eq(jit_call(old->slots[f], NULL), 1);
+    brolga__version_unhold(old);
+    reclaimed();
+    cr_assert_eq(jit_releases(&units[0]), 1);
+}
+
+/* Whom the next look at the stacks pins, as a task does that makes a closure
+ * and leaves the unit: no stack shows it then. */
+static brolga_unit *pinned_by_look;
+
+static void look_and_pin(void *arg, const struct brolga__suspects *set)
+{
+    if (pinned_by_look != NULL)
+        brolga_unit_pin(pinned_by_look);
+    pinned_by_look = NULL;
+    stack_look(arg, set);
+}
+
+Test(reclaim, c5_a_suspect_that_is_pinned_meanwhile_keeps_what_it_imports,
+     .init = world_open, .fini = world_close)
+{
+    brolga_unit *user;
+    brolga_slot f;
+    brolga_txn *txn;
+
+    (void)published("m", "f", INT_FN, 1);
+    user = published_user("user", "main", "m", "f", &f);
+    txn = begun();
+    cr_assert_eq(brolga_txn_replace(txn, "m"), BROLGA_OK);
+    cr_assert_eq(brolga_txn_replace(txn, "user"), BROLGA_OK);
+    committed(txn);
+    got->stacks.look = look_and_pin;
+    pinned_by_look = user;
+    reclaimed();
+    cr_assert_null(pinned_by_look);
+    cr_assert_eq(jit_releases(&units[0]), 0);
+    cr_assert_eq(jit_releases(&units[1]), 0);
+    cr_assert_eq(called(f), 1);
+    brolga_unit_unpin(user);
+    reclaimed();
+    cr_assert_eq(jit_releases(&units[0]), 1);
+    cr_assert_eq(jit_releases(&units[1]), 1);
+}
+
 /* --- reports and want of memory ----------------------------------------- */
 
 static char told[256];

@@ -38,9 +38,28 @@ Test(txn, wrong_arguments_are_refused_at_once, .init = world_open,
                  BROLGA_EINVAL);
     cr_assert_eq(brolga_txn_import(txn, unit, "m", "f", NULL, NULL, &slot),
                  BROLGA_EINVAL);
+    cr_assert_eq(brolga_txn_replace(txn, NULL), BROLGA_EINVAL);
     cr_assert_eq(slot, 0);
     cr_assert_eq(stats().slots, 0);
     brolga_txn_abort(txn);
+}
+
+Test(txn, c7_a_unit_that_lives_is_not_changed, .init = world_open,
+     .fini = world_close)
+{
+    brolga_unit *live = published("m", "f", INT_FN, 1);
+    brolga_txn *txn = begun();
+    brolga_slot slot = 0;
+
+    cr_assert_eq(brolga_txn_import(txn, live, "n", "g", INT_FN, NULL, &slot),
+                 BROLGA_EINVAL);
+    cr_assert_eq(brolga_txn_define(txn, live, "m", "h", INT_FN,
+                                   (const void *)live->low, &slot),
+                 BROLGA_EINVAL);
+    cr_assert_eq(slot, 0);
+    cr_assert_eq(live->import_count, 0);
+    brolga_txn_abort(txn);
+    cr_assert_eq(stats().slots, 1);
 }
 
 Test(txn, code_must_lie_in_its_unit, .init = world_open, .fini = world_close)

@@ -25,6 +25,35 @@ Test(view, c2_changes_only_when_its_owner_adopts, .init = world_open,
     cr_assert_eq(version->number, 3);
 }
 
+/*
+ * Between the two halves of a commit the version is out and its round has not
+ * begun: nobody would be told to adopt it. Who has adopted it may send at once,
+ * and the receiver must be told then.
+ */
+Test(view, c3_who_adopts_before_the_round_begins_it, .init = world_open,
+     .fini = world_close)
+{
+    struct brolga_view sender = {0};
+    struct brolga__version *version = NULL;
+    uint64_t seen_by_receiver;
+
+    (void)published("m", "f", INT_FN, 1);
+    (void)brolga__view_adopt(got, &sender, &version);
+    (void)published("m", "f", INT_FN, 2);
+    cr_assert(
+        brolga__load_relaxed(&brolga__load_relaxed(&got->current)->announced));
+    brolga__store_relaxed(&brolga__load_relaxed(&got->current)->announced,
+                          false);
+    seen_by_receiver = brolga__epoch_round(epoch);
+    cr_assert(brolga__view_adopt(got, &sender, &version));
+    cr_assert_gt(brolga__epoch_round(epoch), seen_by_receiver);
+    /* When the commit is through, adopting begins no more rounds. */
+    brolga__store_relaxed(&version->announced, true);
+    seen_by_receiver = brolga__epoch_round(epoch);
+    cr_assert_not(brolga__view_adopt(got, &sender, &version));
+    cr_assert_eq(brolga__epoch_round(epoch), seen_by_receiver);
+}
+
 Test(view, a_held_version_outlives_the_grace_period, .init = world_open,
      .fini = world_close)
 {

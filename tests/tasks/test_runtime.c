@@ -74,6 +74,65 @@ Test(runtime, is_not_destroyed_under_its_tasks, .timeout = 30,
     cr_assert_eq(brolga_tasks_live(rt), 0);
 }
 
+static void *drive(void *arg)
+{
+    (void)brolga_drive(arg, BROLGA_FOREVER);
+    return NULL;
+}
+
+/* The last task's end is heard before the thread that ran it is out. */
+Test(runtime, its_end_waits_for_threads_that_drive, .timeout = 60)
+{
+    for (int i = 0; i < 100; i++) {
+        struct gate gate = {0};
+        brolga_task *task;
+        pthread_t driver;
+
+        world_open_with(&(struct brolga_opts){.workers = BROLGA_NO_WORKERS});
+        task = spawned(gate_spin, &gate);
+        cr_assert_eq(pthread_create(&driver, NULL, drive, rt), 0);
+        cr_assert(gate_reached(&gate));
+        cr_assert_eq(brolga__load_relaxed(&rt->threads), 1);
+        gate_open(&gate);
+        (void)joined(task);
+        world_close();
+        cr_assert_eq(pthread_join(driver, NULL), 0);
+    }
+}
+
+struct passer_by {
+    struct gate gate;
+    int err;
+};
+
+static void *come_and_go(void *arg)
+{
+    struct passer_by *passer_by = arg;
+
+    passer_by->err = brolga_attach_thread(rt, "passer-by");
+    (void)gate_spin(&passer_by->gate);
+    if (passer_by->err == BROLGA_OK)
+        brolga_detach_thread();
+    return NULL;
+}
+
+Test(runtime, its_end_waits_for_threads_that_detach, .timeout = 60)
+{
+    for (int i = 0; i < 200; i++) {
+        struct passer_by passer_by = {.gate = {0}};
+        pthread_t thread;
+
+        world_open_with(&(struct brolga_opts){.workers = BROLGA_NO_WORKERS});
+        cr_assert_eq(pthread_create(&thread, NULL, come_and_go, &passer_by), 0);
+        cr_assert(gate_reached(&passer_by.gate));
+        cr_assert_eq(passer_by.err, BROLGA_OK);
+        cr_assert_eq(brolga__load_relaxed(&rt->threads), 1);
+        gate_open(&passer_by.gate);
+        world_close();
+        cr_assert_eq(pthread_join(thread, NULL), 0);
+    }
+}
+
 Test(runtime, several_live_side_by_side, .timeout = 30)
 {
     struct gate gate = {.open = 1};

@@ -161,6 +161,28 @@ Test(scan, c5_a_running_task_finds_the_unit_on_its_own_stack, .timeout = 60,
     replace_and_leave(&gate, task, BROLGA_HOLD_FRAME, "");
 }
 
+static struct jit_unit other_code;
+
+/* Its stack is known as well as that of a parked task. */
+Test(scan, c5_a_running_task_keeps_no_unit_that_it_is_not_in, .timeout = 60,
+     .init = world_open, .fini = world_close)
+{
+    struct gate gate = {0};
+    struct jit_call call = {gate_run, &gate};
+    brolga_task *task;
+
+    (void)published_constant("other", &other_code, 1);
+    task = standing(&call, NULL);
+    (void)published_constant("f", &codes[1], 2);
+    (void)published_constant("other", &codes[2], 2);
+    cr_assert(released(&other_code));
+    cr_assert(wait_until(held_by(BROLGA_HOLD_FRAME, brolga_task_id(task), "")));
+    cr_assert(stays(&codes[0]));
+    gate_open(&gate);
+    cr_assert_eq(joined(task), 100);
+    cr_assert(released(&codes[0]));
+}
+
 Test(scan, c5_a_running_thread_finds_the_unit_on_its_own_stack, .timeout = 60,
      .init = world_open, .fini = world_close)
 {
@@ -367,6 +389,59 @@ Test(scan, c5_a_task_that_has_not_started_keeps_its_function, .timeout = 60)
         continue;
     cr_assert_eq(jit_releases(&codes[0]), 1);
     world_close();
+}
+
+/* Takes all of module m away, though tasks may call it. */
+static void empty_stale(void)
+{
+    struct brolga_report report;
+    brolga_txn *txn;
+
+    cr_assert_eq(brolga_txn_begin(brolga_runtime_got(rt), &txn), BROLGA_OK);
+    brolga_txn_allow_stale(txn);
+    cr_assert_eq(brolga_txn_replace(txn, "m"), BROLGA_OK);
+    cr_assert_eq(brolga_txn_commit(txn, &report), BROLGA_OK, "%s\n",
+                 report.text);
+}
+
+Test(scan, c5_a_task_that_has_not_started_keeps_its_slot, .timeout = 60)
+{
+    brolga_task *task = NULL;
+    brolga_slot slot;
+
+    world_open_with(&(struct brolga_opts){.workers = BROLGA_NO_WORKERS});
+    slot = published_constant("f", &codes[0], 41);
+    cr_assert_eq(brolga_spawn_slot(rt, slot, NULL, NULL, &task), BROLGA_OK);
+    empty_stale();
+    cr_assert(stays(&codes[0]));
+    cr_assert_neq(published_constant("stranger", &codes[1], 2), slot);
+    (void)brolga_drive(rt, BROLGA_FOREVER);
+    cr_assert_eq(joined(task), 41);
+    while (brolga_reclaim_step(rt))
+        continue;
+    cr_assert_eq(jit_releases(&codes[0]), 1);
+    world_close();
+}
+
+Test(scan, c5_a_stale_loop_keeps_its_code_until_it_ends, .timeout = 60,
+     .init = world_open, .fini = world_close)
+{
+    _Atomic int done = 0;
+    struct jit_call call = {one_step, (void *)&done};
+    brolga_slot slot = published_caller("f", &codes[0], 0);
+    brolga_task *task = NULL;
+    int before;
+
+    cr_assert_eq(brolga_spawn_loop(rt, slot, &call, NULL, &task), BROLGA_OK);
+    empty_stale();
+    cr_assert(stays(&codes[0]));
+    cr_assert_neq(published_constant("stranger", &codes[1], 2), slot);
+    before = brolga__load_relaxed(&steps);
+    cr_assert(wait_until(brolga__load_relaxed(&steps) > before + 1));
+    cr_assert(stays(&codes[0]));
+    brolga__store_release(&done, BROLGA_DONE);
+    cr_assert_eq(joined(task), BROLGA_OK);
+    cr_assert(released(&codes[0]));
 }
 
 /* --- versions ----------------------------------------------------------- */

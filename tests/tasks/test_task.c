@@ -69,6 +69,12 @@ Test(task, nothing_to_call_is_refused, .init = world_open, .fini = world_close)
     cr_assert_eq(brolga_spawn(rt, NULL, NULL, NULL, &task), BROLGA_EINVAL);
     cr_assert_eq(brolga_spawn_slot(rt, 0, NULL, NULL, &task), BROLGA_EINVAL);
     cr_assert_eq(brolga_spawn_loop(rt, 0, NULL, NULL, &task), BROLGA_EINVAL);
+    /* Slots that are not defined. */
+    cr_assert_eq(brolga_spawn_slot(rt, 1, NULL, NULL, &task), BROLGA_ENOENT);
+    cr_assert_eq(brolga_spawn_slot(rt, 4000000, NULL, NULL, &task),
+                 BROLGA_ENOENT);
+    cr_assert_eq(brolga_spawn_loop(rt, 4000000, NULL, NULL, &task),
+                 BROLGA_ENOENT);
     cr_assert_null(task);
     cr_assert_eq(brolga_tasks_live(rt), 0);
 }
@@ -174,17 +180,52 @@ Test(task, a_long_message_is_cut, .timeout = 30, .init = world_open,
     cr_assert_eq(strlen(failure.message), sizeof failure.message - 1);
 }
 
-Test(task, c8_a_stack_that_cannot_be_had_fails_the_task, .timeout = 30,
-     .init = world_open, .fini = world_close)
+Test(task, a_stack_beyond_the_limit_is_refused, .init = world_open,
+     .fini = world_close)
 {
     struct brolga_spawn_opts opts = {.stack_bytes = (size_t)2 << 30};
-    struct brolga_failure failure;
+    brolga_task *task = NULL;
 
-    cr_assert_eq(brolga_join(spawned_as(twice, NULL, &opts), BROLGA_FOREVER,
-                             NULL, &failure),
-                 BROLGA_EFAILED);
-    cr_assert(strstr(failure.message, "stack") != NULL, "%s\n",
-              failure.message);
+    cr_assert_eq(brolga_spawn(rt, twice, NULL, &opts, &task), BROLGA_ELIMIT);
+    cr_assert_null(task);
+    cr_assert_eq(brolga_tasks_live(rt), 0);
+}
+
+struct starved {
+    struct brolga_failure failure;
+    int spawned, joined;
+};
+
+/* A stack of a size that the pool has none of; the only worker asks for it
+ * when this task waits for the child. */
+static brolga_word starve_child(void *arg)
+{
+    struct brolga_spawn_opts opts = {.stack_bytes = (size_t)16 << 20};
+    struct starved *starved = arg;
+    brolga_task *child;
+
+    starved->spawned =
+        brolga_spawn(brolga_runtime(), twice, NULL, &opts, &child);
+    if (starved->spawned != BROLGA_OK)
+        return 0;
+    brolga__alloc_fail_nth(1);
+    starved->joined =
+        brolga_join(child, BROLGA_FOREVER, NULL, &starved->failure);
+    brolga__alloc_fail_nth(0);
+    return 0;
+}
+
+Test(task, c8_a_stack_that_cannot_be_had_fails_the_task, .timeout = 30)
+{
+    struct starved starved = {.joined = BROLGA_OK};
+
+    world_open_with(&(struct brolga_opts){.workers = 1});
+    (void)joined(spawned(starve_child, &starved));
+    cr_assert_eq(starved.spawned, BROLGA_OK);
+    cr_assert_eq(starved.joined, BROLGA_EFAILED);
+    cr_assert(strstr(starved.failure.message, "stack") != NULL, "%s\n",
+              starved.failure.message);
+    world_close();
 }
 
 /* What is written to standard error, up to the call of heard(). */
@@ -445,4 +486,33 @@ Test(task, c8_a_canceled_loop_ends, .timeout = 30, .init = world_open,
     cr_assert_eq(brolga_spawn_loop(rt, slot, NULL, NULL, &task), BROLGA_OK);
     brolga_cancel(task);
     cr_assert_eq(joined(task), BROLGA_ECANCELED);
+}
+
+/* Takes all of module m away; what the check says of it. */
+static int empty_module(struct brolga_report *report)
+{
+    brolga_txn *txn;
+
+    cr_assert_eq(brolga_txn_begin(brolga_runtime_got(rt), &txn), BROLGA_OK);
+    cr_assert_eq(brolga_txn_replace(txn, "m"), BROLGA_OK);
+    return brolga_txn_commit(txn, report);
+}
+
+Test(task, c7_the_slot_of_a_loop_is_not_taken_away, .timeout = 30,
+     .init = world_open, .fini = world_close)
+{
+    static struct jit_unit code;
+    struct brolga_report report;
+    brolga_slot slot = published_constant("f", &code, BROLGA_OK);
+    brolga_task *task;
+
+    cr_assert_eq(brolga_spawn_loop(rt, slot, NULL, NULL, &task), BROLGA_OK);
+    cr_assert_eq(empty_module(&report), BROLGA_EREFUSED);
+    cr_assert_eq(report.refusal, BROLGA_REFUSED_IMPORTERS);
+    cr_assert_not_null(strstr(report.text, "1 running task calls m.f as " FN),
+                       "%s\n", report.text);
+    brolga_cancel(task);
+    cr_assert_eq(joined(task), BROLGA_ECANCELED);
+    cr_assert_eq(empty_module(&report), BROLGA_OK, "%s\n", report.text);
+    cr_assert(released(&code));
 }

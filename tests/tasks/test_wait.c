@@ -240,13 +240,25 @@ static brolga_word park_without_memory(void *arg)
     return brolga__park("memory", brolga_after_ns(WAIT_LIMIT_NS));
 }
 
-Test(wait, a_deadline_needs_memory_and_says_so, .timeout = 30)
+static brolga_word nap_without_memory(void *arg)
+{
+    brolga__alloc_fail_nth(1);
+    return take_nap(arg);
+}
+
+/* A park with a deadline needs a timer; without one it is a yield. */
+Test(wait, a_deadline_holds_without_memory_too, .timeout = 30)
 {
     int64_t before = brolga__alloc_live();
+    struct nap nap = {.result = -1};
 
     world_open_with(&(struct brolga_opts){.workers = 1});
-    cr_assert_eq(joined(spawned(park_without_memory, NULL)), BROLGA_ENOMEM);
+    cr_assert_eq(joined(spawned(park_without_memory, NULL)), BROLGA_OK);
+    nap.when_ns = brolga_after_ns(5 * BROLGA_MS);
+    (void)joined(spawned(nap_without_memory, &nap));
     brolga__alloc_fail_nth(0);
+    cr_assert_eq(nap.result, BROLGA_OK);
+    cr_assert_geq(nap.woke_ns, nap.when_ns);
     world_close();
     cr_assert_eq(brolga__alloc_live(), before);
 }

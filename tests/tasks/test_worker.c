@@ -177,6 +177,64 @@ Test(worker, sleeping_workers_are_woken, .timeout = 60)
     world_close();
 }
 
+/* --- waking a worker ---------------------------------------------------- */
+
+static _Atomic bool spawner_is_back;
+
+static void *spawn_one(void *arg)
+{
+    brolga_task *task;
+
+    if (brolga_spawn(rt, count_child, NULL, NULL, &task) == BROLGA_OK)
+        *(brolga_task **)arg = task;
+    brolga__store_release(&spawner_is_back, true);
+    return NULL;
+}
+
+/* Whether the spawner was counted as one who wakes a searcher, and then no
+ * more: it has found the list of idle workers empty. */
+static bool found_nobody(bool *counted)
+{
+    if (brolga__load_seq_cst(&rt->searching) != 0)
+        *counted = true;
+    else if (*counted)
+        return true;
+    return brolga__load_acquire(&spawner_is_back);
+}
+
+/*
+ * Who has pushed a task finds a worker that sleeps, is counted as a searcher,
+ * and then finds that worker gone. It comes back while others rely on the
+ * count, so that only the one who gives up the count can see to the task. The
+ * worker is taken out of the list here, and put back later.
+ */
+Test(worker, who_finds_nobody_to_wake_looks_again, .timeout = 60)
+{
+    brolga_task *task = NULL;
+    struct brolga__worker *worker;
+    pthread_t spawner;
+    bool counted = false;
+
+    world_open_with(&(struct brolga_opts){.workers = 1});
+    brolga__store_relaxed(&spawner_is_back, false);
+    cr_assert(wait_until(brolga__load_seq_cst(&rt->idle_count) == 1 &&
+                         brolga__load_seq_cst(&rt->searching) == 0));
+    (void)pthread_mutex_lock(&rt->idle_lock);
+    worker = rt->idle;
+    rt->idle = NULL;
+    (void)pthread_mutex_unlock(&rt->idle_lock);
+    cr_assert_not_null(worker);
+    cr_assert_eq(pthread_create(&spawner, NULL, spawn_one, &task), 0);
+    cr_assert(wait_until(found_nobody(&counted)));
+    (void)pthread_mutex_lock(&rt->idle_lock);
+    rt->idle = worker;
+    (void)pthread_mutex_unlock(&rt->idle_lock);
+    cr_assert_eq(pthread_join(spawner, NULL), 0);
+    cr_assert_not_null(task);
+    (void)joined(task);
+    world_close();
+}
+
 /* --- the host's own threads --------------------------------------------- */
 
 Test(worker, without_workers_the_host_drives, .timeout = 30)

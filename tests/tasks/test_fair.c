@@ -1,0 +1,85 @@
+/*
+ * Goal: on the only worker nobody keeps the others from running for longer
+ * than a time slice, however he came to be there (C8).
+ * Method: a task that never waits, of each kind; another one that can run only
+ * if the first is taken off the worker.
+ */
+#include "tasks/world.h"
+
+static void world_open_alone(void)
+{
+    world_open_with(&(struct brolga_opts){.workers = 1});
+}
+
+/* Another task runs while the hog does; `gate` is the hog's. */
+static void gets_a_turn(struct gate *hog)
+{
+    struct gate other = {.open = 1};
+    brolga_task *task;
+
+    cr_assert(gate_reached(hog));
+    task = spawned(gate_run, &other);
+    cr_assert(gate_reached(&other));
+    (void)joined(task);
+}
+
+/* A step of a loop: it goes on until the gate is open. */
+static brolga_word gate_step(void *arg)
+{
+    struct gate *gate = arg;
+
+    (void)brolga__add_release(&gate->arrived, 1);
+    return brolga__load_acquire(&gate->open) ? BROLGA_DONE : BROLGA_OK;
+}
+
+Test(fair, c8_a_loop_that_never_waits_lets_others_run, .timeout = 60,
+     .init = world_open_alone, .fini = world_close)
+{
+    static struct jit_unit code;
+    struct gate gate = {0};
+    struct jit_call call = {gate_step, &gate};
+    brolga_slot slot = published_caller("f", &code, 0);
+    brolga_task *hog;
+
+    cr_assert_eq(brolga_spawn_loop(rt, slot, &call, NULL, &hog), BROLGA_OK);
+    gets_a_turn(&gate);
+    gate_open(&gate);
+    cr_assert_eq(joined(hog), BROLGA_OK);
+}
+
+/* In foreign code first, then from safepoint to safepoint. */
+struct comer {
+    struct gate foreign, run;
+};
+
+static brolga_word come_back_and_run(void *arg)
+{
+    struct comer *comer = arg;
+
+    (void)gate_block(&comer->foreign);
+    return gate_run(&comer->run);
+}
+
+/* Who takes the time of the slices sleeps when all workers do. It says so
+ * shortly before; the looks give it the time, lest the test be too easy. */
+static bool nobody_watches(int *looks)
+{
+    if (brolga__load_seq_cst(&rt->reclaimer_rests) == BROLGA__RESTS_FOR_EVER)
+        ++*looks;
+    return *looks > 200;
+}
+
+Test(fair, c8_one_who_comes_from_foreign_code_lets_others_run, .timeout = 60,
+     .init = world_open_alone, .fini = world_close)
+{
+    struct comer comer = {.foreign = {0}};
+    brolga_task *hog = spawned(come_back_and_run, &comer);
+    int looks = 0;
+
+    cr_assert(gate_reached(&comer.foreign));
+    cr_assert(wait_until(nobody_watches(&looks)));
+    gate_open(&comer.foreign);
+    gets_a_turn(&comer.run);
+    gate_open(&comer.run);
+    (void)joined(hog);
+}
