@@ -168,8 +168,8 @@ static struct brolga__carrier *carrier_for(struct brolga__worker *worker)
     return carrier_create(rt);
 }
 
-/* Wakes a worker as a searcher. The caller has counted it in `searching`; false,
- * and counted no more, if there was no idle worker after all. */
+/* Wakes a worker as a searcher, which the caller has counted in `searching`.
+ * False, and counted no more, if there was no idle worker after all. */
 static bool start_searcher(struct brolga *rt)
 {
     struct brolga__carrier *carrier = NULL;
