@@ -207,20 +207,34 @@ static bool sleep_in_order(struct nap *nap, uint64_t margin_ns)
     return in_time;
 }
 
+static bool woke_in_order(const struct nap *nap)
+{
+    for (int i = 0; i < NAPS; i++)
+        if (nap[i].turn != i * 5 % NAPS)
+            return false;
+    return true;
+}
+
+/* A task that the system sets aside for a time slice as it wakes is overtaken
+ * by the next one, rightly: so one of several nights must be in order. */
 Test(wait, sleepers_wake_in_the_order_of_their_times, .timeout = 60)
 {
     struct nap nap[NAPS] = {{0}};
     uint64_t margin_ns = 10 * BROLGA_MS;
+    bool in_order = false;
 
     /* One worker runs them in the order in which the timers make them ready. */
     world_open_with(&(struct brolga_opts){.workers = 1});
-    while (!sleep_in_order(nap, margin_ns))
-        margin_ns *= 2;
-    for (int i = 0; i < NAPS; i++) {
-        cr_assert_eq(nap[i].result, BROLGA_OK);
-        cr_assert_geq(nap[i].woke_ns, nap[i].when_ns);
-        cr_assert_eq(nap[i].turn, i * 5 % NAPS);
+    for (int night = 0; night < 10 && !in_order; night++) {
+        while (!sleep_in_order(nap, margin_ns))
+            margin_ns *= 2;
+        for (int i = 0; i < NAPS; i++) {
+            cr_assert_eq(nap[i].result, BROLGA_OK);
+            cr_assert_geq(nap[i].woke_ns, nap[i].when_ns);
+        }
+        in_order = woke_in_order(nap);
     }
+    cr_assert(in_order);
     world_close();
 }
 
