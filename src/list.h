@@ -6,6 +6,7 @@
 #define BROLGA_SRC_LIST_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct brolga__list {
     struct brolga__list *next;

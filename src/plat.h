@@ -63,6 +63,12 @@ void brolga__plat_symbol(uintptr_t address, char *text, size_t bytes);
  * was opened as `path`. False if no such image is in memory. */
 bool brolga__plat_image(const char *path, uintptr_t *low, uintptr_t *high);
 
+/* A stream socket that does not block and is not inherited by programs that
+ * this one starts; a connection of a listening one, the same way. Both return a
+ * descriptor, or an errno as a negative number. */
+int brolga__plat_socket(int domain);
+int brolga__plat_accept(int listener);
+
 /* Visits the functions that a file of machine code names, also those that it
  * shows nobody: where they begin, counted from the lowest byte that is mapped
  * of it, and how long they are. Visits none if it cannot be read. */

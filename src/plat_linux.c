@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -294,4 +295,18 @@ const char *const *brolga__plat_module_flags(void)
     static const char *const none[] = {NULL};
 
     return none;
+}
+
+int brolga__plat_socket(int domain)
+{
+    int fd = socket(domain, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    return fd >= 0 ? fd : -errno;
+}
+
+int brolga__plat_accept(int listener)
+{
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+    return fd >= 0 ? fd : -errno;
 }

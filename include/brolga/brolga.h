@@ -7,6 +7,7 @@
  *   base.h   result codes, time           epoch.h  members, rounds, retire
  *   got.h    slots, units, versions       copy.h   types, copy, move, freeze
  *   task.h   tasks, safepoints            chan.h   channels, select
+ *   io.h     blocking work, files, processes, sockets (the tasks layer too)
  *
  * Two more are for their own users: module.h for a C file that is reloaded,
  * and reload.h for a program that reloads C files.
@@ -19,6 +20,7 @@
 #include <brolga/got.h>
 
 #include <brolga/copy.h>
+#include <brolga/io.h>
 #include <brolga/task.h>
 
 #include <brolga/chan.h>

@@ -33,6 +33,7 @@ struct brolga_opts {
     size_t stack_bytes; /* Of a fiber by default; 0 = 256 KiB. Memory is used
                             as it is touched. */
     uint32_t tasks_max; /* 0 = 16,777,216 */
+    uint32_t blocking_threads; /* At most, for io.h; 0 = 4. */
     struct brolga_got_opts got;
     /* Called by the reclaimer's thread when a version has been adopted by all
      * tasks, or a unit released: a host may print it. May be NULL. */

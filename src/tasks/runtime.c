@@ -145,6 +145,8 @@ static void defaults(struct brolga *rt, const struct brolga_opts *opts)
         rt->opts.stack_bytes = (size_t)256 << 10;
     if (rt->opts.tasks_max == 0)
         rt->opts.tasks_max = 1u << 24;
+    if (rt->opts.blocking_threads == 0)
+        rt->opts.blocking_threads = 4;
     rt->worker_count = rt->opts.workers;
     if (rt->worker_count == 0 || rt->worker_count == BROLGA_NO_WORKERS)
         rt->worker_count = brolga__plat_cpus();
@@ -160,10 +162,14 @@ static void init_tasks(struct brolga *rt)
     }
     brolga__stacks_init(&rt->stacks);
     brolga__timers_init(&rt->timers);
+    brolga__pool_init(&rt->pool, rt->opts.blocking_threads);
+    (void)pthread_mutex_init(&rt->io_lock, NULL);
 }
 
 static void fini_tasks(struct brolga *rt)
 {
+    (void)pthread_mutex_destroy(&rt->io_lock);
+    brolga__pool_fini(&rt->pool);
     brolga__timers_fini(&rt->timers);
     brolga__stacks_fini(&rt->stacks);
     brolga__tasks_fini(rt);
@@ -191,11 +197,16 @@ static int init_got(struct brolga *rt)
     return BROLGA_OK;
 }
 
-/* The reclaimer looks at the workers, so it goes before them. */
+/* Threads that wake tasks go first, then the reclaimer, which looks at the
+ * workers. */
 static void stop_threads(struct brolga *rt, bool reclaimer)
 {
+    struct brolga__io *io = brolga__load_relaxed(&rt->io);
     uint32_t threads;
 
+    if (io != NULL)
+        rt->io_stop(io);
+    brolga__pool_stop(&rt->pool);
     while ((threads = brolga__load_acquire(&rt->threads)) != 0) /* AA */
         (void)brolga__plat_wait(&rt->threads, threads, BROLGA_FOREVER);
     brolga__store_release(&rt->stopping, true); /* AB: loads in the loops */

@@ -97,6 +97,7 @@ static void reset(brolga_task *task, const struct brolga_spawn_opts *opts)
     task->message[0] = '\0';
     task->joiner = NULL;
     task->at_end = NULL;
+    task->io_error = 0;
     brolga__store_relaxed(&task->ended_word, BROLGA__RUNS);
     brolga__store_relaxed(&task->refs, 2);
     task->id = brolga__add_relaxed(&rt->next_id, 1) + 1;

@@ -17,6 +17,7 @@
 #include "got/got.h"
 #include "list.h"
 #include "tasks/ctx.h"
+#include "tasks/pool.h"
 #include "tasks/stack.h"
 #include "tasks/timer.h"
 
@@ -99,6 +100,8 @@ struct brolga_task {
     size_t stack_bytes;
     uint64_t id;
     char name[32];
+
+    int io_error; /* The system's last refusal, as libuv numbers it. */
 
     /* Written by anyone who wakes, cancels or scans the task. */
     _Alignas(BROLGA__CACHE_LINE) _Atomic uint32_t permit;
@@ -214,6 +217,13 @@ struct brolga {
     brolga_task *all_tasks; /* Blocks of them, to be freed at the end. */
     struct brolga__stacks_pool stacks;
     struct brolga__timers timers;
+    struct brolga__pool pool;
+
+    /* Handles and the loop's thread, from the first use on (io_handle.c); a
+     * library without them never sets it. */
+    pthread_mutex_t io_lock; /* Held while they are made. */
+    struct brolga__io *_Atomic io;
+    void (*io_stop)(struct brolga__io *io);
 
     struct {
         pthread_mutex_t lock;
@@ -341,6 +351,12 @@ void brolga__reclaimer_watch(struct brolga *rt);
  * for before it believes them.
  */
 int brolga__park(const char *where, uint64_t deadline_ns);
+
+/**
+ * Parks the calling task until brolga__unpark(), whatever its cancellation:
+ * for what has been begun and must end first. May return for no reason.
+ */
+void brolga__await(const char *where);
 
 /**
  * Makes a task's park return; remembered if it does not park now. The memory

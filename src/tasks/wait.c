@@ -148,6 +148,14 @@ int brolga__park(const char *where, uint64_t deadline_ns)
     return brolga__load_relaxed(&task->timed_out) ? BROLGA_ETIMEOUT : BROLGA_OK;
 }
 
+void brolga__await(const char *where)
+{
+    brolga_task *task = brolga_self();
+
+    if (!take_permit(task))
+        park_now(task, where);
+}
+
 static int sleep_until(uint64_t when_ns)
 {
     for (;;) {
