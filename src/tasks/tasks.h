@@ -91,6 +91,7 @@ struct brolga_task {
     bool holding;      /* Holds `version`: adopt_at_top, and it has started. */
 
     /* Written when the task is spawned. */
+    bool is_fiber; /* For ever, also of the tasks that use the record next. */
     enum brolga__task_kind kind;
     enum brolga__entry entry;
     brolga_task_fn fn;
@@ -211,10 +212,10 @@ struct brolga {
 
     _Alignas(BROLGA__CACHE_LINE) _Atomic uint32_t tasks_live;
     _Atomic uint64_t next_id;
-    _Atomic uint32_t threads;  /* Of THREAD tasks, that have not gone. */
-    pthread_mutex_t free_lock; /* Leaf. */
-    brolga_task *free_tasks;
-    brolga_task *all_tasks; /* Blocks of them, to be freed at the end. */
+    _Atomic uint32_t threads;   /* Of THREAD tasks, that have not gone. */
+    pthread_mutex_t free_lock;  /* Leaf. */
+    brolga_task *free_tasks[2]; /* Of threads; of fibers. */
+    brolga_task *all_tasks;     /* Blocks of them, to be freed at the end. */
     struct brolga__stacks_pool stacks;
     struct brolga__timers timers;
     struct brolga__pool pool;

@@ -55,7 +55,7 @@ void brolga__unpark(brolga_task *task)
 {
     if (notify(task) != BROLGA__PARKED) /* L, M */
         return;
-    if (task->kind == BROLGA__FIBER)
+    if (task->is_fiber)
         brolga__schedule(task);
     else
         brolga__plat_wake(&task->permit, 1);
