@@ -3,9 +3,9 @@
  *
  * Records are recycled but never returned while the runtime lives: a late
  * brolga__unpark() of a task that has ended touches memory that is still a
- * task's (see tasks.h). Records of threads and of fibers are kept apart: who has
- * unparked a thread must still know that it was one, though the thread may have
- * gone and its record have a new task.
+ * task's (see tasks.h). Records of threads and of fibers are kept apart: who
+ * has unparked a thread must still know that it was one, though the thread may
+ * have gone and its record have a new task.
  *
  * A record has two references: the run's, dropped at the end, and the
  * handle's, dropped by join or detach.
