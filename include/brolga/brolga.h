@@ -7,6 +7,7 @@
  *   base.h   result codes, time           epoch.h  members, rounds, retire
  *   got.h    slots, units, versions       copy.h   types, copy, move, freeze
  *   task.h   tasks, safepoints            chan.h   channels, select
+ *   scope.h  scopes, cleaning up          look.h   what the tasks are doing
  *
  * Two more are for their own users: module.h for a C file that is reloaded,
  * and reload.h for a program that reloads C files.
@@ -20,6 +21,9 @@
 
 #include <brolga/copy.h>
 #include <brolga/task.h>
+
+#include <brolga/look.h>
+#include <brolga/scope.h>
 
 #include <brolga/chan.h>
 

@@ -11,7 +11,8 @@ static void enter(brolga_task *task)
 {
     brolga__ctx_init_thread(&task->ctx);
     brolga_epoch_online(task->member);
-    brolga__register(task);
+    brolga__store_relaxed(&task->watermark, 0); /* To be looked at. */
+    brolga__note_since(task);
     brolga__view_set_self(&task->view);
     brolga__task_refresh(task, task->member, false);
 }
@@ -106,6 +107,7 @@ int brolga_attach_thread(brolga *rt, const char *name)
         brolga__task_unref(task);
         return err;
     }
+    brolga__register(task);
     enter(task);
     return BROLGA_OK;
 }
@@ -115,6 +117,7 @@ void brolga_detach_thread(void)
     brolga_task *task = brolga_self();
 
     brolga__assert(task != NULL && task->kind == BROLGA__ATTACHED);
+    brolga__task_finish(task);
     leave(task);
     brolga__task_end(task);
     brolga__task_unref(task);
