@@ -63,8 +63,8 @@ static bool visit_slice(struct brolga__list *head, struct brolga__list *cursor,
 }
 
 /* Visits every task; those that start meanwhile may be missed, or be seen as
- * not started, which is right: they start at a top safepoint. One walker at a time, so that the cursor is
- * the only node that is not a task. */
+ * not started, which is right: they start at a top safepoint. One walker at a
+ * time, so that the cursor is the only node that is not a task. */
 void brolga__walk(struct brolga *rt,
                   void (*visit)(void *arg, brolga_task *task), void *arg)
 {
