@@ -33,6 +33,8 @@ struct record {
     _Atomic uint64_t handled; /* Handlers that have run. */
     _Atomic bool closed;      /* Joined, as its opener sees it. */
     enum brolga_scope_policy policy;
+    bool doomed;  /* It will be canceled, whatever happens... */
+    bool cancels; /* ...by its opener; otherwise from above. */
 };
 
 struct job {
@@ -67,6 +69,7 @@ static struct record *record_new(struct record *above,
     memset(record, 0, sizeof *record);
     record->above = above;
     record->policy = policy;
+    record->doomed = above != NULL && above->doomed;
     return record;
 }
 
@@ -210,14 +213,50 @@ static void leave(struct record *record)
     race_ok(brolga_defer(check_left_open, record));
 }
 
+/* Spawns children, some of them with a handle; returns how many have one. In a
+ * doomed scope the canceling comes at any time, in between or after. */
+static int spawn_some(struct record *record, struct job *job,
+                      brolga_task *handles[CHILDREN])
+{
+    uint64_t children = below(&job->random, CHILDREN + 1);
+    uint64_t cancel_at = below(&job->random, CHILDREN + 1);
+    bool handle = job->fate != LEAVE_OPEN;
+    int kept = 0;
+
+    for (uint64_t i = 0; i < children; i++) {
+        if (record->cancels && i == cancel_at)
+            brolga_scope_cancel(record->scope);
+        if (handle && below(&job->random, 4) == 0)
+            spawn(record, &job->random, job->depth - 1, &handles[kept++]);
+        else
+            spawn(record, &job->random, job->depth - 1, NULL);
+    }
+    if (record->cancels && cancel_at >= children)
+        brolga_scope_cancel(record->scope);
+    return kept;
+}
+
+/* Who is not in the scope any more has ended for everybody. */
+static void join_handles(brolga_task *const *handles, int count)
+{
+    for (int i = 0; i < count; i++) {
+        int err = brolga_join(handles[i], BROLGA_NOW, NULL, NULL);
+
+        race_check(err == BROLGA_OK || err == BROLGA_EFAILED, "%d", err);
+    }
+}
+
 static void grow(struct job *job)
 {
     struct record *record = open_one(job);
+    brolga_task *handles[CHILDREN];
+    int kept;
 
     if (record == NULL) /* Enough for this round. */
         return;
-    for (uint64_t i = below(&job->random, CHILDREN); i > 0; i--)
-        spawn(record, &job->random, job->depth - 1, NULL);
+    if (!record->doomed)
+        record->doomed = record->cancels = below(&job->random, 3) == 0;
+    kept = spawn_some(record, job, handles);
     if (below(&job->random, 3) == 0)
         (void)brolga_sleep_until(brolga_now_ns() +
                                  below(&job->random, 200 * BROLGA_US));
@@ -225,16 +264,27 @@ static void grow(struct job *job)
         grow(&(struct job){.in = record,
                            .random = race_random(&job->random),
                            .depth = job->depth - 1});
-    if (job->fate == LEAVE_OPEN && below(&job->random, 4) == 0)
+    if (job->fate == LEAVE_OPEN && below(&job->random, 4) == 0) {
         leave(record);
-    else
-        join(record);
+        return;
+    }
+    join(record);
+    join_handles(handles, kept);
 }
 
 static void dawdle(struct job *job)
 {
     for (uint64_t i = below(&job->random, 20); i > 0; i--)
         brolga_yield();
+}
+
+/* For ever, if somebody is to be told: whoever is missed is found missing. */
+static brolga_word sleep_some(struct job *job)
+{
+    if (job->in != NULL && job->in->doomed)
+        return brolga_sleep_until(BROLGA_FOREVER);
+    return brolga_sleep_until(brolga_now_ns() +
+                              below(&job->random, 2 * BROLGA_MS));
 }
 
 /* Also a sibling may be spawned, into a scope that may be canceled by now. */
@@ -251,8 +301,7 @@ static brolga_word do_fate(struct job *job)
         job->panics = true;
         brolga_panic("by fate");
     case SLEEP:
-        return brolga_sleep_until(brolga_now_ns() +
-                                  below(&job->random, 2 * BROLGA_MS));
+        return sleep_some(job);
     case CANCEL:
         dawdle(job);
         if (job->in != NULL) /* Also one above it: its opener waits for us. */

@@ -339,7 +339,7 @@ promise(the_stack_of_a_panic_is_still_there)
 static struct jit_unit code;
 static brolga_slot handler_slot;
 
-static brolga_word defer_slot(void *arg)
+__attribute__((noinline)) static void defer_handler(void)
 {
     union {
         const void *address;
@@ -348,6 +348,21 @@ static brolga_word defer_slot(void *arg)
 
     if (brolga_defer(handler.fn, NULL) != BROLGA_OK)
         abort();
+}
+
+/* So that no frame that is gone keeps the unit by a word that it left. */
+__attribute__((noinline)) static void wipe_stack(void)
+{
+    volatile char bytes[8 << 10];
+
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = 0;
+}
+
+static brolga_word defer_slot(void *arg)
+{
+    defer_handler();
+    wipe_stack();
     return gate_park(arg);
 }
 
