@@ -178,8 +178,7 @@ static uint64_t due(brolga_task *task, const struct brolga_task_info *info,
     uint64_t ends_by_ns = brolga__load_relaxed(&task->ends_by_ns);
 
     if (since_ns == 0 || /* Canceled at this moment. */
-        info->state == BROLGA_TASK_NEW ||
-        (info->parked_in != NULL && strcmp(info->parked_in, "scope") == 0))
+        info->state == BROLGA_TASK_NEW || brolga__load_relaxed(&task->awaits))
         since_ns = stuck->now_ns;
     if (ends_by_ns > since_ns)
         since_ns = ends_by_ns;

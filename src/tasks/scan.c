@@ -174,7 +174,7 @@ static bool look_at_parked(brolga_task *task,
     if (!brolga__cas_acq_rel(&task->permit, &permit, BROLGA__PARKED)) {
         /* Unparked meanwhile: what its waker left to us (L, M). */
         (void)brolga__swap_acq_rel(&task->permit, BROLGA__RUNNING);
-        if (task->kind == BROLGA__FIBER)
+        if (task->fiber)
             brolga__schedule(task);
         else
             brolga__plat_wake(&task->permit, 1);

@@ -561,9 +561,11 @@ static int close_scope(brolga_task *task, brolga_scope *scope,
     brolga_scope *outer = scope->outer;
     int result;
 
+    brolga__store_relaxed(&task->awaits, true); /* For reports. */
     /* Ends when the tasks do: it is not ours to leave them behind. */
     while (!all_left(scope))
         brolga__park_through("scope");
+    brolga__store_relaxed(&task->awaits, false);
     unlink_scope(task, scope);
     if (scope->timed)
         brolga__timer_disarm(&task->rt->timers, &scope->timer);

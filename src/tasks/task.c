@@ -3,7 +3,9 @@
  *
  * Records are recycled but never returned while the runtime lives: a late
  * brolga__unpark() of a task that has ended touches memory that is still a
- * task's (see tasks.h).
+ * task's (see tasks.h). Those of fibers and of threads are kept apart: a waker
+ * that has let a thread go on must still know that it was one, while the thread
+ * may end and its record be used again.
  *
  * A record has two references: the run's, dropped at the end, and the
  * handle's, dropped by join or detach.
@@ -23,7 +25,7 @@
 /* --- records ------------------------------------------------------------ */
 
 /* The first record of each block links the blocks. */
-static int block_add(struct brolga *rt)
+static int block_add(struct brolga *rt, bool fiber)
 {
     brolga_task *block = brolga__alloc_line(BLOCK_TASKS * sizeof *block);
 
@@ -33,12 +35,13 @@ static int block_add(struct brolga *rt)
         (void)pthread_mutex_init(&block[i].end_lock, NULL);
         (void)pthread_mutex_init(&block[i].holds_lock, NULL);
         block[i].rt = rt;
+        block[i].fiber = fiber;
     }
     block[0].next = rt->all_tasks;
     rt->all_tasks = block;
     for (unsigned i = 1; i < BLOCK_TASKS; i++) {
-        block[i].next = rt->free_tasks;
-        rt->free_tasks = &block[i];
+        block[i].next = rt->free_tasks[fiber];
+        rt->free_tasks[fiber] = &block[i];
     }
     return BROLGA_OK;
 }
@@ -57,14 +60,14 @@ void brolga__tasks_fini(struct brolga *rt)
     }
 }
 
-static brolga_task *take_record(struct brolga *rt)
+static brolga_task *take_record(struct brolga *rt, bool fiber)
 {
     brolga_task *task = NULL;
 
     (void)pthread_mutex_lock(&rt->free_lock);
-    if (rt->free_tasks != NULL || block_add(rt) == BROLGA_OK) {
-        task = rt->free_tasks;
-        rt->free_tasks = task->next;
+    if (rt->free_tasks[fiber] != NULL || block_add(rt, fiber) == BROLGA_OK) {
+        task = rt->free_tasks[fiber];
+        rt->free_tasks[fiber] = task->next;
     }
     (void)pthread_mutex_unlock(&rt->free_lock);
     return task;
@@ -79,6 +82,7 @@ static void reset_scopes(brolga_task *task)
     task->home_id = 0;
     task->scope = task->outermost = NULL;
     task->defers = NULL;
+    brolga__store_relaxed(&task->awaits, false);
     brolga__store_relaxed(&task->ends_by_ns, 0);
     task->told = task->cleaning = false;
     brolga__list_init(&task->in_scope);
@@ -131,12 +135,14 @@ int brolga__task_create(struct brolga *rt, const struct brolga_spawn_opts *opts,
         (void)brolga__add_relaxed(&rt->tasks_live, (uint32_t)-1);
         return BROLGA_ELIMIT;
     }
-    task = take_record(rt);
+    if (opts == NULL)
+        opts = &defaults;
+    task = take_record(rt, !opts->thread);
     if (task == NULL) {
         (void)brolga__add_relaxed(&rt->tasks_live, (uint32_t)-1);
         return BROLGA_ENOMEM;
     }
-    reset(task, opts != NULL ? opts : &defaults);
+    reset(task, opts);
     *out = task;
     return BROLGA_OK;
 }
@@ -149,8 +155,8 @@ void brolga__task_unref(brolga_task *task)
     if (brolga__sub_acq_rel(&task->refs, 1) > 1)
         return;
     (void)pthread_mutex_lock(&rt->free_lock);
-    task->next = rt->free_tasks;
-    rt->free_tasks = task;
+    task->next = rt->free_tasks[task->fiber];
+    rt->free_tasks[task->fiber] = task;
     (void)pthread_mutex_unlock(&rt->free_lock);
 }
 

@@ -131,6 +131,7 @@ struct brolga_task {
     struct brolga__ctx ctx;
     struct brolga__stack stack;
     struct brolga *rt;
+    bool fiber;        /* For good, also of the record's next task. */
     brolga_task *next; /* In one queue of ready, or list of free tasks. */
     uint64_t parks;    /* Times it has parked. */
     bool adopt_at_top; /* Stays in its version at inner safepoints. */
@@ -164,6 +165,7 @@ struct brolga_task {
     _Atomic uint32_t canceled;    /* enum brolga__reason */
     _Atomic uint64_t canceled_ns; /* Since when. */
     _Atomic bool named_stuck;     /* Set by the reclaimer. */
+    _Atomic bool awaits;          /* It joins a scope. */
     _Atomic uint64_t ends_by_ns;  /* It cleans up until then; 0: not yet. */
     struct brolga__lock scopes_lock;
     brolga_scope *outermost;      /* That it has open. scopes_lock */
@@ -277,10 +279,10 @@ struct brolga {
 
     _Alignas(BROLGA__CACHE_LINE) _Atomic uint32_t tasks_live;
     _Atomic uint64_t next_id;
-    _Atomic uint32_t threads;  /* Of THREAD tasks, that have not gone. */
-    pthread_mutex_t free_lock; /* Leaf. */
-    brolga_task *free_tasks;
-    brolga_task *all_tasks; /* Blocks of them, to be freed at the end. */
+    _Atomic uint32_t threads;   /* Of THREAD tasks, that have not gone. */
+    pthread_mutex_t free_lock;  /* Leaf. */
+    brolga_task *free_tasks[2]; /* Of threads; of fibers. */
+    brolga_task *all_tasks;     /* Blocks of them, to be freed at the end. */
     struct brolga__stacks_pool stacks;
     struct brolga__timers timers;
 

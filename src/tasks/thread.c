@@ -90,7 +90,7 @@ int brolga__thread_start(brolga_task *task)
 
 int brolga_attach_thread(brolga *rt, const char *name)
 {
-    struct brolga_spawn_opts opts = {.name = name};
+    struct brolga_spawn_opts opts = {.name = name, .thread = true};
     brolga_task *task;
     int err;
 

@@ -55,7 +55,8 @@ void brolga__unpark(brolga_task *task)
 {
     if (notify(task) != BROLGA__PARKED) /* L, M */
         return;
-    if (task->kind == BROLGA__FIBER)
+    /* Not `kind`: a thread goes on, and may end, at once. */
+    if (task->fiber)
         brolga__schedule(task);
     else
         brolga__plat_wake(&task->permit, 1);
