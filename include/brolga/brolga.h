@@ -8,6 +8,7 @@
  *   got.h    slots, units, versions       copy.h   types, copy, move, freeze
  *   task.h   tasks, safepoints            chan.h   channels, select
  *   io.h     blocking work, files, processes, sockets (the tasks layer too)
+ *   scope.h  scopes, cleaning up          look.h   what the tasks are doing
  *
  * Two more are for their own users: module.h for a C file that is reloaded,
  * and reload.h for a program that reloads C files.
@@ -22,6 +23,9 @@
 #include <brolga/copy.h>
 #include <brolga/io.h>
 #include <brolga/task.h>
+
+#include <brolga/look.h>
+#include <brolga/scope.h>
 
 #include <brolga/chan.h>
 

@@ -23,34 +23,49 @@ typedef struct brolga brolga;
 /** A task. The handle is the spawner's until it joins or detaches. */
 typedef struct brolga_task brolga_task;
 
+/** What tasks belong to, see scope.h. */
+typedef struct brolga_scope brolga_scope;
+
 #define BROLGA_NO_WORKERS UINT32_MAX
 
 struct brolga_event;
 
 struct brolga_opts {
-    uint32_t workers;   /* 0 = one per processor; BROLGA_NO_WORKERS = none:
+    uint32_t workers;    /* 0 = one per processor; BROLGA_NO_WORKERS = none:
                             the host calls brolga_drive(). */
-    size_t stack_bytes; /* Of a fiber by default; 0 = 256 KiB. Memory is used
+    size_t stack_bytes;  /* Of a fiber by default; 0 = 256 KiB. Memory is used
                             as it is touched. */
-    uint32_t tasks_max; /* 0 = 16,777,216 */
+    uint32_t tasks_max;  /* 0 = 16,777,216 */
     uint32_t blocking_threads; /* At most, for io.h; 0 = 4. */
+    uint64_t cleanup_ns; /* For the handlers of brolga_defer(), when a
+                                  task ends; 0 = 1 s. */
+    uint64_t cancel_grace_ns; /* After which a task that was canceled and still
+                                  runs is named; 0 = 1 s. */
     struct brolga_got_opts got;
     /* Called by the reclaimer's thread when a version has been adopted by all
-     * tasks, or a unit released: a host may print it. May be NULL. */
+     * tasks, a unit released, or a canceled task has not ended in time: a host
+     * may print it. May be NULL; then the last of these is written to standard
+     * error. */
     void (*on_event)(void *arg, const struct brolga_event *event);
     void *arg;
 };
 
 /** What the reclaimer tells the host. */
 enum brolga_event_kind {
-    BROLGA_EVENT_ADOPTED, /* Every task is in `version` or a newer one. */
-    BROLGA_EVENT_RELEASED /* `unit` has been released. */
+    BROLGA_EVENT_ADOPTED,  /* Every task is in `version` or a newer one. */
+    BROLGA_EVENT_RELEASED, /* `unit` has been released. */
+    BROLGA_EVENT_STUCK     /* `task` was canceled, and has not ended. */
 };
 struct brolga_event {
     enum brolga_event_kind kind;
     uint64_t version;
-    const char *unit;  /* NULL for ADOPTED. */
-    uint64_t after_ns; /* Since the commit, or since the unit was retired. */
+    const char *unit;  /* NULL but for RELEASED. */
+    uint64_t after_ns; /* Since the commit, since the unit was retired, or since
+                          the task was canceled. */
+    uint64_t task;     /* The rest is for STUCK. */
+    const char *task_name;
+    uint64_t scope;        /* The scope that the task is in. */
+    const char *parked_in; /* "sleep", "foreign code", ...; NULL: it runs. */
 };
 
 /**
@@ -88,11 +103,13 @@ BROLGA_API uint32_t brolga_tasks_live(brolga *rt);
 typedef brolga_word (*brolga_task_fn)(void *arg);
 
 struct brolga_spawn_opts {
-    const char *name;   /* For reports; copied, at most 31 bytes. */
-    size_t stack_bytes; /* 0 = the runtime's default. */
-    bool thread;        /* A thread of its own, for code that blocks. */
-    bool adopt_at_top;  /* Stay in one version between two top safepoints;
+    const char *name;    /* For reports; copied, at most 31 bytes. */
+    size_t stack_bytes;  /* 0 = the runtime's default. */
+    bool thread;         /* A thread of its own, for code that blocks. */
+    bool adopt_at_top;   /* Stay in one version between two top safepoints;
                            false: adopt the newest one at every safepoint. */
+    brolga_scope *scope; /* NULL: the innermost that the caller has open, else
+                            the one that the caller is in, else the root. */
 };
 
 /**
@@ -101,12 +118,16 @@ struct brolga_spawn_opts {
  * If `fn` lies in a unit, the unit stays until the task has started, and then
  * for as long as the task's stack holds an address in it.
  *
+ * A task that is spawned into a scope that has been canceled starts canceled.
+ *
  * Owns:     `*out` ends with brolga_join() or brolga_detach(); with `out`
- *           NULL the task is detached from the start.
+ *           NULL the task is detached from the start. Its scope awaits it in
+ *           any case.
  * Threads:  any.
  * Blocks:   no.
- * Returns:  BROLGA_OK, BROLGA_EINVAL (no runtime or function),
- *           BROLGA_ENOMEM, BROLGA_ELIMIT.
+ * Returns:  BROLGA_OK, BROLGA_ENOMEM, BROLGA_ELIMIT; BROLGA_EINVAL (no runtime
+ *           or function, or the scope is another runtime's), BROLGA_ESTATE:
+ *           the scope has been joined.
  */
 BROLGA_API BROLGA_NODISCARD int
 brolga_spawn(brolga *rt, brolga_task_fn fn, void *arg,
@@ -161,8 +182,8 @@ BROLGA_API int brolga_join(brolga_task *task, uint64_t deadline_ns,
                            brolga_word *result, struct brolga_failure *failure);
 
 /**
- * Give the handle up; the task runs on. If it fails, a line on standard error
- * says so.
+ * Give the handle up; the task runs on. If it fails, its scope hears of it, or,
+ * in the root scope, a line on standard error says so.
  */
 BROLGA_API void brolga_detach(brolga_task *task);
 
@@ -170,8 +191,9 @@ BROLGA_API void brolga_detach(brolga_task *task);
 BROLGA_API uint64_t brolga_task_id(const brolga_task *task);
 
 /**
- * Ask a task to end: from its next safepoint on, calls that can park return
- * BROLGA_ECANCELED, and brolga_canceled() is true. Idempotent.
+ * Ask a task to end, and the tasks of the scopes that it has open: from its
+ * next safepoint on, calls that can park return BROLGA_ECANCELED, and
+ * brolga_canceled() is true. Idempotent.
  *
  * Threads:  any that holds the handle. Blocks: no.
  */
@@ -182,7 +204,7 @@ BROLGA_API void brolga_cancel(brolga_task *task);
 /** The calling task; NULL outside tasks. */
 BROLGA_API brolga_task *brolga_self(void);
 
-/** Whether the calling task has been canceled. */
+/** Whether the calling task has been canceled, or its deadline has passed. */
 BROLGA_API bool brolga_canceled(void);
 
 /**
@@ -211,13 +233,15 @@ BROLGA_API void brolga_yield(void);
  * Sleep until an absolute time. A safepoint.
  *
  * Threads:  tasks.
- * Returns:  BROLGA_OK, or BROLGA_ECANCELED.
+ * Returns:  BROLGA_OK, or BROLGA_ECANCELED; BROLGA_ETIMEOUT: a deadline of the
+ *           task's scope has passed.
  */
 BROLGA_API int brolga_sleep_until(uint64_t when_ns);
 
 /**
- * End the calling task as failed, with a message. Nothing on its stack is
- * cleaned up; its joiner gets BROLGA_EFAILED. Outside tasks: abort.
+ * End the calling task as failed, with a message. What it has deferred is
+ * called (brolga_defer()); nothing else on its stack is cleaned up. Its joiner
+ * gets BROLGA_EFAILED. Outside tasks: abort.
  */
 BROLGA_API BROLGA_NORETURN void brolga_panic(const char *format, ...)
     BROLGA_PRINTF(1, 2);

@@ -49,8 +49,10 @@ static int for_each(const struct each *each, void *elem)
 {
     /* Ends with the channel, with a cancel, or when the slot says so. */
     for (;;) {
-        int result = brolga_canceled() ? BROLGA_ECANCELED : receive(each, elem);
+        int result = brolga_cancel_reason();
 
+        if (result == BROLGA_OK)
+            result = receive(each, elem);
         if (result != BROLGA_OK)
             return result == BROLGA_ECLOSED ? BROLGA_OK : result;
         result = newest(each->slot)(each->state, elem);

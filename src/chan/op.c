@@ -29,8 +29,9 @@ static int wait_for(struct brolga_waiter *waiter, uint64_t deadline_ns)
     const char *where = waiter->op == BROLGA_RECV ? "recv" : "send";
     int err;
 
-    if (brolga_canceled())
-        return BROLGA_ECANCELED;
+    err = brolga_cancel_reason();
+    if (err != BROLGA_OK)
+        return err;
     if (deadline_ns == BROLGA_NOW)
         return BROLGA_ETIMEOUT;
     waiter->wake = brolga__wake_task;

@@ -212,20 +212,20 @@ static int park_until_claimed(struct brolga_arm *arms, size_t count,
 static int select_arms(struct brolga_arm *arms, size_t count,
                        uint64_t deadline_ns, size_t *chosen)
 {
-    bool canceled, may_wait;
-    int err;
+    bool may_wait;
+    int canceled, err;
 
     if (brolga_view_self() == NULL)
         return BROLGA_ESTATE;
-    canceled = brolga_canceled();
-    may_wait = !canceled && deadline_ns != BROLGA_NOW;
+    canceled = brolga_cancel_reason();
+    may_wait = canceled == BROLGA_OK && deadline_ns != BROLGA_NOW;
     err = prepare_arms(arms, count, brolga__wake_task, brolga_self());
     if (err == BROLGA_OK)
         err = offer_arms(arms, count, may_wait, chosen);
     if (err != BROLGA_EAGAIN)
         return err;
     if (!may_wait)
-        return canceled ? BROLGA_ECANCELED : BROLGA_ETIMEOUT;
+        return canceled != BROLGA_OK ? canceled : BROLGA_ETIMEOUT;
     return park_until_claimed(arms, count, deadline_ns, chosen);
 }
 

@@ -38,6 +38,8 @@ __attribute__((noinline)) void brolga_block_begin(void)
     brolga__ctx_spill(keep_registers, task);
     task->spilled_sp = (uintptr_t)__builtin_frame_address(0);
     brolga__store_relaxed(&task->parked_in, "foreign code");
+    brolga__note_since(task);
+    brolga__note_stack(task, task->ctx.high - task->spilled_sp);
     brolga__store_release(&task->blocked, BROLGA__BLOCKED); /* Y: claim */
     brolga_epoch_offline(brolga__member_of(task));
     if (carrier != NULL)
@@ -57,6 +59,7 @@ void brolga_block_end(void)
         brolga__cpu_relax();
     }
     brolga__store_relaxed(&task->parked_in, NULL);
+    brolga__note_since(task);
     brolga_epoch_online(brolga__member_of(task));
     if (carrier != NULL && !brolga__worker_acquire(carrier))
         brolga__switch_out(BROLGA__REQUEST_REQUEUE);

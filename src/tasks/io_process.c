@@ -329,7 +329,7 @@ static int check(const struct brolga_process_opts *opts, const brolga_io *pipes)
     for (int i = 0; i < 3; i++)
         if (opts->stdio[i] == BROLGA_STDIO_PIPE && pipes == NULL)
             return BROLGA_EINVAL;
-    return brolga_canceled() ? BROLGA_ECANCELED : BROLGA_OK;
+    return brolga_cancel_reason();
 }
 
 int brolga_process_spawn(const struct brolga_process_opts *opts,

@@ -209,8 +209,10 @@ static int take_back(struct brolga__ioloop *loop, struct brolga__call *call,
 int brolga__call(struct brolga__ioloop *loop, struct brolga__call *call,
                  const char *where, uint64_t deadline_ns)
 {
-    if (call->undo != NULL && brolga_canceled())
-        return BROLGA_ECANCELED;
+    int reason = call->undo == NULL ? BROLGA_OK : brolga_cancel_reason();
+
+    if (reason != BROLGA_OK)
+        return reason;
     if (call->undo != NULL && deadline_ns <= brolga__plat_now_ns())
         return BROLGA_ETIMEOUT;
     call->task = brolga_self();

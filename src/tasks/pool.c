@@ -181,8 +181,9 @@ int brolga__pool_run(const char *where, void (*run)(void *arg), void *arg,
 
     if (task == NULL)
         return BROLGA_ESTATE;
-    if (brolga_canceled())
-        return BROLGA_ECANCELED;
+    err = brolga__interrupted(task);
+    if (err != BROLGA_OK)
+        return err;
     if (deadline_ns != BROLGA_FOREVER && deadline_ns <= brolga_now_ns())
         return BROLGA_ETIMEOUT;
     pool = &task->rt->pool;

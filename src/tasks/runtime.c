@@ -99,12 +99,14 @@ static void *reclaimer_main(void *arg)
         bool waiting = brolga__got_reclaim(rt->got);
         uint64_t now = brolga__plat_now_ns(), wake_ns = BROLGA_FOREVER;
 
+        brolga__store_relaxed(&rt->clock_ns, now);
+        wake_ns = earlier(wake_ns, brolga__look_for_stuck(rt, now));
         if (now >= slice_ends) {
             watch_time_slices(rt);
             slice_ends = now + TIME_SLICE;
         }
         if (busy(rt))
-            wake_ns = slice_ends;
+            wake_ns = earlier(wake_ns, slice_ends);
         if (waiting)
             wake_ns = earlier(wake_ns, now + pause);
         take_rest(rt, seen, wake_ns);
@@ -132,6 +134,10 @@ static void on_event(void *arg, const char *unit, uint64_t version,
 
 bool brolga_reclaim_step(brolga *rt)
 {
+    uint64_t now_ns = brolga__plat_now_ns();
+
+    brolga__store_relaxed(&rt->clock_ns, now_ns);
+    (void)brolga__look_for_stuck(rt, now_ns);
     return brolga__got_reclaim(rt->got);
 }
 
@@ -147,6 +153,10 @@ static void defaults(struct brolga *rt, const struct brolga_opts *opts)
         rt->opts.tasks_max = 1u << 24;
     if (rt->opts.blocking_threads == 0)
         rt->opts.blocking_threads = 4;
+    if (rt->opts.cleanup_ns == 0)
+        rt->opts.cleanup_ns = BROLGA_S;
+    if (rt->opts.cancel_grace_ns == 0)
+        rt->opts.cancel_grace_ns = BROLGA_S;
     rt->worker_count = rt->opts.workers;
     if (rt->worker_count == 0 || rt->worker_count == BROLGA_NO_WORKERS)
         rt->worker_count = brolga__plat_cpus();
@@ -164,6 +174,9 @@ static void init_tasks(struct brolga *rt)
     brolga__timers_init(&rt->timers);
     brolga__pool_init(&rt->pool, rt->opts.blocking_threads);
     (void)pthread_mutex_init(&rt->io_lock, NULL);
+    brolga__scopes_init(rt);
+    brolga__store_relaxed(&rt->stuck_at_ns, BROLGA_FOREVER);
+    brolga__store_relaxed(&rt->clock_ns, brolga__plat_now_ns());
 }
 
 static void fini_tasks(struct brolga *rt)
@@ -171,6 +184,7 @@ static void fini_tasks(struct brolga *rt)
     (void)pthread_mutex_destroy(&rt->io_lock);
     brolga__pool_fini(&rt->pool);
     brolga__timers_fini(&rt->timers);
+    brolga__scopes_fini(rt);
     brolga__stacks_fini(&rt->stacks);
     brolga__tasks_fini(rt);
     for (unsigned i = 0; i < BROLGA__SHARDS; i++)

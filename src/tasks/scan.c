@@ -1,5 +1,6 @@
 /*
- * The registry of tasks that have a stack, and the search of stacks.
+ * The registry of tasks, and the search of their stacks. A task that has not
+ * run yet has a watermark that is above all stamps.
  *
  * Who may read a stack: the task itself, at a safepoint; the carrier that is
  * about to run it; the reclaimer, when it has moved the permit from PARKED to
@@ -61,11 +62,11 @@ static bool visit_slice(struct brolga__list *head, struct brolga__list *cursor,
     return true;
 }
 
-/* Visits every task; those that start meanwhile may be missed, which is right:
- * they start at a top safepoint. One walker at a time, so that the cursor is
- * the only node that is not a task. */
-static void walk(struct brolga *rt, void (*visit)(void *arg, brolga_task *task),
-                 void *arg)
+/* Visits every task; those that start meanwhile may be missed, or be seen as
+ * not started, which is right: they start at a top safepoint. One walker at a
+ * time, so that the cursor is the only node that is not a task. */
+void brolga__walk(struct brolga *rt,
+                  void (*visit)(void *arg, brolga_task *task), void *arg)
 {
     struct brolga__list cursor;
     bool more;
@@ -215,7 +216,7 @@ void brolga__scan_look(void *arg, const struct brolga__suspects *set)
 {
     struct look look = {arg, set};
 
-    walk(arg, look_at, &look);
+    brolga__walk(arg, look_at, &look);
 }
 
 /* --- who holds what ----------------------------------------------------- */
@@ -383,7 +384,7 @@ size_t brolga_holders(brolga *rt,
     brolga__units_retired_each(rt->got, collect, &report);
     if (report.count > 0) {
         report_pins(&report);
-        walk(rt, report_task, &report);
+        brolga__walk(rt, report_task, &report);
     }
     brolga__reclaim_resume(rt->got);
     return report.visited;

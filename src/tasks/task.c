@@ -74,6 +74,23 @@ static brolga_task *take_record(struct brolga *rt, bool is_fiber)
     return task;
 }
 
+static void reset_scopes(brolga_task *task)
+{
+    brolga__store_relaxed(&task->canceled, BROLGA__NO_REASON);
+    brolga__store_relaxed(&task->canceled_ns, 0);
+    brolga__store_relaxed(&task->named_stuck, false);
+    task->home = NULL;
+    task->home_id = 0;
+    task->scope = task->outermost = NULL;
+    task->defers = NULL;
+    brolga__store_relaxed(&task->awaits, false);
+    brolga__store_relaxed(&task->ends_by_ns, 0);
+    task->told = task->cleaning = false;
+    brolga__list_init(&task->in_scope);
+    brolga__list_init(&task->heard);
+    task->heard_of = 0;
+}
+
 static void reset(brolga_task *task, const struct brolga_spawn_opts *opts)
 {
     struct brolga *rt = task->rt;
@@ -92,8 +109,10 @@ static void reset(brolga_task *task, const struct brolga_spawn_opts *opts)
         opts->stack_bytes != 0 ? opts->stack_bytes : rt->opts.stack_bytes;
     task->pinned = NULL;
     task->slot = 0;
-    brolga__store_relaxed(&task->flags, 0);
-    brolga__store_relaxed(&task->watermark, 0);
+    reset_scopes(task);
+    brolga__store_relaxed(&task->watermark, BROLGA__NOT_STARTED);
+    brolga__store_relaxed(&task->in_version, BROLGA__NOT_STARTED);
+    brolga__store_relaxed(&task->stack_used, 0);
     brolga__store_relaxed(&task->top, false);
     task->holds.set = 0;
     task->ended = task->failed = task->detached = false;
@@ -164,6 +183,7 @@ static void let_go(brolga_task *task)
 static void unmake(brolga_task *task)
 {
     let_go(task);
+    brolga__scope_leave(task, true);
     (void)brolga__sub_release(&task->rt->tasks_live, 1);
     brolga__store_relaxed(&task->refs, 1);
     brolga__task_unref(task);
@@ -174,9 +194,12 @@ static int start(brolga_task *task, brolga_task **out)
     int err;
 
     task->detached = out == NULL;
+    brolga__note_since(task);
+    brolga__register(task);
     if (task->kind == BROLGA__THREAD) {
         err = brolga__thread_start(task);
         if (err != BROLGA_OK) {
+            brolga__unregister(task);
             unmake(task);
             return err;
         }
@@ -212,12 +235,12 @@ int brolga__spawn(brolga *rt, const struct brolga__start *how,
     err = brolga__task_create(rt, opts, &task);
     if (err != BROLGA_OK)
         return err;
-    if (how->slot != 0) {
+    err = brolga__scope_enter(task, opts);
+    if (err == BROLGA_OK && how->slot != 0)
         err = brolga__slot_enter(rt->got, how->slot);
-        if (err != BROLGA_OK) {
-            unmake(task);
-            return err;
-        }
+    if (err != BROLGA_OK) {
+        unmake(task);
+        return err;
     }
     task->entry = how->entry;
     task->fn = how->fn;
@@ -293,8 +316,9 @@ static brolga_word call_loop(brolga_task *task)
 
     do {
         brolga__top_safepoint();
-        if (brolga_canceled())
-            return BROLGA_ECANCELED;
+        err = brolga__interrupted(task);
+        if (err != BROLGA_OK)
+            return err;
         err = call_step(task->slot, task->arg);
     } while (err == BROLGA_OK);
     return err == BROLGA_DONE ? BROLGA_OK : err;
@@ -312,9 +336,8 @@ static brolga_word call_function(brolga_task *task)
     return task->fn(task->arg);
 }
 
-brolga_word brolga__task_call(brolga_task *task)
+static brolga_word call_entry(brolga_task *task)
 {
-    brolga__top_safepoint();
     switch (task->entry) {
     case BROLGA__ENTRY_SLOT:
         return call_slot(task);
@@ -326,9 +349,19 @@ brolga_word brolga__task_call(brolga_task *task)
     }
 }
 
+brolga_word brolga__task_call(brolga_task *task)
+{
+    brolga_word result;
+
+    brolga__top_safepoint();
+    result = call_entry(task);
+    brolga__task_finish(task);
+    return result;
+}
+
 /* --- the end ------------------------------------------------------------ */
 
-static void say_failed(brolga_task *task)
+void brolga__task_say_failed(const brolga_task *task)
 {
     fprintf(stderr, "brolga: task %llu '%s' failed: %s\n",
             (unsigned long long)task->id, task->name, task->message);
@@ -352,20 +385,35 @@ void brolga__task_end(brolga_task *task)
     (void)pthread_mutex_lock(&task->end_lock);
     task->ended = true;
     joiner = task->joiner;
-    unheard = task->failed && task->detached;
+    unheard = task->failed && task->detached && task->home == NULL;
     (void)pthread_mutex_unlock(&task->end_lock);
     if (unheard)
-        say_failed(task);
+        brolga__task_say_failed(task);
     /* W: load in join_thread. The system is asked only if a thread waits. */
     if (brolga__swap_acq_rel(&task->ended_word, BROLGA__ENDED) ==
         BROLGA__AWAITED)
         brolga__plat_wake(&task->ended_word, INT32_MAX);
     if (joiner != NULL)
         brolga__unpark(joiner);
+    brolga__scope_leave(task, false);
     brolga__task_unref(task);
 }
 
-/* A fiber's stack is simply left; a thread goes back to where it was called. */
+/* Of more than one the first counts; a later one comes from a handler. */
+static void fail(brolga_task *task, const char *message)
+{
+    if (task->failed) {
+        fprintf(stderr, "brolga: task %llu '%s' failed again: %s\n",
+                (unsigned long long)task->id, task->name, message);
+        return;
+    }
+    task->failed = true;
+    memcpy(task->message, message, sizeof task->message);
+}
+
+/* Handlers run here, above the frames that panicked, which they may still
+ * refer to. Then a fiber's stack is simply left; a thread goes back to where it
+ * was called. */
 void brolga_panic(const char *format, ...)
 {
     brolga_task *task = brolga_self();
@@ -379,8 +427,8 @@ void brolga_panic(const char *format, ...)
         fprintf(stderr, "brolga: panic outside a task: %s\n", message);
         abort();
     }
-    task->failed = true;
-    memcpy(task->message, message, sizeof message);
+    fail(task, message);
+    brolga__task_finish(task);
     if (task->kind == BROLGA__THREAD)
         longjmp(*task->thread_exit, 1);
     brolga__switch_out(BROLGA__REQUEST_END);
@@ -455,10 +503,10 @@ void brolga_detach(brolga_task *task)
 
     (void)pthread_mutex_lock(&task->end_lock);
     task->detached = true;
-    unheard = task->ended && task->failed;
+    unheard = task->ended && task->failed && task->home_id == 0;
     (void)pthread_mutex_unlock(&task->end_lock);
     if (unheard)
-        say_failed(task);
+        brolga__task_say_failed(task);
     brolga__task_unref(task);
 }
 
@@ -479,19 +527,4 @@ brolga *brolga_runtime(void)
     brolga_task *task = brolga_self();
 
     return task == NULL ? NULL : task->rt;
-}
-
-void brolga_cancel(brolga_task *task)
-{
-    (void)brolga__or_relaxed(&task->flags,
-                             BROLGA__FLAG_CANCELED); /* Published by L. */
-    brolga__unpark(task);
-}
-
-bool brolga_canceled(void)
-{
-    brolga_task *task = brolga_self();
-
-    return task != NULL &&
-           (brolga__load_relaxed(&task->flags) & BROLGA__FLAG_CANCELED) != 0;
 }

@@ -9,6 +9,8 @@
 #ifndef BROLGA_SRC_TASKS_TASKS_H
 #define BROLGA_SRC_TASKS_TASKS_H
 
+#include <brolga/look.h>
+#include <brolga/scope.h>
 #include <brolga/task.h>
 
 #include "atomic.h"
@@ -16,6 +18,7 @@
 #include "epoch/epoch.h"
 #include "got/got.h"
 #include "list.h"
+#include "lock.h"
 #include "tasks/ctx.h"
 #include "tasks/pool.h"
 #include "tasks/stack.h"
@@ -47,8 +50,17 @@ enum brolga__entry {
     BROLGA__ENTRY_LOOP
 };
 
-/* Bits of brolga_task.flags, set by others and never cleared. */
-enum { BROLGA__FLAG_CANCELED = 1 };
+/* Why a task or a scope is canceled: the first reason stays. */
+enum brolga__reason {
+    BROLGA__NO_REASON,
+    BROLGA__CANCELED,
+    BROLGA__DEADLINE, /* Of a scope. */
+    BROLGA__REASONS
+};
+
+/* Watermark and version of a task that has not run: no code of a unit can be
+ * on its stack, and it is in no version. */
+#define BROLGA__NOT_STARTED UINT64_MAX
 
 /* Callee-saved registers, at the most, of the processors we know. */
 #define BROLGA__SPILL_WORDS 32
@@ -76,6 +88,41 @@ enum brolga__ended {
 
 struct brolga__carrier;
 
+/* What brolga_defer() keeps; see defer.c. */
+struct brolga__defer {
+    struct brolga__defer *next;
+    void (*fn)(void *arg);
+    void *arg;
+    brolga_unit *pinned; /* Holds `fn`. */
+};
+
+/* See scope.c for what the lock guards and who may look. */
+struct brolga_scope {
+    struct brolga *rt;
+    uint64_t id;
+    brolga_task *owner;  /* NULL: the root. */
+    brolga_scope *outer; /* The next one that the owner has open. */
+    enum brolga_scope_policy policy;
+    uint32_t failures_max;
+    uint64_t deadline_ns; /* With those that enclose it. */
+    struct brolga__timer timer;
+    bool timed; /* The timer has been armed. */
+    bool told;  /* The owner has been told of the reason. Written by it. */
+
+    _Atomic uint32_t reason; /* enum brolga__reason; written under the lock. */
+    _Atomic uint32_t refs;   /* The owner's, and those of who cancels. */
+    brolga_scope *todo;      /* In a list of one who cancels; cancel_lock. */
+
+    struct brolga__lock lock;
+    bool closed;
+    uint64_t live; /* Tasks that are in it. */
+    brolga_scope *inner;
+    struct brolga__list tasks;    /* Live ones. */
+    struct brolga__list failures; /* Ended ones, with a reference. */
+    uint32_t failures_kept;
+    struct brolga_scope_report report;
+};
+
 struct brolga_task {
     /* First: compiled code holds this address. Written by the task. */
     struct brolga_view view;
@@ -101,13 +148,32 @@ struct brolga_task {
     size_t stack_bytes;
     uint64_t id;
     char name[32];
+    brolga_scope *home; /* The scope it is in; NULL: the root. */
+    uint64_t home_id;
+    bool competes; /* May win a scope of policy ANY. */
+
+    /* Scopes and handlers; written by the task. */
+    brolga_scope *scope;          /* The innermost that it has open, or NULL. */
+    struct brolga__defer *defers; /* The last one first. */
+    bool told;                    /* It has seen that it is canceled. */
+    bool cleaning;                /* Parks though it is canceled. scopes_lock */
+    uint64_t cleanup_until_ns;
+    uint64_t heard_of;         /* The scope that it joined last, and */
+    struct brolga__list heard; /* the failures in it, with a reference. */
 
     int io_error; /* The system's last refusal, as libuv numbers it. */
 
     /* Written by anyone who wakes, cancels or scans the task. */
     _Alignas(BROLGA__CACHE_LINE) _Atomic uint32_t permit;
-    _Atomic uint32_t flags;
-    _Atomic bool timed_out; /* Set by the timer, read after a park. */
+    _Atomic uint32_t canceled;    /* enum brolga__reason */
+    _Atomic uint64_t canceled_ns; /* Since when. */
+    _Atomic bool named_stuck;     /* Set by the reclaimer. */
+    _Atomic bool awaits;          /* It joins a scope. */
+    _Atomic uint64_t ends_by_ns;  /* It cleans up until then; 0: not yet. */
+    struct brolga__lock scopes_lock;
+    brolga_scope *outermost;      /* That it has open. scopes_lock */
+    struct brolga__list in_scope; /* home->tasks or ->failures, or `heard` */
+    _Atomic bool timed_out;       /* Set by the timer, read after a park. */
     struct brolga__timer timer;
 
     /* For reports and the reclaimer; written by the task. */
@@ -117,6 +183,8 @@ struct brolga_task {
     _Atomic uint64_t watermark; /* Its stack is clean up to this stamp. */
     _Atomic uint32_t blocked;   /* enum brolga__blocked */
     _Atomic bool top;           /* No frame of a unit is on its stack. */
+    _Atomic uint64_t since_ns;  /* Its state changed, by rt->clock_ns. */
+    _Atomic size_t stack_used;  /* The most, at a switch. */
     uintptr_t spilled_sp;       /* Lowest word to read while blocked. */
     uintptr_t spilled[BROLGA__SPILL_WORDS]; /* Registers at block_begin. */
     pthread_mutex_t holds_lock;
@@ -155,6 +223,8 @@ struct brolga__worker {
     uint32_t seed;       /* For the order of victims. */
     uint32_t since_look; /* Tasks run since the last look at the injected. */
     _Atomic uint64_t runs;
+    _Atomic uint64_t steals;
+    _Atomic uint64_t parks;
     uint64_t runs_seen;               /* The monitor's. */
     _Atomic bool preempt;             /* The running task's time is up. */
     struct brolga__carrier *carrier;  /* Asleep with it, or NULL. idle_lock */
@@ -231,6 +301,14 @@ struct brolga {
         struct brolga__list tasks;
     } shard[BROLGA__SHARDS];
     pthread_mutex_t walk_lock; /* One walker of the registry at a time. */
+
+    /* Canceling: see scope.c. */
+    brolga_scope root;
+    _Atomic uint64_t next_scope;
+    pthread_mutex_t cancel_lock;
+    _Alignas(BROLGA__CACHE_LINE) _Atomic uint64_t stuck_at_ns; /* look.c */
+    /* The time, to about a time slice: a clock that costs a load. */
+    _Alignas(BROLGA__CACHE_LINE) _Atomic uint64_t clock_ns;
 
     pthread_t reclaimer;
     _Atomic uint32_t reclaim_word;    /* The reclaimer sleeps on it. */
@@ -312,10 +390,59 @@ struct brolga__start {
  * on success `at_end` will be called. */
 int brolga__spawn(struct brolga *rt, const struct brolga__start *how,
                   const struct brolga_spawn_opts *opts, brolga_task **out);
-/* Publishes the end: wakes the joiner, drops the run's reference. */
+/* Writes down a failure that nobody else will hear of. */
+void brolga__task_say_failed(const brolga_task *task);
+/* Publishes the end: wakes the joiner, leaves the scope, drops the run's
+ * reference. */
 void brolga__task_end(brolga_task *task);
 /* Frees all records. */
 void brolga__tasks_fini(struct brolga *rt);
+
+/* --- scopes (scope.c) --------------------------------------------------- */
+
+void brolga__scopes_init(struct brolga *rt);
+void brolga__scopes_fini(struct brolga *rt);
+/* Finds the scope for a task that is being spawned and puts it in, so that the
+ * scope awaits it. BROLGA_OK, BROLGA_EINVAL, BROLGA_ESTATE. */
+int brolga__scope_enter(brolga_task *task,
+                        const struct brolga_spawn_opts *opts);
+/* The task has ended, or (`never`) could not be started. The scope may be gone
+ * when it returns. */
+void brolga__scope_leave(brolga_task *task, bool never);
+/* Cancels and awaits what the calling task has left open. If a task in it has
+ * failed, so has this one. */
+void brolga__scopes_abandon(brolga_task *task);
+/* Lets go of the failures that the calling task has last heard of. */
+void brolga__scope_forget(brolga_task *task);
+/* What parking calls of the calling task have to say: BROLGA_OK, or why it is
+ * to end. */
+int brolga__interrupted(brolga_task *task);
+
+/* --- the end of a task (defer.c) ---------------------------------------- */
+
+/* Closes the calling task's scopes and runs its handlers. Called once more if
+ * a handler panics: it goes on with the next one. */
+void brolga__task_finish(brolga_task *task);
+
+/* --- looking on (look.c) ------------------------------------------------ */
+
+/* Names the tasks that have ignored that they were canceled for too long.
+ * Called by the reclaimer; returns when to look again. */
+uint64_t brolga__look_for_stuck(struct brolga *rt, uint64_t now_ns);
+/* A task has been canceled: one is to look after the grace period. */
+void brolga__watch_canceled(struct brolga *rt, uint64_t now_ns);
+/* A task switches out, or a thread parks, with `used` bytes of its stack. */
+static inline void brolga__note_stack(brolga_task *task, size_t used)
+{
+    if (used > brolga__load_relaxed(&task->stack_used))
+        brolga__store_relaxed(&task->stack_used, used);
+}
+/* A task's state changes now. Relaxed, as all that is only for reports. */
+static inline void brolga__note_since(brolga_task *task)
+{
+    brolga__store_relaxed(&task->since_ns,
+                          brolga__load_relaxed(&task->rt->clock_ns));
+}
 
 /* --- OS threads (thread.c) ---------------------------------------------- */
 
@@ -325,6 +452,9 @@ int brolga__thread_start(brolga_task *task);
 
 void brolga__register(brolga_task *task);
 void brolga__unregister(brolga_task *task);
+/* Visits the tasks in the registry, each under the lock of its shard. */
+void brolga__walk(struct brolga *rt,
+                  void (*visit)(void *arg, brolga_task *task), void *arg);
 /* Looks at every stack for suspects: brolga__stacks.look. */
 void brolga__scan_look(void *rt, const struct brolga__suspects *set);
 /* Looks at the words from `sp` up of a task that the caller owns. */

@@ -11,7 +11,8 @@ static void enter(brolga_task *task)
 {
     brolga__ctx_init_thread(&task->ctx);
     brolga_epoch_online(task->member);
-    brolga__register(task);
+    brolga__store_relaxed(&task->watermark, 0); /* To be looked at. */
+    brolga__note_since(task);
     brolga__view_set_self(&task->view);
     brolga__safepoint_here(task);
 }
@@ -107,6 +108,7 @@ int brolga_attach_thread(brolga *rt, const char *name)
         return err;
     }
     (void)brolga__add_relaxed(&rt->threads, 1);
+    brolga__register(task);
     enter(task);
     return BROLGA_OK;
 }
@@ -118,6 +120,7 @@ void brolga_detach_thread(void)
 
     brolga__assert(task != NULL && task->kind == BROLGA__ATTACHED);
     rt = task->rt;
+    brolga__task_finish(task);
     leave(task);
     brolga__task_unref(task); /* The handle's; the run's goes with the end. */
     brolga__task_end(task);

@@ -55,6 +55,7 @@ void brolga__unpark(brolga_task *task)
 {
     if (notify(task) != BROLGA__PARKED) /* L, M */
         return;
+    /* Not `kind`: a thread goes on, and may end, at once. */
     if (task->is_fiber)
         brolga__schedule(task);
     else
@@ -87,6 +88,7 @@ static void park_thread(void *arg, uintptr_t sp)
     uint32_t permit = BROLGA__RUNNING;
 
     task->ctx.sp = sp;
+    brolga__note_stack(task, task->ctx.high - sp);
     if (!brolga__cas_acq_rel(&task->permit, &permit, BROLGA__PARKED)) /* M */
         /* Notified meanwhile. A plain store could bury the RMW of a second
          * waker (park.pml, STORE_RUNNING). */
@@ -113,11 +115,13 @@ static void park_now(brolga_task *task, const char *where)
 {
     task->parks++;
     brolga__store_relaxed(&task->parked_in, where);
+    brolga__note_since(task);
     if (task->kind == BROLGA__FIBER)
         brolga__switch_out(BROLGA__REQUEST_PARK);
     else
         sleep_thread(task);
     brolga__store_relaxed(&task->parked_in, NULL);
+    brolga__note_since(task);
 }
 
 int brolga__park(const char *where, uint64_t deadline_ns)
@@ -128,8 +132,11 @@ int brolga__park(const char *where, uint64_t deadline_ns)
 
     if (take_permit(task))
         return BROLGA_OK;
-    if (brolga_canceled())
-        return BROLGA_ECANCELED;
+    err = brolga__interrupted(task);
+    if (err != BROLGA_OK)
+        return err;
+    if (task->cleaning && deadline_ns > task->cleanup_until_ns)
+        deadline_ns = task->cleanup_until_ns;
     if (deadline_ns == BROLGA_FOREVER) {
         park_now(task, where);
         return BROLGA_OK;
@@ -162,9 +169,11 @@ static int sleep_until(uint64_t when_ns)
         int err;
 
         if (brolga__plat_now_ns() >= when_ns)
-            return brolga_canceled() ? BROLGA_ECANCELED : BROLGA_OK;
+            return brolga_cancel_reason();
         err = brolga__park("sleep", when_ns);
-        if (err != BROLGA_OK && err != BROLGA_ETIMEOUT)
+        if (err == BROLGA_ETIMEOUT) /* Ours, or that of a scope? */
+            err = brolga_cancel_reason();
+        if (err != BROLGA_OK)
             return err;
     }
 }

@@ -222,10 +222,17 @@ void brolga__schedule(brolga_task *task)
     struct brolga__carrier *carrier = brolga__carrier_self();
     struct brolga *rt = task->rt;
 
+    brolga__note_since(task);
     if (carrier == NULL || carrier->rt != rt || carrier->worker == NULL ||
         !brolga__runq_push(carrier->worker, task))
         inject(rt, task);
     wake_one(rt);
+}
+
+/* One more of what only the worker's carrier counts. */
+static void count(_Atomic uint64_t *counter)
+{
+    brolga__store_relaxed(counter, brolga__load_relaxed(counter) + 1);
 }
 
 /* --- finding a task ----------------------------------------------------- */
@@ -246,8 +253,10 @@ static brolga_task *steal(struct brolga__worker *worker)
         brolga_task *task =
             victim == worker ? NULL : brolga__runq_steal(worker, victim);
 
-        if (task != NULL)
+        if (task != NULL) {
+            count(&worker->steals);
             return task;
+        }
     }
     return NULL;
 }
@@ -336,7 +345,6 @@ static bool give_stack(brolga_task *task)
     brolga__ctx_init(&task->ctx, task->stack.low, task->stack.high, fiber_main,
                      task);
     brolga__store_relaxed(&task->watermark, brolga__got_stamp(rt->got));
-    brolga__register(task);
     return true;
 }
 
@@ -380,6 +388,7 @@ static void serve(brolga_task *task, struct brolga__carrier *carrier)
 {
     switch (carrier->request) {
     case BROLGA__REQUEST_PARK:
+        count(&carrier->worker->parks);
         park(task);
         break;
     case BROLGA__REQUEST_END:
@@ -399,12 +408,13 @@ static void run_task(struct brolga__carrier *carrier, brolga_task *task)
     struct brolga__worker *worker = carrier->worker;
 
     if (task->ctx.sp == 0 && !give_stack(task)) {
+        brolga__unregister(task);
         brolga__task_end(task);
         return;
     }
     brolga__store_relaxed(&worker->preempt, false);
-    brolga__store_relaxed(&worker->runs,
-                          brolga__load_relaxed(&worker->runs) + 1);
+    count(&worker->runs);
+    brolga__note_since(task);
     carrier->task = task;
     brolga__store_relaxed(&task->carrier, carrier);
     brolga__task_refresh(task, carrier->member,
@@ -412,6 +422,7 @@ static void run_task(struct brolga__carrier *carrier, brolga_task *task)
     brolga__view_set_self(&task->view);
     brolga__ctx_switch(&carrier->ctx, &task->ctx, false);
     brolga__view_set_self(NULL);
+    brolga__note_stack(task, task->ctx.high - task->ctx.sp);
     carrier->task = NULL;
     brolga__store_relaxed(&task->carrier, NULL);
     serve(task, carrier);
@@ -445,6 +456,7 @@ static void sleep_until_woken(struct brolga__carrier *carrier)
     while (brolga__load_acquire(&carrier->wake) == 0) /* T: carrier_wake */
         (void)brolga__plat_wait(&carrier->wake, 0, BROLGA_FOREVER);
     brolga__store_relaxed(&carrier->wake, 0);
+    brolga__store_relaxed(&carrier->rt->clock_ns, brolga__plat_now_ns());
     brolga_epoch_online(carrier->member);
 }
 
@@ -544,10 +556,15 @@ uint64_t brolga_drive(brolga *rt, uint64_t deadline_ns)
     if (brolga__worker_acquire(&carrier)) {
         brolga__carrier_set_self(&carrier);
         brolga__ctx_init_thread(&carrier.ctx);
+        brolga__store_relaxed(&rt->clock_ns, brolga__plat_now_ns());
         while (carrier.worker != NULL && (task = find_task(&carrier)) != NULL) {
+            uint64_t now_ns;
+
             run_task(&carrier, task);
             runs++;
-            if (brolga__plat_now_ns() >= deadline_ns)
+            now_ns = brolga__plat_now_ns();
+            brolga__store_relaxed(&rt->clock_ns, now_ns);
+            if (now_ns >= deadline_ns)
                 break;
         }
         brolga__carrier_set_self(NULL);

@@ -186,7 +186,7 @@ static void on_event(void *arg, const struct brolga_event *event)
 
 static void open_with_events(void)
 {
-    brolga__store_relaxed(&adopted, 0);
+    brolga__store_relaxed(&adopted, 0); /* Another test may have been here. */
     brolga__store_relaxed(&released_f, 0);
     world_open_with(&(struct brolga_opts){
         .workers = 2, .on_event = on_event, .arg = (void *)&adopted});

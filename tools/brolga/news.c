@@ -135,6 +135,17 @@ static void tell_adopted(struct news *news, const struct brolga_event *event)
     news->late_version = 0;
 }
 
+static void tell_stuck(struct news *news, const struct brolga_event *event)
+{
+    struct text text = {0};
+
+    text_printf(&text, "task %llu '%s' was canceled and has not ended: %s%s",
+                (unsigned long long)event->task, event->task_name,
+                event->parked_in != NULL ? "in " : "it runs",
+                event->parked_in != NULL ? event->parked_in : "");
+    out_line(news->out, &text);
+}
+
 uint64_t news_tick(struct news *news, uint64_t now_ns)
 {
     uint64_t next = BROLGA_FOREVER;
@@ -280,10 +291,14 @@ static void tell_program_runtime(struct news *news,
         json_open(&text, "adopted");
         json_number(&text, "version", event->version);
         json_number(&text, "tasks", brolga_tasks_live(news->rt));
-    } else {
+    } else if (event->kind == BROLGA_EVENT_RELEASED) {
         json_open(&text, "released");
         json_number(&text, "version", event->version);
         json_string(&text, "unit", event->unit);
+    } else {
+        json_open(&text, "stuck");
+        json_number(&text, "task", event->task);
+        json_string(&text, "name", event->task_name);
     }
     json_number(&text, "after_ns", event->after_ns);
     out_json(news->out, &text);
@@ -312,8 +327,10 @@ void news_on_runtime(void *arg, const struct brolga_event *event)
         tell_program_runtime(news, event);
         if (event->kind == BROLGA_EVENT_ADOPTED)
             tell_adopted(news, event);
-        else
+        else if (event->kind == BROLGA_EVENT_RELEASED)
             holders_released(news->holders, event);
+        else
+            tell_stuck(news, event);
     }
     pthread_mutex_unlock(&news->lock);
 }
