@@ -6,6 +6,7 @@
 
 #include "alloc.h"
 #include "plat.h"
+#include "shield.h"
 
 /* While something waits to be reclaimed the reclaimer looks again after a
  * pause that doubles from the first to the second. */
@@ -132,7 +133,12 @@ static void on_event(void *arg, const char *unit, uint64_t version,
 
 bool brolga_reclaim_step(brolga *rt)
 {
-    return brolga__got_reclaim(rt->got);
+    bool waiting;
+
+    brolga__shield_raise(); /* on_event() and units' release() under a lock. */
+    waiting = brolga__got_reclaim(rt->got);
+    brolga__shield_lower();
+    return waiting;
 }
 
 /* --- creation and destruction ------------------------------------------- */
@@ -209,6 +215,7 @@ static void stop_threads(struct brolga *rt, bool reclaimer)
 static void fini(struct brolga *rt)
 {
     fini_tasks(rt);
+    brolga__traps_close(rt);
     brolga_got_destroy(rt->got);
     (void)brolga_epoch_destroy(rt->epoch);
     brolga__free(rt);
@@ -228,6 +235,7 @@ int brolga_create(const struct brolga_opts *opts, brolga **out)
         return err;
     }
     init_tasks(rt);
+    brolga__traps_open(rt);
     err = brolga__workers_start(rt);
     if (err != BROLGA_OK) {
         stop_threads(rt, false);

@@ -94,6 +94,9 @@ static void reset(brolga_task *task, const struct brolga_spawn_opts *opts)
     task->ended = task->failed = task->detached = false;
     task->result = 0;
     task->message[0] = '\0';
+    task->failed_by = BROLGA_FAILURE_PANIC;
+    task->trapped_at = 0;
+    task->function_bytes = 0;
     task->joiner = NULL;
     task->at_end = NULL;
     brolga__store_relaxed(&task->ended_word, BROLGA__RUNS);
@@ -338,6 +341,14 @@ void brolga__task_end(brolga_task *task)
 }
 
 /* A fiber's stack is simply left; a thread goes back to where it was called. */
+void brolga__task_leave(brolga_task *task)
+{
+    if (task->kind == BROLGA__THREAD)
+        longjmp(*task->thread_exit, 1);
+    brolga__switch_out(BROLGA__REQUEST_END);
+    abort(); /* Nobody switches back. */
+}
+
 void brolga_panic(const char *format, ...)
 {
     brolga_task *task = brolga_self();
@@ -353,10 +364,7 @@ void brolga_panic(const char *format, ...)
     }
     task->failed = true;
     memcpy(task->message, message, sizeof message);
-    if (task->kind == BROLGA__THREAD)
-        longjmp(*task->thread_exit, 1);
-    brolga__switch_out(BROLGA__REQUEST_END);
-    abort(); /* Nobody switches back. */
+    brolga__task_leave(task);
 }
 
 /* --- joining ------------------------------------------------------------ */
@@ -396,6 +404,17 @@ static int join_task(brolga_task *task, brolga_task *self, uint64_t deadline_ns)
     return ended_or_joined(task, NULL) ? BROLGA_OK : err;
 }
 
+static void describe_failure(const brolga_task *task,
+                             struct brolga_failure *failure)
+{
+    *failure = (struct brolga_failure){
+        .task = task->id, .kind = task->failed_by, .address = task->trapped_at};
+    memcpy(failure->name, task->name, sizeof failure->name);
+    memcpy(failure->message, task->message, sizeof failure->message);
+    memcpy(failure->function, task->message + task->function_at,
+           task->function_bytes);
+}
+
 int brolga_join(brolga_task *task, uint64_t deadline_ns, brolga_word *result,
                 struct brolga_failure *failure)
 {
@@ -407,11 +426,8 @@ int brolga_join(brolga_task *task, uint64_t deadline_ns, brolga_word *result,
         return err;
     if (task->failed) {
         err = BROLGA_EFAILED;
-        if (failure != NULL) {
-            failure->task = task->id;
-            memcpy(failure->name, task->name, sizeof failure->name);
-            memcpy(failure->message, task->message, sizeof failure->message);
-        }
+        if (failure != NULL)
+            describe_failure(task, failure);
     } else if (result != NULL) {
         *result = task->result;
     }

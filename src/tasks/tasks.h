@@ -82,6 +82,7 @@ struct brolga_task {
 
     /* Written by the task, or by its carrier while it is switched out. */
     struct brolga__ctx ctx;
+    /* A FIBER's. Of a THREAD: where its own frames lie; see thread.c. */
     struct brolga__stack stack;
     struct brolga *rt;
     brolga_task *next; /* In one queue of ready, or list of free tasks. */
@@ -123,9 +124,12 @@ struct brolga_task {
     bool ended;
     bool failed;
     bool detached;
+    enum brolga_failure_kind failed_by;
     brolga_word result;
     char message[256];
-    brolga_task *joiner;       /* A task that waits for the end. */
+    uintptr_t trapped_at;                 /* Of the instruction, or 0. */
+    uint16_t function_at, function_bytes; /* Its function, in `message`. */
+    brolga_task *joiner;                  /* A task that waits for the end. */
     void (*at_end)(void *arg); /* Called at the end, however it comes. */
     void *at_end_arg;
     _Atomic uint32_t ended_word; /* enum brolga__ended; threads wait on it. */
@@ -133,7 +137,7 @@ struct brolga_task {
 
     struct brolga__list registered;     /* In a shard of the registry. */
     struct brolga_epoch_member *member; /* Of a THREAD or ATTACHED task. */
-    jmp_buf *thread_exit;               /* Where a THREAD's panic goes. */
+    jmp_buf *thread_exit;               /* Where a failed THREAD goes. */
 };
 
 #define BROLGA__RUNQ_SIZE 256
@@ -224,6 +228,7 @@ struct brolga {
     pthread_t reclaimer;
     _Atomic uint32_t reclaim_word;    /* The reclaimer sleeps on it. */
     _Atomic uint32_t reclaimer_rests; /* enum brolga__rest */
+    bool traps;                       /* It counts in trap.c. */
 };
 
 /* How the reclaimer's thread sleeps, for those who may have to wake it. */
@@ -284,10 +289,33 @@ brolga_word brolga__task_call(brolga_task *task);
 /* Has fn(arg) called when the calling task ends, also by a panic, on a stack
  * that is not the task's; it must not park. One for each task. */
 void brolga__task_at_end(void (*fn)(void *arg), void *arg);
+/* Leaves the calling task, whose failure is written down: no frame of its
+ * stack is returned to. */
+BROLGA_NORETURN void brolga__task_leave(brolga_task *task);
 /* Publishes the end: wakes the joiner, drops the run's reference. */
 void brolga__task_end(brolga_task *task);
 /* Frees all records. */
 void brolga__tasks_fini(struct brolga *rt);
+
+/* --- traps (trap.c) ----------------------------------------------------- */
+
+/* The calling thread's stack for signal handlers, if it was ours to give. */
+struct brolga__signal_stack {
+    bool given;
+    struct brolga__stack stack;
+};
+
+/* The first runtime that wants traps installs their handlers, and the last one
+ * to go removes them. */
+void brolga__traps_open(struct brolga *rt);
+void brolga__traps_close(struct brolga *rt);
+
+/* For threads that run tasks, around all that these do. Without memory for a
+ * stack there is none, and then an overflow ends the process. */
+void brolga__signal_stack_enter(struct brolga *rt,
+                                struct brolga__signal_stack *out);
+void brolga__signal_stack_leave(struct brolga *rt,
+                                const struct brolga__signal_stack *stack);
 
 /* --- OS threads (thread.c) ---------------------------------------------- */
 
