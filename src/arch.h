@@ -27,4 +27,17 @@ static inline uintptr_t brolga__code_address(uintptr_t word)
 #endif
 }
 
+/* Gives the floating-point unit the state that functions expect: for a thread
+ * that has left a function somewhere in its middle. */
+static inline void brolga__cpu_reset_fp(void)
+{
+#if defined(__x86_64__)
+    static const unsigned mxcsr = 0x1f80; /* No exception traps. */
+
+    __asm__ __volatile__("fninit\n\tldmxcsr %0" : : "m"(mxcsr));
+#elif defined(__aarch64__)
+    __asm__ __volatile__("msr fpcr, xzr\n\tmsr fpsr, xzr");
+#endif
+}
+
 #endif

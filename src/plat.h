@@ -77,6 +77,53 @@ void brolga__plat_functions(const char *path,
                                           uintptr_t offset, size_t bytes),
                             void *arg);
 
+/* --- traps -------------------------------------------------------------- */
+
+/* A trap of the calling thread: SIGSEGV, SIGBUS, SIGFPE or SIGILL. */
+struct brolga__trap {
+    const char *name;  /* "SIGSEGV" */
+    uintptr_t pc;      /* Of the instruction. */
+    uintptr_t sp;      /* The stack pointer. */
+    uintptr_t address; /* That it wanted to use; for the first two. */
+    bool has_address;
+    void *context; /* The system's. */
+};
+
+/* Handles a trap, on the thread's signal stack if it has one, and may use only
+ * what a signal handler may. False: it is for the handler before us. */
+typedef bool brolga__trap_fn(struct brolga__trap *trap);
+
+/* Has `handle` called for traps, in front of the handlers that are there now.
+ * Not for signals that somebody sends. */
+void brolga__plat_traps_install(brolga__trap_fn *handle);
+
+/* Puts the handlers back that were there; where others have come in front of
+ * ours since, it stays, and passes every trap on. */
+void brolga__plat_traps_remove(void);
+
+/* Once the handler returns true, the thread goes on in entry(arg) on the stack
+ * below `sp`, with its signal mask as before the trap. */
+void brolga__plat_trap_go_on(struct brolga__trap *trap, uintptr_t sp,
+                             void (*entry)(void *arg), void *arg);
+
+/* Where a call that has just led to `pc` came from. The words at `trap->sp`
+ * must be readable. */
+uintptr_t brolga__plat_trap_caller(const struct brolga__trap *trap);
+
+/* Gives the calling thread [low, high) for its signal handlers. False, with
+ * nothing changed, if it has something already. */
+bool brolga__plat_signal_stack_set(uintptr_t low, uintptr_t high);
+void brolga__plat_signal_stack_unset(void);
+
+/* Writes to standard error; a signal handler may. */
+void brolga__plat_say(const char *text, size_t bytes);
+
+/* The name of the image that an address lies in, "" for the program, and where
+ * it begins; NULL if unknown. A signal handler may. */
+const char *brolga__plat_image_at(uintptr_t address, uintptr_t *base);
+
+/* --- compilers ---------------------------------------------------------- */
+
 /* What a compiler needs besides -shared to leave a module's references to the
  * running program open; ends with NULL. */
 const char *const *brolga__plat_module_flags(void);

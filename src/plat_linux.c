@@ -12,6 +12,7 @@
 #include <linux/membarrier.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -19,6 +20,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #ifndef MADV_GUARD_INSTALL
@@ -289,6 +291,232 @@ void brolga__plat_functions(const char *path,
     }
     (void)close(fd);
 }
+
+/* --- traps -------------------------------------------------------------- */
+
+static const struct {
+    int number;
+    const char *name;
+    bool has_address;
+} trap_signals[] = {{SIGSEGV, "SIGSEGV", true},
+                    {SIGBUS, "SIGBUS", true},
+                    {SIGFPE, "SIGFPE", false},
+                    {SIGILL, "SIGILL", false}};
+
+#define TRAP_SIGNALS brolga__lengthof(trap_signals)
+
+/* Written before our handler is in place, by install() only. */
+static brolga__trap_fn *trap_handle;
+static struct sigaction trap_before[TRAP_SIGNALS];
+
+static size_t trap_index(int number)
+{
+    size_t i = 0;
+
+    while (i < TRAP_SIGNALS - 1 && trap_signals[i].number != number)
+        i++;
+    return i;
+}
+
+#if defined(__x86_64__)
+static uintptr_t context_pc(const ucontext_t *context)
+{
+    return (uintptr_t)context->uc_mcontext.gregs[REG_RIP];
+}
+
+static uintptr_t context_sp(const ucontext_t *context)
+{
+    return (uintptr_t)context->uc_mcontext.gregs[REG_RSP];
+}
+
+uintptr_t brolga__plat_trap_caller(const struct brolga__trap *trap)
+{
+    return *(const uintptr_t *)trap->sp;
+}
+
+/* As if called: a return address of zero lies on top of the stack. */
+static void context_call(ucontext_t *context, uintptr_t sp,
+                         void (*entry)(void *arg), void *arg)
+{
+    greg_t *registers = context->uc_mcontext.gregs;
+    uintptr_t *top = (uintptr_t *)(sp & ~(uintptr_t)15) - 1;
+    const greg_t step = 0x100, backwards = 0x400, aligned = 0x40000;
+
+    *top = 0;
+    registers[REG_RSP] = (greg_t)top;
+    registers[REG_RBP] = 0;
+    registers[REG_RIP] = (greg_t)entry;
+    registers[REG_RDI] = (greg_t)arg;
+    registers[REG_EFL] &= ~(step | backwards | aligned);
+}
+#elif defined(__aarch64__)
+static uintptr_t context_pc(const ucontext_t *context)
+{
+    return (uintptr_t)context->uc_mcontext.pc;
+}
+
+static uintptr_t context_sp(const ucontext_t *context)
+{
+    return (uintptr_t)context->uc_mcontext.sp;
+}
+
+uintptr_t brolga__plat_trap_caller(const struct brolga__trap *trap)
+{
+    const ucontext_t *context = trap->context;
+
+    return (uintptr_t)context->uc_mcontext.regs[30];
+}
+
+static void context_call(ucontext_t *context, uintptr_t sp,
+                         void (*entry)(void *arg), void *arg)
+{
+    context->uc_mcontext.sp = sp & ~(uintptr_t)15;
+    context->uc_mcontext.regs[29] = 0;
+    context->uc_mcontext.regs[30] = 0;
+    context->uc_mcontext.regs[0] = (uintptr_t)arg;
+    context->uc_mcontext.pc = (uintptr_t)entry;
+}
+#endif
+
+void brolga__plat_trap_go_on(struct brolga__trap *trap, uintptr_t sp,
+                             void (*entry)(void *arg), void *arg)
+{
+    context_call(trap->context, sp, entry, arg);
+}
+
+/* The default action ends the process: when the instruction is tried again, or
+ * when the signal that was sent comes again. */
+static void trap_by_default(int number, bool sent)
+{
+    struct sigaction action = {.sa_handler = SIG_DFL};
+
+    (void)sigemptyset(&action.sa_mask);
+    (void)sigaction(number, &action, NULL);
+    if (sent)
+        (void)raise(number);
+}
+
+/* What would have happened without us. */
+static void trap_pass_on(int number, siginfo_t *info, void *context, bool sent)
+{
+    const struct sigaction *before = &trap_before[trap_index(number)];
+
+    if ((before->sa_flags & SA_SIGINFO) != 0)
+        before->sa_sigaction(number, info, context);
+    else if (before->sa_handler == SIG_DFL)
+        trap_by_default(number, sent);
+    else if (before->sa_handler != SIG_IGN)
+        before->sa_handler(number);
+    else if (!sent) /* A trap cannot be ignored. */
+        trap_by_default(number, sent);
+}
+
+/* Whether the signal tells of what the thread was doing; the others come from
+ * kill(), raise() and their like, or tell of memory that nobody was using. */
+static bool is_trap(int number, const siginfo_t *info)
+{
+    return info->si_code > 0 &&
+           !(number == SIGBUS && info->si_code == BUS_MCEERR_AO);
+}
+
+static void on_trap(int number, siginfo_t *info, void *context)
+{
+    size_t i = trap_index(number);
+    bool sent = !is_trap(number, info);
+    struct brolga__trap trap = {.name = trap_signals[i].name,
+                                .pc = context_pc(context),
+                                .sp = context_sp(context),
+                                .has_address = trap_signals[i].has_address &&
+                                               info->si_code != SI_KERNEL,
+                                .context = context};
+    int saved = errno;
+
+    if (trap.has_address)
+        trap.address = (uintptr_t)info->si_addr;
+    if (sent || !trap_handle(&trap))
+        trap_pass_on(number, info, context, sent);
+    errno = saved;
+}
+
+static bool is_ours(const struct sigaction *action)
+{
+    return (action->sa_flags & SA_SIGINFO) != 0 &&
+           action->sa_sigaction == on_trap;
+}
+
+/* Ours is still behind another's handler. Put in front of that again it would
+ * be its own predecessor, so it stays where it is, for good. */
+static bool trap_left_behind[TRAP_SIGNALS];
+
+void brolga__plat_traps_install(brolga__trap_fn *handle)
+{
+    trap_handle = handle;
+    for (size_t i = 0; i < TRAP_SIGNALS; i++) {
+        struct sigaction action = {.sa_sigaction = on_trap,
+                                   .sa_flags = SA_SIGINFO | SA_ONSTACK};
+
+        if (trap_left_behind[i])
+            continue;
+        (void)sigemptyset(&action.sa_mask);
+        /* Known before the first signal may need it. */
+        (void)sigaction(trap_signals[i].number, NULL, &trap_before[i]);
+        (void)sigaction(trap_signals[i].number, &action, NULL);
+    }
+}
+
+void brolga__plat_traps_remove(void)
+{
+    for (size_t i = 0; i < TRAP_SIGNALS; i++) {
+        struct sigaction now;
+
+        (void)sigaction(trap_signals[i].number, NULL, &now);
+        if (is_ours(&now))
+            (void)sigaction(trap_signals[i].number, &trap_before[i], NULL);
+        else if ((now.sa_flags & SA_SIGINFO) != 0 ||
+                 (now.sa_handler != SIG_DFL && now.sa_handler != SIG_IGN))
+            trap_left_behind[i] = true;
+    }
+}
+
+bool brolga__plat_signal_stack_set(uintptr_t low, uintptr_t high)
+{
+    stack_t ours = {.ss_sp = (void *)low, .ss_size = high - low}, now;
+
+    return sigaltstack(NULL, &now) == 0 && (now.ss_flags & SS_DISABLE) != 0 &&
+           sigaltstack(&ours, NULL) == 0;
+}
+
+void brolga__plat_signal_stack_unset(void)
+{
+    stack_t none = {.ss_flags = SS_DISABLE};
+
+    (void)sigaltstack(&none, NULL);
+}
+
+void brolga__plat_say(const char *text, size_t bytes)
+{
+    ssize_t done = write(STDERR_FILENO, text, bytes);
+
+    (void)done; /* There is nobody else to tell. */
+}
+
+const char *brolga__plat_image_at(uintptr_t address, uintptr_t *base)
+{
+#ifdef DLFO_STRUCT_HAS_EH_DBASE /* glibc 2.35: a search without locks. */
+    struct dl_find_object found;
+
+    if (_dl_find_object((void *)address, &found) == 0) {
+        *base = (uintptr_t)found.dlfo_link_map->l_addr;
+        return found.dlfo_link_map->l_name;
+    }
+#else
+    (void)address;
+    (void)base;
+#endif
+    return NULL;
+}
+
+/* --- compilers ---------------------------------------------------------- */
 
 const char *const *brolga__plat_module_flags(void)
 {

@@ -9,7 +9,17 @@
  *             address into the unit lies on the stack while the callee parks;
  *             returns the callee's result plus the unit's value
  *
- * Either serves as a step of brolga_spawn_loop() too: 0 goes on.
+ * And others that trap, of type brolga_word f(void *):
+ *
+ *   illegal   an instruction that there is not
+ *   store     to address 0
+ *   call      of address 0
+ *   recursion without end
+ *   divide    by zero (x86-64: arm64 does not trap then)
+ *   messy     illegal, after it has turned the direction flag and unmasked the
+ *             exceptions of floating point (x86-64)
+ *
+ * The first two serve as steps of brolga_spawn_loop() too: 0 goes on.
  *
  * The record belongs to the test and must outlive the unit. As the `release`
  * of a unit, jit_unmap() gives the page back; jit_trap() keeps the address
@@ -58,6 +68,35 @@ static const uint8_t jit_caller_code[] = {
     0xc3,                                     /* ret */
 };
 enum { JIT_CALLER_VALUE_AT = 15 };
+static const uint8_t jit_illegal_code[] = {0x0f, 0x0b}; /* ud2 */
+static const uint8_t jit_store_code[] = {
+    0x31, 0xc0,       /* xor %eax, %eax */
+    0x48, 0x89, 0x00, /* mov %rax, (%rax) */
+    0xc3,             /* ret */
+};
+static const uint8_t jit_call_code[] = {
+    0x31, 0xc0, /* xor %eax, %eax */
+    0xff, 0xd0, /* call *%rax */
+    0xc3,       /* ret */
+};
+static const uint8_t jit_recursion_code[] = {
+    0xe8, 0xfb, 0xff, 0xff, 0xff, /* call itself */
+    0xc3,                         /* ret */
+};
+#define JIT_X86_TRAPS 1
+static const uint8_t jit_divide_code[] = {
+    0x31, 0xc0, /* xor %eax, %eax */
+    0x31, 0xd2, /* xor %edx, %edx */
+    0x31, 0xc9, /* xor %ecx, %ecx */
+    0xf7, 0xf9, /* idiv %ecx */
+    0xc3,       /* ret */
+};
+static const uint8_t jit_messy_code[] = {
+    0x6a, 0x00,             /* push $0 */
+    0x0f, 0xae, 0x14, 0x24, /* ldmxcsr (%rsp) */
+    0xfd,                   /* std */
+    0x0f, 0x0b,             /* ud2 */
+};
 #elif defined(__aarch64__)
 static const uint32_t jit_constant_code[] = {
     0x58000040, /* ldr x0, value */
@@ -81,6 +120,25 @@ static const uint32_t jit_caller_code[] = {
     0,
 };
 enum { JIT_CALLER_VALUE_AT = 40 };
+static const uint32_t jit_illegal_code[] = {0}; /* udf #0 */
+static const uint32_t jit_store_code[] = {
+    0xd2800001, /* mov x1, #0 */
+    0xf9000021, /* str x1, [x1] */
+    0xd65f03c0, /* ret */
+};
+static const uint32_t jit_call_code[] = {
+    0xa9bf7bfd, /* stp x29, x30, [sp, #-16]! */
+    0xd2800009, /* mov x9, #0 */
+    0xd63f0120, /* blr x9 */
+    0xa8c17bfd, /* ldp x29, x30, [sp], #16 */
+    0xd65f03c0, /* ret */
+};
+static const uint32_t jit_recursion_code[] = {
+    0xa9bf7bfd, /* stp x29, x30, [sp, #-16]! */
+    0x97ffffff, /* bl itself */
+    0xa8c17bfd, /* ldp x29, x30, [sp], #16 */
+    0xd65f03c0, /* ret */
+};
 #else
 #error "tests/jit.h has no code for this processor yet"
 #endif
@@ -88,7 +146,7 @@ enum { JIT_CALLER_VALUE_AT = 40 };
 /* False if there is no memory. */
 static inline bool jit_make(struct jit_unit *unit, const void *code,
                             size_t code_bytes, size_t value_at,
-                            brolga_word value)
+                            size_t value_bytes, brolga_word value)
 {
     size_t bytes = brolga__plat_page_bytes();
     uint8_t *text = brolga__plat_reserve(bytes);
@@ -96,7 +154,7 @@ static inline bool jit_make(struct jit_unit *unit, const void *code,
     if (text == NULL)
         return false;
     memcpy(text, code, code_bytes);
-    memcpy(text + value_at, &value, sizeof value);
+    memcpy(text + value_at, &value, value_bytes);
     if (mprotect(text, bytes, PROT_READ | PROT_EXEC) != 0) {
         brolga__plat_unreserve(text, bytes);
         return false;
@@ -111,14 +169,17 @@ static inline bool jit_make(struct jit_unit *unit, const void *code,
 static inline bool jit_make_constant(struct jit_unit *unit, brolga_word value)
 {
     return jit_make(unit, jit_constant_code, sizeof jit_constant_code,
-                    JIT_CONSTANT_VALUE_AT, value);
+                    JIT_CONSTANT_VALUE_AT, sizeof value, value);
 }
 
 static inline bool jit_make_caller(struct jit_unit *unit, brolga_word value)
 {
     return jit_make(unit, jit_caller_code, sizeof jit_caller_code,
-                    JIT_CALLER_VALUE_AT, value);
+                    JIT_CALLER_VALUE_AT, sizeof value, value);
 }
+
+/* Code without a value: any of those that trap. */
+#define jit_make_plain(unit, code) jit_make(unit, code, sizeof(code), 0, 0, 0)
 
 /* Release: gives the page back. */
 static inline void jit_unmap(void *arg)

@@ -36,6 +36,7 @@ struct brolga_opts {
     size_t stack_bytes;  /* Of a fiber by default; 0 = 256 KiB. Memory is used
                             as it is touched. */
     uint32_t tasks_max;  /* 0 = 16,777,216 */
+    bool no_traps; /* Leave signals alone: see brolga_create(). */
     uint32_t blocking_threads; /* At most, for io.h; 0 = 4. */
     uint64_t cleanup_ns; /* For the handlers of brolga_defer(), when a
                                   task ends; 0 = 1 s. */
@@ -70,6 +71,13 @@ struct brolga_event {
 
 /**
  * Create a runtime and start its workers.
+ *
+ * While there is a runtime, unless all have `no_traps`, Brolga handles SIGSEGV,
+ * SIGBUS, SIGFPE and SIGILL. A task that traps in the code of a unit fails, and
+ * it alone; so does one whose stack overflows in such code. It ends like by
+ * brolga_panic(). Any other trap of a task is reported on standard error, and
+ * then is the business of the handler that was there before, or of the
+ * system's default. Builds with sanitizers leave these signals to them.
  *
  * Owns:     `*out` belongs to the caller. `opts` may be NULL and is copied.
  * Returns:  BROLGA_OK, BROLGA_ENOMEM, BROLGA_ELIMIT (no thread to be had).
@@ -161,11 +169,22 @@ BROLGA_API BROLGA_NODISCARD int
 brolga_spawn_loop(brolga *rt, brolga_slot slot, void *arg,
                   const struct brolga_spawn_opts *opts, brolga_task **out);
 
+/** What made a task fail. */
+enum brolga_failure_kind {
+    BROLGA_FAILURE_PANIC, /* brolga_panic() */
+    BROLGA_FAILURE_TRAP,  /* SIGSEGV, SIGBUS, SIGFPE or SIGILL */
+    BROLGA_FAILURE_STACK_OVERFLOW,
+    BROLGA_FAILURE_NO_STACK /* It could not be started. */
+};
+
 /** How a task failed. */
 struct brolga_failure {
     uint64_t task;
     char name[32];
     char message[256];
+    enum brolga_failure_kind kind;
+    uintptr_t address; /* Of the instruction that trapped, else 0. */
+    char function[64]; /* What its unit says of it: "score (scorer.c:12)". */
 };
 
 /**
@@ -240,8 +259,9 @@ BROLGA_API int brolga_sleep_until(uint64_t when_ns);
 
 /**
  * End the calling task as failed, with a message. What it has deferred is
- * called (brolga_defer()); nothing else on its stack is cleaned up. Its joiner
- * gets BROLGA_EFAILED. Outside tasks: abort.
+ * called (brolga_defer()); nothing else on its stack is cleaned up, and locks
+ * that it holds stay taken. Its joiner gets BROLGA_EFAILED. Outside tasks:
+ * abort.
  */
 BROLGA_API BROLGA_NORETURN void brolga_panic(const char *format, ...)
     BROLGA_PRINTF(1, 2);

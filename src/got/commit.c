@@ -127,6 +127,7 @@ static void adopt_units(struct brolga_txn *txn, uint64_t version)
         unit->first_version = version;
         brolga__unit_set_state(unit, BROLGA__UNIT_LIVE);
         brolga__list_push_back(&txn->got->live, &unit->link);
+        brolga__ranges_add(unit); /* Before any view leads to it. */
         /* Nothing but pins and stacks can hold it from the start. */
         if (unit->live_slots == 0)
             brolga__unit_retire(unit, version);

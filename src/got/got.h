@@ -114,6 +114,10 @@ struct brolga_unit {
     uint64_t final_round;
     uint32_t suspect; /* Its index in the set, while it is a suspect. */
 
+    /* In got->ranges; written under got->lock, `ranges_next` read without. */
+    struct brolga_unit *_Atomic ranges_next;
+    struct brolga_unit *ranges_prev;
+
     /* Low half: pins now. High half: pins ever made, modulo 2^32. One word, so
      * that the reclaimer reads both at one moment. */
     _Atomic uint64_t pins;
@@ -173,6 +177,8 @@ struct brolga_got {
     struct brolga__suspects *_Atomic suspects;
     /* Around the text of every unit there ever was: a quick no. */
     _Atomic uintptr_t lowest, highest;
+    /* The units whose code may run: a list to read without a lock. */
+    struct brolga_unit *_Atomic ranges;
 
     _Alignas(BROLGA__CACHE_LINE) pthread_mutex_t lock;
     struct brolga_epoch *epoch;
@@ -282,6 +288,23 @@ void brolga__unit_unlink(struct brolga_unit *unit);
 void brolga__unit_free(struct brolga_unit *unit);
 /* The newest version maps nothing to it any more; under got->lock. */
 void brolga__unit_retire(struct brolga_unit *unit, uint64_t last_version);
+/* Names the function at an address of its text, or writes "". The unit cannot
+ * go away meanwhile. */
+void brolga__unit_describe(const struct brolga_unit *unit, uintptr_t address,
+                           char *text, size_t bytes);
+
+/* --- ranges (ranges.c) -------------------------------------------------- */
+
+/* The unit's code may run from now on, or cannot any more; under got->lock.
+ * What is removed is freed after a grace period only. */
+void brolga__ranges_add(struct brolga_unit *unit);
+void brolga__ranges_remove(struct brolga_unit *unit);
+/* The unit that an address lies in, or NULL: live, kept, or retired and not
+ * yet proven clean. Takes no lock and calls nothing, so that a signal handler
+ * may use it. The caller is an online member of the epoch; the unit's record is
+ * valid until it quiesces, and longer if it pins the unit before. */
+struct brolga_unit *brolga__ranges_find(struct brolga_got *got,
+                                        uintptr_t address);
 
 /* --- suspects (suspects.c) ---------------------------------------------- */
 

@@ -242,6 +242,7 @@ static bool advance_clean(struct brolga_got *got)
         if (!is_unheld(unit))
             continue;
         brolga__unit_set_state(unit, BROLGA__UNIT_CLEAN);
+        brolga__ranges_remove(unit); /* AC: before the round. */
         unit->final_round = brolga__epoch_begin_round(got->epoch);
         changed = true;
     }
@@ -261,6 +262,7 @@ static struct brolga_unit *take_finished(struct brolga_got *got)
             continue;
         if (pinned_meanwhile(unit)) { /* By a host that had no right to. */
             brolga__unit_set_state(unit, BROLGA__UNIT_RETIRED);
+            brolga__ranges_add(unit);
             continue;
         }
         brolga__unit_set_state(unit, BROLGA__UNIT_GONE);

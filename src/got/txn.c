@@ -6,6 +6,7 @@
 #include "got/txn.h"
 
 #include "alloc.h"
+#include "shield.h"
 
 #include <string.h>
 
@@ -99,14 +100,18 @@ static struct brolga__slot *patched(struct brolga_txn *txn,
 {
     struct brolga_got *got = txn->got;
     struct brolga__slot *old;
+    enum brolga_compat compat;
 
     if (got->opts.compatible == NULL)
         return NULL;
     old = other_signature(got, module, symbol, signature);
     if (old == NULL)
         return NULL;
-    switch (got->opts.compatible(got->opts.arg, module->name, symbol,
-                                 old->signature, signature)) {
+    brolga__shield_raise(); /* got->lock is held. */
+    compat = got->opts.compatible(got->opts.arg, module->name, symbol,
+                                  old->signature, signature);
+    brolga__shield_lower();
+    switch (compat) {
     case BROLGA_COMPAT_PATCH:
         return old;
     case BROLGA_COMPAT_REFUSE:

@@ -158,6 +158,16 @@ void brolga__unit_retire(struct brolga_unit *unit, uint64_t last_version)
     got->retired_bytes += unit->high - unit->low;
 }
 
+void brolga__unit_describe(const struct brolga_unit *unit, uintptr_t address,
+                           char *text, size_t bytes)
+{
+    text[0] = '\0';
+    if (unit->describe != NULL)
+        unit->describe(unit->arg, (const void *)address, text, bytes);
+    else
+        brolga__plat_symbol(address, text, bytes);
+}
+
 /* --- pins --------------------------------------------------------------- */
 
 void brolga_unit_pin(brolga_unit *unit)

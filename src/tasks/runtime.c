@@ -6,6 +6,7 @@
 
 #include "alloc.h"
 #include "plat.h"
+#include "shield.h"
 
 /* While something waits to be reclaimed the reclaimer looks again after a
  * pause that doubles from the first to the second. */
@@ -135,10 +136,14 @@ static void on_event(void *arg, const char *unit, uint64_t version,
 bool brolga_reclaim_step(brolga *rt)
 {
     uint64_t now_ns = brolga__plat_now_ns();
+    bool waiting;
 
     brolga__store_relaxed(&rt->clock_ns, now_ns);
     (void)brolga__look_for_stuck(rt, now_ns);
-    return brolga__got_reclaim(rt->got);
+    brolga__shield_raise(); /* on_event() and units' release() under a lock. */
+    waiting = brolga__got_reclaim(rt->got);
+    brolga__shield_lower();
+    return waiting;
 }
 
 /* --- creation and destruction ------------------------------------------- */
@@ -234,6 +239,7 @@ static void stop_threads(struct brolga *rt, bool reclaimer)
 static void fini(struct brolga *rt)
 {
     fini_tasks(rt);
+    brolga__traps_close(rt);
     brolga_got_destroy(rt->got);
     (void)brolga_epoch_destroy(rt->epoch);
     brolga__free(rt);
@@ -253,6 +259,7 @@ int brolga_create(const struct brolga_opts *opts, brolga **out)
         return err;
     }
     init_tasks(rt);
+    brolga__traps_open(rt);
     err = brolga__workers_start(rt);
     if (err != BROLGA_OK) {
         stop_threads(rt, false);

@@ -14,6 +14,7 @@
 #include "tasks/tasks.h"
 
 #include "plat.h"
+#include "shield.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -277,17 +278,6 @@ static enum brolga_hold frame_reason(brolga_task *task)
     return BROLGA_HOLD_FRAME;
 }
 
-static void name_function(struct brolga_unit *unit,
-                          struct brolga_holder *holder)
-{
-    if (unit->describe != NULL)
-        unit->describe(unit->arg, (const void *)holder->address,
-                       holder->function, sizeof holder->function);
-    else
-        brolga__plat_symbol(holder->address, holder->function,
-                            sizeof holder->function);
-}
-
 static void tell_frame(struct report *report, const struct reported *unit,
                        brolga_task *task, const struct brolga__holds *holds)
 {
@@ -298,7 +288,8 @@ static void tell_frame(struct report *report, const struct reported *unit,
         if (holds->found.at[i].suspect == unit->unit->suspect)
             holder.address = holds->found.at[i].address;
     if (holder.address != 0)
-        name_function(unit->unit, &holder);
+        brolga__unit_describe(unit->unit, holder.address, holder.function,
+                              sizeof holder.function);
     tell(report, unit, &holder);
 }
 
@@ -378,6 +369,7 @@ size_t brolga_holders(brolga *rt,
 
     const struct brolga__suspects *set;
 
+    brolga__shield_raise(); /* `visit` and units' describe() under locks. */
     brolga__reclaim_pause(rt->got);
     set = brolga__suspects_current(rt->got);
     report.set = set != NULL ? set->generation : 0;
@@ -387,6 +379,7 @@ size_t brolga_holders(brolga *rt,
         brolga__walk(rt, report_task, &report);
     }
     brolga__reclaim_resume(rt->got);
+    brolga__shield_lower();
     return report.visited;
 }
 

@@ -423,17 +423,10 @@ int brolga__scope_enter(brolga_task *task, const struct brolga_spawn_opts *opts)
     return closed ? BROLGA_ESTATE : BROLGA_OK;
 }
 
-static void fill(struct brolga_failure *failure, const brolga_task *task)
-{
-    failure->task = task->id;
-    memcpy(failure->name, task->name, sizeof failure->name);
-    memcpy(failure->message, task->message, sizeof failure->message);
-}
-
 static void keep_failure(brolga_scope *scope, brolga_task *task)
 {
     if (scope->report.failed++ == 0)
-        fill(&scope->report.first, task);
+        brolga__task_describe_failure(task, &scope->report.first);
     if (scope->failures_kept == scope->failures_max)
         return;
     scope->failures_kept++;
@@ -643,7 +636,8 @@ size_t brolga_scope_each_failure(
     if (task == NULL || report->scope == 0 || task->heard_of != report->scope)
         return 0;
     brolga__list_each (node, &task->heard) {
-        fill(&failure, brolga__container_of(node, brolga_task, in_scope));
+        brolga__task_describe_failure(
+            brolga__container_of(node, brolga_task, in_scope), &failure);
         visit(arg, &failure);
         visited++;
     }

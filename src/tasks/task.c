@@ -118,6 +118,9 @@ static void reset(brolga_task *task, const struct brolga_spawn_opts *opts)
     task->ended = task->failed = task->detached = false;
     task->result = 0;
     task->message[0] = '\0';
+    task->failed_by = BROLGA_FAILURE_PANIC;
+    task->trapped_at = 0;
+    task->function_bytes = 0;
     task->joiner = NULL;
     task->at_end = NULL;
     task->io_error = 0;
@@ -411,9 +414,17 @@ static void fail(brolga_task *task, const char *message)
     memcpy(task->message, message, sizeof task->message);
 }
 
+/* A fiber's stack is simply left; a thread goes back to where it was called. */
+void brolga__task_leave(brolga_task *task)
+{
+    if (task->kind == BROLGA__THREAD)
+        longjmp(*task->thread_exit, 1);
+    brolga__switch_out(BROLGA__REQUEST_END);
+    abort(); /* Nobody switches back. */
+}
+
 /* Handlers run here, above the frames that panicked, which they may still
- * refer to. Then a fiber's stack is simply left; a thread goes back to where it
- * was called. */
+ * refer to. */
 void brolga_panic(const char *format, ...)
 {
     brolga_task *task = brolga_self();
@@ -429,10 +440,7 @@ void brolga_panic(const char *format, ...)
     }
     fail(task, message);
     brolga__task_finish(task);
-    if (task->kind == BROLGA__THREAD)
-        longjmp(*task->thread_exit, 1);
-    brolga__switch_out(BROLGA__REQUEST_END);
-    abort(); /* Nobody switches back. */
+    brolga__task_leave(task);
 }
 
 /* --- joining ------------------------------------------------------------ */
@@ -472,6 +480,17 @@ static int join_task(brolga_task *task, brolga_task *self, uint64_t deadline_ns)
     return ended_or_joined(task, NULL) ? BROLGA_OK : err;
 }
 
+void brolga__task_describe_failure(const brolga_task *task,
+                                   struct brolga_failure *failure)
+{
+    *failure = (struct brolga_failure){
+        .task = task->id, .kind = task->failed_by, .address = task->trapped_at};
+    memcpy(failure->name, task->name, sizeof failure->name);
+    memcpy(failure->message, task->message, sizeof failure->message);
+    memcpy(failure->function, task->message + task->function_at,
+           task->function_bytes);
+}
+
 int brolga_join(brolga_task *task, uint64_t deadline_ns, brolga_word *result,
                 struct brolga_failure *failure)
 {
@@ -483,11 +502,8 @@ int brolga_join(brolga_task *task, uint64_t deadline_ns, brolga_word *result,
         return err;
     if (task->failed) {
         err = BROLGA_EFAILED;
-        if (failure != NULL) {
-            failure->task = task->id;
-            memcpy(failure->name, task->name, sizeof failure->name);
-            memcpy(failure->message, task->message, sizeof failure->message);
-        }
+        if (failure != NULL)
+            brolga__task_describe_failure(task, failure);
     } else if (result != NULL) {
         *result = task->result;
     }

@@ -130,6 +130,7 @@ struct brolga_task {
 
     /* Written by the task, or by its carrier while it is switched out. */
     struct brolga__ctx ctx;
+    /* A FIBER's. Of a THREAD: where its own frames lie; see thread.c. */
     struct brolga__stack stack;
     struct brolga *rt;
     brolga_task *next; /* In one queue of ready, or list of free tasks. */
@@ -195,9 +196,12 @@ struct brolga_task {
     bool ended;
     bool failed;
     bool detached;
+    enum brolga_failure_kind failed_by;
     brolga_word result;
     char message[256];
-    brolga_task *joiner;       /* A task that waits for the end. */
+    uintptr_t trapped_at;                 /* Of the instruction, or 0. */
+    uint16_t function_at, function_bytes; /* Its function, in `message`. */
+    brolga_task *joiner;                  /* A task that waits for the end. */
     void (*at_end)(void *arg); /* Called at the end, however it comes. */
     void *at_end_arg;
     _Atomic uint32_t ended_word; /* enum brolga__ended; threads wait on it. */
@@ -205,7 +209,7 @@ struct brolga_task {
 
     struct brolga__list registered;     /* In a shard of the registry. */
     struct brolga_epoch_member *member; /* Of a THREAD or ATTACHED task. */
-    jmp_buf *thread_exit;               /* Where a THREAD's panic goes. */
+    jmp_buf *thread_exit;               /* Where a failed THREAD goes. */
 };
 
 #define BROLGA__RUNQ_SIZE 256
@@ -313,6 +317,7 @@ struct brolga {
     pthread_t reclaimer;
     _Atomic uint32_t reclaim_word;    /* The reclaimer sleeps on it. */
     _Atomic uint32_t reclaimer_rests; /* enum brolga__rest */
+    bool traps;                       /* It counts in trap.c. */
 };
 
 /* How the reclaimer's thread sleeps, for those who may have to wake it. */
@@ -392,6 +397,12 @@ int brolga__spawn(struct brolga *rt, const struct brolga__start *how,
                   const struct brolga_spawn_opts *opts, brolga_task **out);
 /* Writes down a failure that nobody else will hear of. */
 void brolga__task_say_failed(const brolga_task *task);
+/* Says of a task that has failed how. */
+void brolga__task_describe_failure(const brolga_task *task,
+                                   struct brolga_failure *failure);
+/* Leaves the calling task, whose failure is written down and which has been
+ * finished: no frame of its stack is returned to. */
+BROLGA_NORETURN void brolga__task_leave(brolga_task *task);
 /* Publishes the end: wakes the joiner, leaves the scope, drops the run's
  * reference. */
 void brolga__task_end(brolga_task *task);
@@ -443,6 +454,25 @@ static inline void brolga__note_since(brolga_task *task)
     brolga__store_relaxed(&task->since_ns,
                           brolga__load_relaxed(&task->rt->clock_ns));
 }
+/* --- traps (trap.c) ----------------------------------------------------- */
+
+/* The calling thread's stack for signal handlers, if it was ours to give. */
+struct brolga__signal_stack {
+    bool given;
+    struct brolga__stack stack;
+};
+
+/* The first runtime that wants traps installs their handlers, and the last one
+ * to go removes them. */
+void brolga__traps_open(struct brolga *rt);
+void brolga__traps_close(struct brolga *rt);
+
+/* For threads that run tasks, around all that these do. Without memory for a
+ * stack there is none, and then an overflow ends the process. */
+void brolga__signal_stack_enter(struct brolga *rt,
+                                struct brolga__signal_stack *out);
+void brolga__signal_stack_leave(struct brolga *rt,
+                                const struct brolga__signal_stack *stack);
 
 /* --- OS threads (thread.c) ---------------------------------------------- */
 

@@ -26,26 +26,38 @@ static void leave(brolga_task *task)
     task->ctx.sp = 0;
 }
 
+/* All frames of the task lie below this one: that is where it starts anew to
+ * end when it has trapped. */
+__attribute__((noinline)) static void call_below(brolga_task *task)
+{
+    task->stack.low = task->ctx.low;
+    task->stack.high = (uintptr_t)__builtin_frame_address(0);
+    task->result = brolga__task_call(task);
+}
+
 static void call(brolga_task *task)
 {
     jmp_buf exit_to;
 
-    /* A panic comes back here; nothing local changes in between. */
+    /* A failure comes back here; nothing local changes in between. */
     task->thread_exit = &exit_to;
     if (setjmp(exit_to) == 0)
-        task->result = brolga__task_call(task);
+        call_below(task);
 }
 
 static void *thread_main(void *arg)
 {
     brolga_task *task = arg;
     struct brolga *rt = task->rt;
+    struct brolga__signal_stack signals;
 
     brolga__plat_thread_name(task->name[0] != '\0' ? task->name
                                                    : "brolga-task");
+    brolga__signal_stack_enter(rt, &signals);
     enter(task);
     call(task);
     leave(task);
+    brolga__signal_stack_leave(rt, &signals);
     brolga__task_end(task);
     /* The last touch of the runtime: destruction waits for it. */
     (void)brolga__sub_release(&rt->threads, 1); /* AA: load in destroy */

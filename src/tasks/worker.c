@@ -338,6 +338,7 @@ static bool give_stack(brolga_task *task)
 
     if (err != BROLGA_OK) {
         task->failed = true;
+        task->failed_by = BROLGA_FAILURE_NO_STACK;
         (void)snprintf(task->message, sizeof task->message,
                        "no stack for the task: %s", brolga_strerror(err));
         return false;
@@ -487,9 +488,11 @@ static void *carrier_main(void *arg)
 {
     struct brolga__carrier *carrier = arg;
     struct brolga *rt = carrier->rt;
+    struct brolga__signal_stack signals;
     brolga_task *task;
 
     brolga__plat_thread_name("brolga-worker");
+    brolga__signal_stack_enter(rt, &signals);
     brolga__carrier_set_self(carrier);
     brolga__ctx_init_thread(&carrier->ctx);
     sleep_until_woken(carrier);
@@ -500,6 +503,7 @@ static void *carrier_main(void *arg)
         else
             rest(carrier);
     }
+    brolga__signal_stack_leave(rt, &signals);
     brolga_epoch_leave(carrier->member);
     return NULL;
 }
@@ -546,6 +550,7 @@ bool brolga__worker_acquire(struct brolga__carrier *carrier)
 uint64_t brolga_drive(brolga *rt, uint64_t deadline_ns)
 {
     struct brolga__carrier carrier = {.rt = rt, .driven = true};
+    struct brolga__signal_stack signals;
     uint64_t runs = 0;
     brolga_task *task;
 
@@ -557,6 +562,7 @@ uint64_t brolga_drive(brolga *rt, uint64_t deadline_ns)
         brolga__carrier_set_self(&carrier);
         brolga__ctx_init_thread(&carrier.ctx);
         brolga__store_relaxed(&rt->clock_ns, brolga__plat_now_ns());
+        brolga__signal_stack_enter(rt, &signals);
         while (carrier.worker != NULL && (task = find_task(&carrier)) != NULL) {
             uint64_t now_ns;
 
@@ -567,6 +573,7 @@ uint64_t brolga_drive(brolga *rt, uint64_t deadline_ns)
             if (now_ns >= deadline_ns)
                 break;
         }
+        brolga__signal_stack_leave(rt, &signals);
         brolga__carrier_set_self(NULL);
         if (carrier.worker != NULL)
             brolga__worker_release(&carrier);

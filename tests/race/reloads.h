@@ -61,21 +61,24 @@ static inline uint64_t storm_released(void)
     return released;
 }
 
-/* Stages a unit that defines module.symbol; `calls` makes it a caller. */
-static inline struct storm_unit *
-storm_stage(brolga_txn *txn, const char *module, const char *symbol,
-            const char *signature, bool calls, brolga_word value,
-            brolga_unit **staged)
+static inline struct storm_unit *storm_unit_new(void)
 {
     struct storm_unit *unit = calloc(1, sizeof *unit);
+
+    race_check(unit != NULL, "out of memory");
+    return unit;
+}
+
+/* Stages a unit, whose code is there, that defines module.symbol. */
+static inline void storm_stage_unit(brolga_txn *txn, struct storm_unit *unit,
+                                    const char *module, const char *symbol,
+                                    const char *signature, brolga_word value,
+                                    brolga_unit **staged)
+{
     struct brolga_unit_opts opts;
     brolga_unit *handle;
     brolga_slot slot;
 
-    race_check(unit != NULL, "out of memory");
-    race_check(calls ? jit_make_caller(&unit->jit, 0)
-                     : jit_make_constant(&unit->jit, value),
-               "no page for code");
     unit->value = value;
     snprintf(unit->name, sizeof unit->name, "%.16s#%lld", module,
              (long long)value);
@@ -88,6 +91,20 @@ storm_stage(brolga_txn *txn, const char *module, const char *symbol,
     brolga__add_relaxed(&storm_made, 1);
     if (staged != NULL)
         *staged = handle;
+}
+
+/* Stages a unit that defines module.symbol; `calls` makes it a caller. */
+static inline struct storm_unit *
+storm_stage(brolga_txn *txn, const char *module, const char *symbol,
+            const char *signature, bool calls, brolga_word value,
+            brolga_unit **staged)
+{
+    struct storm_unit *unit = storm_unit_new();
+
+    race_check(calls ? jit_make_caller(&unit->jit, 0)
+                     : jit_make_constant(&unit->jit, value),
+               "no page for code");
+    storm_stage_unit(txn, unit, module, symbol, signature, value, staged);
     return unit;
 }
 

@@ -1,6 +1,7 @@
 # What the tests of the command have in common. Each test is called with
-#     COMMAND  PROJECT
-# the path of `brolga`, and the project's directory. It works in a directory of
+#     COMMAND  PROJECT  [SANITIZERS]
+# the path of `brolga`, the project's directory, and with which sanitizers it
+# has been built. It works in a directory of
 # its own and ends every process that it has started.
 #
 # Nothing here waits for a fixed time: the output is polled until it shows what
@@ -9,6 +10,7 @@
 set -u
 brolga=$1
 project=$2
+sanitize=${3:-}
 seconds=${BROLGA_TEST_SECONDS:-30}
 pid=
 work=$(mktemp -d "${TMPDIR:-/tmp}/brolga-tool.XXXXXX") || exit 1

@@ -51,6 +51,14 @@ module program/main.c <<'END'
 #include <stdlib.h>
 #include <string.h>
 BROLGA_MODULE(main);
+
+static int deep(int n)
+{
+    volatile char bytes[500] = {(char)n};
+
+    return n < 0 ? 0 : deep(n | 1) + bytes[0];
+}
+
 BROLGA_MAIN(argc, argv)
 {
     const char *what = argc > 1 ? argv[1] : "nothing";
@@ -60,6 +68,10 @@ BROLGA_MAIN(argc, argv)
     fflush(stdout);
     if (strcmp(what, "fail") == 0)
         brolga_panic("told to, at %d", 42);
+    if (strcmp(what, "trap") == 0)
+        *(volatile int *volatile)NULL = 1;
+    if (strcmp(what, "overflow") == 0)
+        return deep(argc);
     if (strcmp(what, "sleep") == 0)
         return brolga_sleep_until(BROLGA_FOREVER) == BROLGA_ECANCELED ? 5 : 6;
     if (strcmp(what, "stubborn") == 0) {
@@ -79,6 +91,12 @@ call 7 run --no-watch --workers=1 program/main.c -- 7
 has err '1 worker;'
 call 4 run --no-watch program -- fail
 has err '^brolga: main failed: told to, at 42$'
+if [ -z "$sanitize" ]; then # Else these signals are the sanitizers' own.
+    call 4 run --no-watch program -- trap
+    has err '^brolga: main failed: SIGSEGV at main \(main\.c:[0-9]+\), address 0x0$'
+    call 4 run --no-watch program -- overflow
+    has err '^brolga: main failed: stack overflow in deep \(256 KiB\)$'
+fi
 
 call 0 run --for 100ms program -- sleep
 has err '^brolga: the time of --for is over; main has ended$'
