@@ -14,6 +14,29 @@ static inline void brolga__cpu_relax(void)
 #endif
 }
 
+/* A clock that costs little, in ticks of unknown length: some hundred megahertz
+ * to some gigahertz. Not the same on all processors. */
+static inline uint64_t brolga__cpu_ticks(void)
+{
+#if defined(__x86_64__)
+    return __builtin_ia32_rdtsc();
+#elif defined(__aarch64__)
+    uint64_t ticks;
+
+    __asm__ __volatile__("mrs %0, cntvct_el0" : "=r"(ticks));
+    return ticks;
+#else
+    return 0;
+#endif
+}
+
+/* Ticks that are tens of microseconds. */
+#if defined(__x86_64__)
+#define BROLGA__TICKS_LONG 65536
+#else
+#define BROLGA__TICKS_LONG 1024
+#endif
+
 /*
  * The address that a word may hold. On 64-bit Arm a stored return address may
  * carry a signature, and any pointer a tag, in its upper bits.

@@ -3,9 +3,7 @@
  *
  * What is shown is written by tasks, carriers and wakers with relaxed stores as
  * they go, and read here without stopping anyone: each field was true a moment
- * ago, and no decision rests on it. What is read without being atomic (number,
- * name, kind, scope) was written before the task was registered, and the
- * shard's lock publishes it.
+ * ago, and no decision rests on it.
  *
  *   AD  Who cancels says so (`canceled`), then asks for a look (RMW of
  *       stuck_at_ns); who looks takes the request (RMW), then looks at the
@@ -36,15 +34,15 @@ static enum brolga_task_state state_of(brolga_task *task)
         return BROLGA_TASK_BLOCKED;
     if (is_parked(task))
         return BROLGA_TASK_PARKED;
-    if (task->kind != BROLGA__FIBER ||
+    if (brolga__load_relaxed(&task->kind) != BROLGA__FIBER ||
         brolga__load_relaxed(&task->carrier) != NULL)
         return BROLGA_TASK_RUNNING;
     return BROLGA_TASK_READY;
 }
 
-static enum brolga_task_kind kind_of(const brolga_task *task)
+static enum brolga_task_kind kind_of(brolga_task *task)
 {
-    switch (task->kind) {
+    switch (brolga__load_relaxed(&task->kind)) {
     case BROLGA__THREAD:
         return BROLGA_KIND_THREAD;
     case BROLGA__ATTACHED:
@@ -62,23 +60,25 @@ static int code_of(uint32_t reason)
     return reason == BROLGA__DEADLINE ? BROLGA_ETIMEOUT : BROLGA_ECANCELED;
 }
 
-static void describe(brolga_task *task, struct brolga_task_info *info)
+/* False if it has ended meanwhile. */
+static bool describe(brolga_task *task, struct brolga_task_info *info)
 {
     uint64_t version = brolga__load_relaxed(&task->in_version);
 
     *info = (struct brolga_task_info){
-        .id = task->id,
         .kind = kind_of(task),
         .state = state_of(task),
         .since_ns = brolga__load_relaxed(&task->since_ns),
         .version = version == BROLGA__NOT_STARTED ? 0 : version,
-        .scope = task->home_id,
+        .scope = brolga__load_relaxed(&task->home_id),
         .canceled = code_of(brolga__load_relaxed(&task->canceled)),
-        .stack_bytes = task->kind == BROLGA__ATTACHED ? 0 : task->stack_bytes,
+        .stack_bytes = brolga__load_relaxed(&task->stack_bytes),
         .stack_used = brolga__load_relaxed(&task->stack_used)};
-    memcpy(info->name, task->name, sizeof info->name);
+    if (info->kind == BROLGA_KIND_ATTACHED)
+        info->stack_bytes = 0;
     if (info->state == BROLGA_TASK_PARKED)
         info->parked_in = brolga__load_relaxed(&task->parked_in);
+    return brolga__identity(task, &info->id, info->name);
 }
 
 struct visit {
@@ -92,7 +92,8 @@ static void visit_task(void *arg, brolga_task *task)
     struct visit *visit = arg;
     struct brolga_task_info info;
 
-    describe(task, &info);
+    if (!describe(task, &info))
+        return;
     visit->visit(visit->arg, &info);
     visit->visited++;
 }
@@ -132,19 +133,16 @@ int brolga_worker_stats(brolga *rt, uint32_t number,
                         struct brolga_worker_stats *out)
 {
     struct brolga__worker *worker;
-    uint32_t head, ready;
 
     if (number >= rt->worker_count)
         return BROLGA_ENOENT;
     worker = &rt->workers[number];
-    head = brolga__load_relaxed(&worker->head);
-    ready = brolga__load_relaxed(&worker->tail) - head;
     *out = (struct brolga_worker_stats){
         .runs = brolga__load_relaxed(&worker->runs),
         .steals = brolga__load_relaxed(&worker->steals),
         .parks = brolga__load_relaxed(&worker->parks),
-        /* Of two different moments it may be nonsense. */
-        .ready = ready <= BROLGA__RUNQ_SIZE ? ready : 0};
+        .ready = (uint32_t)brolga__runq_count(&worker->queue) +
+                 (brolga__load_relaxed(&worker->next) != NULL)};
     return BROLGA_OK;
 }
 
@@ -194,7 +192,8 @@ static void look_at(void *arg, brolga_task *task)
     if (brolga__load_relaxed(&task->canceled) == BROLGA__NO_REASON ||
         brolga__load_relaxed(&task->named_stuck))
         return;
-    describe(task, &info);
+    if (!describe(task, &info))
+        return;
     due_ns = due(task, &info, stuck);
     if (due_ns <= stuck->now_ns && stuck->count < STUCK_AT_ONCE) {
         brolga__store_relaxed(&task->named_stuck, true);

@@ -1,79 +1,263 @@
 /*
- * Invariant: tail - head <= BROLGA__RUNQ_SIZE, counted modulo 2^32; the tasks
- * lie in ring[head .. tail). Each task that is pushed is taken once: a taker's
- * CAS moves the head over exactly the entries that it has read.
+ * Invariant: tail - head <= ring->mask + 1. The entries lie in ring[head ..
+ * tail). Each entry is taken once: a taker's CAS moves the head over exactly
+ * the entries that it has read.
  *
- *   O  Who takes a task sees all of it: release half of the tail's swap in
- *      push -> acquire load of the tail in steal. (The owner needs no edge.)
+ *   O  Who takes an entry sees all of its task, and the ring that it is in:
+ *      release store of the tail in push -> acquire load of it in steal. (The
+ *      owner needs no edge.)
  *   P  The owner overwrites an entry only after it has been taken: release
  *      half of the taker's CAS of the head -> acquire load of it in push.
+ *   AM Whoever claims a spawned task sees it: release store of `fresh` in
+ *      spawn, or edge O -> the claim's CAS. One CAS succeeds.
  *
- * The swap of the tail is sequentially consistent for the sake of sleepers:
- * see worker.c, edge S.
+ * A thief reads the head, then the tail, then the ring. A ring is replaced only
+ * when the queue is empty: the owner takes all entries, installs the ring, and
+ * pushes them again. So if the tail that the thief has read lies behind its
+ * head, the entries between them are in the ring that it reads or the head has
+ * moved, and then its CAS fails.
+ *
+ * A claim outlives the entry: records of tasks are used again, and a stale
+ * entry may claim the record's next task. That is as good as if the entry of
+ * that task had been found, which turns stale then.
  */
 #include "tasks/runq.h"
 
-#define MASK (BROLGA__RUNQ_SIZE - 1)
-_Static_assert((BROLGA__RUNQ_SIZE & MASK) == 0, "a power of two");
+#include "alloc.h"
+#include "tasks/tasks.h"
 
-bool brolga__runq_push(struct brolga__worker *worker, brolga_task *task)
+#define SPAWNED ((uintptr_t)1)
+
+_Static_assert((BROLGA__RUNQ_SIZE & (BROLGA__RUNQ_SIZE - 1)) == 0,
+               "a power of two");
+
+static struct brolga__ring_of_tasks *ring_create(uint64_t entries)
 {
-    uint32_t tail = brolga__load_relaxed(&worker->tail); /* ours alone */
-    uint32_t head = brolga__load_acquire(&worker->head); /* P: take */
+    struct brolga__ring_of_tasks *ring =
+        brolga__alloc_zero(sizeof *ring + entries * sizeof ring->at[0]);
 
-    if (tail - head == BROLGA__RUNQ_SIZE)
-        return false;
-    brolga__store_relaxed(&worker->ring[tail & MASK], task);
-    (void)brolga__swap_seq_cst(&worker->tail, tail + 1); /* O, S */
+    if (ring != NULL)
+        ring->mask = entries - 1;
+    return ring;
+}
+
+int brolga__runq_init(struct brolga__runq *queue)
+{
+    struct brolga__ring_of_tasks *ring = ring_create(BROLGA__RUNQ_SIZE);
+
+    if (ring == NULL)
+        return BROLGA_ENOMEM;
+    brolga__store_relaxed(&queue->ring, ring);
+    return BROLGA_OK;
+}
+
+void brolga__runq_fini(struct brolga__runq *queue)
+{
+    struct brolga__ring_of_tasks *ring = brolga__load_relaxed(&queue->ring);
+
+    while (ring != NULL) {
+        struct brolga__ring_of_tasks *older = ring->older;
+
+        brolga__free(ring);
+        ring = older;
+    }
+}
+
+static inline brolga_task *task_of(brolga__entry_word entry)
+{
+    return (brolga_task *)(entry & ~SPAWNED);
+}
+
+static bool stale(brolga__entry_word entry)
+{
+    return (entry & SPAWNED) != 0 &&
+           !brolga__load_relaxed(&task_of(entry)->fresh);
+}
+
+bool brolga__claim(brolga_task *task)
+{
+    bool fresh = true;
+
+    return brolga__load_relaxed(&task->fresh) &&
+           brolga__cas_acq_rel(&task->fresh, &fresh, false); /* AM */
+}
+
+/* The entry's task if it is the caller's to run, else NULL. */
+static inline brolga_task *redeem(brolga__entry_word entry)
+{
+    brolga_task *task = task_of(entry);
+
+    if ((entry & SPAWNED) != 0 && !brolga__claim(task))
+        return NULL;
+    return task;
+}
+
+/* --- the owner ---------------------------------------------------------- */
+
+/* Takes all entries; returns the place of the first. */
+static uint64_t take_all(struct brolga__runq *queue, uint64_t tail)
+{
+    uint64_t head = brolga__load_acquire(&queue->head);
+
+    /* Ends: thieves only take. */
+    while (!brolga__cas_acq_rel(&queue->head, &head, tail)) /* P */
+        continue;
+    return head;
+}
+
+static uint64_t count_live(struct brolga__ring_of_tasks *ring, uint64_t from,
+                           uint64_t to)
+{
+    uint64_t live = 0;
+
+    for (; from != to; from++)
+        live += !stale(brolga__load_relaxed(&ring->at[from & ring->mask]));
+    return live;
+}
+
+/* Forgets stale entries, and takes a larger ring if most are not. Done rarely:
+ * at least half a ring's pushes come between two calls. */
+__attribute__((noinline)) static bool make_room(struct brolga__runq *queue)
+{
+    struct brolga__ring_of_tasks *old = brolga__load_relaxed(&queue->ring);
+    struct brolga__ring_of_tasks *ring = old;
+    uint64_t tail = brolga__load_relaxed(&queue->tail);
+    uint64_t head = brolga__load_relaxed(&queue->head);
+
+    if (count_live(old, head, tail) > (old->mask + 1) / 2) {
+        ring = ring_create((old->mask + 1) * 2);
+        if (ring == NULL)
+            return false;
+        ring->older = old;
+    }
+    head = take_all(queue, tail);
+    if (ring != old)
+        brolga__store_release(&queue->ring, ring); /* O */
+    /* In one ring an entry moves down at most to where it is. */
+    for (uint64_t to = tail; head != tail; head++) {
+        brolga__entry_word entry =
+            brolga__load_relaxed(&old->at[head & old->mask]);
+
+        if (stale(entry))
+            continue;
+        brolga__store_relaxed(&ring->at[to & ring->mask], entry);
+        brolga__store_release(&queue->tail, ++to); /* O: steal */
+    }
     return true;
 }
 
-brolga_task *brolga__runq_pop(struct brolga__worker *worker)
+bool brolga__runq_push(struct brolga__runq *queue, brolga_task *task,
+                       bool spawned)
 {
-    uint32_t tail = brolga__load_relaxed(&worker->tail); /* ours alone */
-    uint32_t head = brolga__load_acquire(&worker->head);
+    uint64_t tail = brolga__load_relaxed(&queue->tail); /* ours alone */
+    uint64_t head = brolga__load_acquire(&queue->head); /* P: take */
+    struct brolga__ring_of_tasks *ring = brolga__load_relaxed(&queue->ring);
+
+    if (brolga__unlikely(tail - head > ring->mask)) {
+        if (!make_room(queue))
+            return false;
+        tail = brolga__load_relaxed(&queue->tail);
+        ring = brolga__load_relaxed(&queue->ring);
+    }
+    brolga__store_relaxed(&ring->at[tail & ring->mask],
+                          (uintptr_t)task | (spawned ? SPAWNED : 0));
+    brolga__store_release(&queue->tail, tail + 1); /* O: steal */
+    return true;
+}
+
+brolga_task *brolga__runq_pop(struct brolga__runq *queue)
+{
+    uint64_t tail = brolga__load_relaxed(&queue->tail); /* ours alone */
+    uint64_t head = brolga__load_relaxed(&queue->head);
+    struct brolga__ring_of_tasks *ring = brolga__load_relaxed(&queue->ring);
 
     while (head != tail) {
-        brolga_task *task = brolga__load_relaxed(&worker->ring[head & MASK]);
+        brolga__entry_word entry =
+            brolga__load_relaxed(&ring->at[head & ring->mask]);
+        brolga_task *task;
 
-        if (brolga__cas_acq_rel(&worker->head, &head, head + 1)) /* P */
+        if (!brolga__cas_acq_rel(&queue->head, &head, head + 1)) /* P */
+            continue;
+        head++;
+        task = redeem(entry);
+        if (task != NULL)
             return task;
     }
     return NULL;
 }
 
-brolga_task *brolga__runq_steal(struct brolga__worker *thief,
-                                struct brolga__worker *victim)
-{
-    uint32_t mine = brolga__load_relaxed(&thief->tail); /* ours alone */
-    uint32_t head = brolga__load_acquire(&victim->head);
+/* --- thieves ------------------------------------------------------------ */
 
+/* Copies entries of a victim behind the thief's tail, but for the last. */
+static brolga__entry_word copy(struct brolga__ring_of_tasks *from,
+                               uint64_t head, uint64_t count,
+                               struct brolga__ring_of_tasks *to, uint64_t tail)
+{
+    brolga__entry_word entry = 0;
+
+    for (uint64_t i = 0; i < count; i++) {
+        entry = brolga__load_relaxed(&from->at[(head + i) & from->mask]);
+        if (i < count - 1)
+            brolga__store_relaxed(&to->at[(tail + i) & to->mask], entry);
+    }
+    return entry;
+}
+
+brolga_task *brolga__runq_steal(struct brolga__runq *thief,
+                                struct brolga__runq *victim)
+{
+    struct brolga__ring_of_tasks *mine = brolga__load_relaxed(&thief->ring);
+    uint64_t own = brolga__load_relaxed(&thief->tail); /* ours alone */
+    uint64_t head = brolga__load_acquire(&victim->head);
+
+    /* Ends: a CAS fails because someone else took, and an entry that turns out
+     * to be stale is gone. */
     for (;;) {
-        uint32_t tail = brolga__load_acquire(&victim->tail); /* O: push */
-        uint32_t count = tail - head - (tail - head) / 2;
-        brolga_task *task = NULL;
+        uint64_t tail = brolga__load_acquire(&victim->tail); /* O: push */
+        struct brolga__ring_of_tasks *ring =
+            brolga__load_acquire(&victim->ring); /* O */
+        uint64_t count = tail - head;
+        brolga__entry_word last;
+        brolga_task *task;
 
         if (count == 0)
             return NULL;
-        if (count > BROLGA__RUNQ_SIZE / 2) { /* Of two different moments. */
+        if (count > ring->mask + 1) { /* Of two different moments. */
             head = brolga__load_acquire(&victim->head);
             continue;
         }
-        for (uint32_t i = 0; i < count; i++) {
-            task = brolga__load_relaxed(&victim->ring[(head + i) & MASK]);
-            if (i < count - 1)
-                brolga__store_relaxed(&thief->ring[(mine + i) & MASK], task);
-        }
+        count -= count / 2;
+        if (count > BROLGA__RUNQ_SIZE / 2)
+            count = BROLGA__RUNQ_SIZE / 2;
+        last = copy(ring, head, count, mine, own);
         if (!brolga__cas_acq_rel(&victim->head, &head, head + count)) /* P */
             continue; /* What was copied is overwritten or ignored. */
-        if (count > 1)
-            (void)brolga__swap_seq_cst(&thief->tail, mine + count - 1); /* O */
-        return task;
+        head += count;
+        if (count > 1) {
+            own += count - 1;
+            brolga__store_release(&thief->tail, own); /* O */
+        }
+        task = redeem(last);
+        if (task == NULL)
+            task = brolga__runq_pop(thief);
+        if (task != NULL)
+            return task;
+        own = brolga__load_relaxed(&thief->tail);
     }
 }
 
-bool brolga__runq_empty(struct brolga__worker *worker)
+/* --- looking ------------------------------------------------------------ */
+
+bool brolga__runq_empty(struct brolga__runq *queue)
 {
-    return brolga__load_seq_cst(&worker->tail) == /* S */
-           brolga__load_seq_cst(&worker->head);
+    return brolga__load_seq_cst(&queue->tail) == /* S */
+           brolga__load_seq_cst(&queue->head);
+}
+
+uint64_t brolga__runq_count(struct brolga__runq *queue)
+{
+    uint64_t head = brolga__load_relaxed(&queue->head);
+    uint64_t count = brolga__load_relaxed(&queue->tail) - head;
+
+    return (int64_t)count > 0 ? count : 0;
 }

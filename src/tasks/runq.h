@@ -1,25 +1,65 @@
 /*
- * A worker's queue of ready tasks: a bounded ring; first in, first out, so
- * that no task starves. The worker pushes; it and thieves take by a CAS of the
- * head. The algorithm is that of the Go scheduler's run queues (D. Vyukov).
+ * A worker's queue of ready tasks: first in, first out, so that no task
+ * starves. The worker pushes; it and thieves take by a CAS of the head. The
+ * algorithm is that of the Go scheduler's run queues (D. Vyukov), with a ring
+ * that grows.
+ *
+ * An entry that a spawn has made is marked: its task is to be claimed before
+ * it is run, because a joiner may have done so first (task.c). An entry whose
+ * task has been claimed is *stale*; the queue forgets it when it comes across
+ * it, at the latest when the ring is full.
  */
 #ifndef BROLGA_SRC_TASKS_RUNQ_H
 #define BROLGA_SRC_TASKS_RUNQ_H
 
-#include "tasks/tasks.h"
+#include "atomic.h"
+#include "base.h"
 
-/* By the owner. False if the ring is full. */
-bool brolga__runq_push(struct brolga__worker *worker, brolga_task *task);
+#include <brolga/task.h>
 
-/* By the owner. NULL if the ring is empty. */
-brolga_task *brolga__runq_pop(struct brolga__worker *worker);
+/* Entries of the first ring. */
+#define BROLGA__RUNQ_SIZE 256
 
-/* Moves half of the victim's tasks to the thief's ring, which is empty, but
- * for one that is returned; NULL if there was none. By the thief's owner. */
-brolga_task *brolga__runq_steal(struct brolga__worker *thief,
-                                struct brolga__worker *victim);
+/* A task's address; the lowest bit marks a spawned one. 0: none. */
+typedef uintptr_t brolga__entry_word;
 
-/* Whether there is a task; sequentially consistent, for going to sleep. */
-bool brolga__runq_empty(struct brolga__worker *worker);
+struct brolga__ring_of_tasks {
+    struct brolga__ring_of_tasks *older; /* Kept: a thief may still read it. */
+    uint64_t mask;
+    _Atomic brolga__entry_word at[];
+};
+
+struct brolga__runq {
+    _Alignas(BROLGA__CACHE_LINE) _Atomic uint64_t head; /* Taken: CAS. */
+    _Alignas(BROLGA__CACHE_LINE) _Atomic uint64_t tail; /* Owner pushes. */
+    struct brolga__ring_of_tasks *_Atomic ring;         /* Owner replaces. */
+};
+
+/* BROLGA_OK or BROLGA_ENOMEM. */
+int brolga__runq_init(struct brolga__runq *queue);
+void brolga__runq_fini(struct brolga__runq *queue);
+
+/* By the owner. False if there is no room and no memory. */
+bool brolga__runq_push(struct brolga__runq *queue, brolga_task *task,
+                       bool spawned);
+
+/* By the owner. A task that is the caller's to run; NULL if there is none. */
+brolga_task *brolga__runq_pop(struct brolga__runq *queue);
+
+/* Moves half of the victim's entries, at most 128, to the thief's queue, which
+ * is empty, but for a task that is returned, the caller's to run; NULL if there
+ * was none. By the thief's owner. */
+brolga_task *brolga__runq_steal(struct brolga__runq *thief,
+                                struct brolga__runq *victim);
+
+/* Whether there is an entry; sequentially consistent, for going to sleep. */
+bool brolga__runq_empty(struct brolga__runq *queue);
+
+/* The number of entries, a moment ago. */
+uint64_t brolga__runq_count(struct brolga__runq *queue);
+
+/* Makes a spawned task the caller's to run; false if it is someone's already.
+ */
+bool brolga__claim(brolga_task *task);
 
 #endif

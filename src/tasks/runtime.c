@@ -51,16 +51,19 @@ static void watch_time_slices(struct brolga *rt)
         uint64_t runs = brolga__load_relaxed(&worker->runs);
 
         if (runs == worker->runs_seen &&
-            (brolga__load_relaxed(&worker->tail) !=
-                 brolga__load_relaxed(&worker->head) ||
+            (brolga__runq_count(&worker->queue) > 0 ||
+             brolga__load_relaxed(&worker->next) != NULL ||
              brolga__load_relaxed(&rt->injected) > 0)) {
             brolga__store_relaxed(&worker->preempt, true);
             asked = true;
         }
         worker->runs_seen = runs;
     }
-    if (asked) /* A new round sends every poll to its slow path. */
-        (void)brolga__epoch_begin_round(rt->epoch);
+    if (!asked)
+        return;
+    /* A new round sends every poll to its slow path. */
+    (void)brolga__epoch_begin_round(rt->epoch);
+    brolga__wake_one(rt); /* Someone may take over what waits. */
 }
 
 /* Whether somebody might overrun a time slice. */
@@ -170,11 +173,6 @@ static void defaults(struct brolga *rt, const struct brolga_opts *opts)
 static void init_tasks(struct brolga *rt)
 {
     (void)pthread_mutex_init(&rt->free_lock, NULL);
-    (void)pthread_mutex_init(&rt->walk_lock, NULL);
-    for (unsigned i = 0; i < BROLGA__SHARDS; i++) {
-        (void)pthread_mutex_init(&rt->shard[i].lock, NULL);
-        brolga__list_init(&rt->shard[i].tasks);
-    }
     brolga__stacks_init(&rt->stacks);
     brolga__timers_init(&rt->timers);
     brolga__pool_init(&rt->pool, rt->opts.blocking_threads);
@@ -191,10 +189,7 @@ static void fini_tasks(struct brolga *rt)
     brolga__timers_fini(&rt->timers);
     brolga__scopes_fini(rt);
     brolga__stacks_fini(&rt->stacks);
-    brolga__tasks_fini(rt);
-    for (unsigned i = 0; i < BROLGA__SHARDS; i++)
-        (void)pthread_mutex_destroy(&rt->shard[i].lock);
-    (void)pthread_mutex_destroy(&rt->walk_lock);
+    brolga__records_fini(rt);
     (void)pthread_mutex_destroy(&rt->free_lock);
 }
 
@@ -281,7 +276,7 @@ fail:
 
 int brolga_destroy(brolga *rt)
 {
-    if (brolga__load_acquire(&rt->tasks_live) > 0) /* X: sub in task end */
+    if (brolga_tasks_live(rt) > 0) /* X */
         return BROLGA_EBUSY;
     stop_threads(rt, rt->opts.workers != BROLGA_NO_WORKERS);
     fini(rt);
@@ -296,9 +291,4 @@ brolga_got *brolga_runtime_got(brolga *rt)
 uint32_t brolga_workers(brolga *rt)
 {
     return rt->worker_count;
-}
-
-uint32_t brolga_tasks_live(brolga *rt)
-{
-    return brolga__load_acquire(&rt->tasks_live); /* X */
 }

@@ -10,7 +10,7 @@
 
 struct brolga_epoch_member *brolga__member_of(brolga_task *task)
 {
-    if (task->kind != BROLGA__FIBER)
+    if (!task->is_fiber)
         return task->member;
     return brolga__load_relaxed(&task->carrier)->member;
 }
@@ -91,7 +91,7 @@ void brolga_safepoint_slow(void)
 
     brolga__safepoint_here(task);
     if (carrier != NULL && brolga__load_relaxed(&carrier->worker->preempt))
-        brolga__switch_out(BROLGA__REQUEST_YIELD);
+        brolga__yield(task);
 }
 
 void brolga__top_safepoint(void)
@@ -100,7 +100,7 @@ void brolga__top_safepoint(void)
     struct brolga__carrier *carrier = brolga__load_relaxed(&task->carrier);
 
     if (carrier != NULL && brolga__load_relaxed(&carrier->worker->preempt))
-        brolga__switch_out(BROLGA__REQUEST_YIELD);
+        brolga__yield(task);
     brolga__task_refresh(task, brolga__member_of(task), true, 0);
 }
 

@@ -1,6 +1,9 @@
 /*
- * The registry of tasks, and the search of their stacks. A task that has not
- * run yet has a watermark that is above all stamps.
+ * The search of stacks. A task that has not run yet, or has ended, has a
+ * watermark that is above all stamps. A record may get its next task while we
+ * look at it: that one starts at a top safepoint, after the suspects were
+ * published, so it holds none of them, and what was found of its predecessor
+ * only keeps a unit a little longer.
  *
  * Who may read a stack: the task itself, at a safepoint; the carrier that is
  * about to run it; the reclaimer, when it has moved the permit from PARKED to
@@ -19,87 +22,17 @@
 #include <stdio.h>
 #include <string.h>
 
-/* --- the registry ------------------------------------------------------- */
-
-void brolga__register(brolga_task *task)
-{
-    struct brolga *rt = task->rt;
-    unsigned at = task->id % BROLGA__SHARDS;
-
-    (void)pthread_mutex_lock(&rt->shard[at].lock);
-    brolga__list_push_back(&rt->shard[at].tasks, &task->registered);
-    (void)pthread_mutex_unlock(&rt->shard[at].lock);
-}
-
-void brolga__unregister(brolga_task *task)
-{
-    struct brolga *rt = task->rt;
-    unsigned at = task->id % BROLGA__SHARDS;
-
-    (void)pthread_mutex_lock(&rt->shard[at].lock);
-    brolga__list_remove(&task->registered);
-    (void)pthread_mutex_unlock(&rt->shard[at].lock);
-}
-
-/* Tasks that are visited while a shard is locked; then starts and ends of
- * tasks get a turn. */
-#define VISITS_AT_A_TIME 32
-
-/* Visits up to a slice of tasks after the cursor; moves the cursor on. Returns
- * false when the end was reached. */
-static bool visit_slice(struct brolga__list *head, struct brolga__list *cursor,
-                        void (*visit)(void *arg, brolga_task *task), void *arg)
-{
-    struct brolga__list *node = cursor->next;
-
-    for (int i = 0; i < VISITS_AT_A_TIME && node != head; i++) {
-        visit(arg, brolga__container_of(node, brolga_task, registered));
-        node = node->next;
-    }
-    brolga__list_remove(cursor);
-    if (node == head)
-        return false;
-    brolga__list_insert_after(node->prev, cursor);
-    return true;
-}
-
-/* Visits every task; those that start meanwhile may be missed, or be seen as
- * not started, which is right: they start at a top safepoint. One walker at a
- * time, so that the cursor is the only node that is not a task. */
-void brolga__walk(struct brolga *rt,
-                  void (*visit)(void *arg, brolga_task *task), void *arg)
-{
-    struct brolga__list cursor;
-    bool more;
-
-    (void)pthread_mutex_lock(&rt->walk_lock);
-    for (unsigned at = 0; at < BROLGA__SHARDS; at++) {
-        struct brolga__list *head = &rt->shard[at].tasks;
-
-        brolga__list_init(&cursor);
-        more = true;
-        for (bool first = true; more; first = false) {
-            (void)pthread_mutex_lock(&rt->shard[at].lock);
-            if (first)
-                brolga__list_push_front(head, &cursor);
-            more = visit_slice(head, &cursor, visit, arg);
-            (void)pthread_mutex_unlock(&rt->shard[at].lock);
-        }
-    }
-    (void)pthread_mutex_unlock(&rt->walk_lock);
-}
-
 /* --- reading one stack -------------------------------------------------- */
 
 /* Writes down what was found; a clean stack gets a new watermark. */
 static void conclude(brolga_task *task, const struct brolga__suspects *set,
                      const struct brolga__found *found)
 {
-    (void)pthread_mutex_lock(&task->holds_lock);
+    brolga__lock_take(&task->holds_lock);
     task->holds.set = set->generation;
     task->holds.parks = task->parks;
     task->holds.found = *found;
-    (void)pthread_mutex_unlock(&task->holds_lock);
+    brolga__lock_leave(&task->holds_lock);
     if (found->count == 0)
         brolga__store_release(&task->watermark, set->stamp); /* N */
 }
@@ -137,11 +70,11 @@ static bool known(brolga_task *task, const struct brolga__suspects *set,
 {
     bool is;
 
-    (void)pthread_mutex_lock(&task->holds_lock);
+    brolga__lock_take(&task->holds_lock);
     is = task->holds.set == set->generation &&
          (!same_park || task->holds.parks == task->parks);
     *found = task->holds.found;
-    (void)pthread_mutex_unlock(&task->holds_lock);
+    brolga__lock_leave(&task->holds_lock);
     return is;
 }
 
@@ -266,8 +199,7 @@ static void tell(struct report *report, const struct reported *unit,
 
 static void describe(brolga_task *task, struct brolga_holder *holder)
 {
-    holder->task = task->id;
-    memcpy(holder->task_name, task->name, sizeof holder->task_name);
+    (void)brolga__identity(task, &holder->task, holder->task_name);
     holder->parked_in = brolga__load_relaxed(&task->parked_in);
 }
 
@@ -297,12 +229,12 @@ static void tell_frame(struct report *report, const struct reported *unit,
  * since, or it stays in it. Any other parked task is in none. */
 static bool keeps_version(brolga_task *task, uint64_t last_version)
 {
-    bool runs = task->kind != BROLGA__FIBER ||
+    bool runs = brolga__load_relaxed(&task->kind) != BROLGA__FIBER ||
                 brolga__load_relaxed(&task->carrier) != NULL;
 
     if (brolga__load_relaxed(&task->in_version) > last_version)
         return false;
-    return task->adopt_at_top ||
+    return brolga__load_relaxed(&task->adopt_at_top) ||
            (runs && brolga__load_relaxed(&task->parked_in) == NULL);
 }
 
@@ -329,17 +261,18 @@ static void report_task(void *arg, brolga_task *task)
     struct brolga__holds holds;
     uint64_t watermark = brolga__load_acquire(&task->watermark); /* N */
 
-    (void)pthread_mutex_lock(&task->holds_lock);
+    brolga__lock_take(&task->holds_lock);
     holds = task->holds;
-    (void)pthread_mutex_unlock(&task->holds_lock);
+    brolga__lock_leave(&task->holds_lock);
     for (uint32_t i = 0; i < report->count; i++) {
         const struct reported *unit = &report->unit[i];
 
         if (unit->version_alive) {
             if (keeps_version(task, unit->unit->last_version))
                 tell_running(report, unit, task,
-                             task->adopt_at_top ? BROLGA_HOLD_VIEW
-                                                : BROLGA_HOLD_RUNNING);
+                             brolga__load_relaxed(&task->adopt_at_top)
+                                 ? BROLGA_HOLD_VIEW
+                                 : BROLGA_HOLD_RUNNING);
         } else if (unit->suspect && watermark < unit->dead_stamp) {
             if (holds.set != report->set)
                 tell_running(report, unit, task, BROLGA_HOLD_RUNNING);

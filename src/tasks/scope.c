@@ -410,7 +410,8 @@ int brolga__scope_enter(brolga_task *task, const struct brolga_spawn_opts *opts)
     closed = scope->closed;
     if (!closed) {
         task->home = scope;
-        task->home_id = scope->id;
+        brolga__store_relaxed(&task->home_id, scope->id);
+        brolga__store_relaxed(&task->refs, 2); /* The scope's. */
         scope->live++;
         scope->report.tasks++;
         brolga__list_push_back(&scope->tasks, &task->in_scope);
@@ -450,7 +451,7 @@ static bool settle(brolga_scope *scope, brolga_task *task)
         scope->report.ended++;
         if (scope->policy == BROLGA_SCOPE_ANY && task->competes &&
             scope->report.winner == 0) {
-            scope->report.winner = task->id;
+            scope->report.winner = task->number;
             scope->report.value = task->result;
             cancels = true;
         }

@@ -48,10 +48,12 @@ static size_t class_bytes(unsigned size_class)
     return BROLGA__STACK_SIZE_MIN << size_class;
 }
 
-static unsigned class_of(size_t bytes)
+unsigned brolga__stack_class(size_t bytes)
 {
     unsigned size_class = 0;
 
+    if (bytes < 2 * brolga__plat_page_bytes())
+        bytes = 2 * brolga__plat_page_bytes();
     while (class_bytes(size_class) < bytes)
         size_class++;
     return size_class;
@@ -138,9 +140,7 @@ int brolga__stack_take(struct brolga__stacks_pool *pool, size_t bytes,
 
     if (bytes > BROLGA__STACK_SIZE_MAX)
         return BROLGA_ELIMIT;
-    if (bytes < 2 * brolga__plat_page_bytes())
-        bytes = 2 * brolga__plat_page_bytes();
-    size_class = class_of(bytes);
+    size_class = brolga__stack_class(bytes);
     (void)pthread_mutex_lock(&pool->lock);
     err = take(pool, size_class, &high);
     (void)pthread_mutex_unlock(&pool->lock);

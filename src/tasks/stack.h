@@ -41,6 +41,9 @@ void brolga__stacks_init(struct brolga__stacks_pool *pool);
 /* Returns all address space; no stack is in use. */
 void brolga__stacks_fini(struct brolga__stacks_pool *pool);
 
+/* The class of the smallest size that has room for `bytes`. */
+unsigned brolga__stack_class(size_t bytes);
+
 /* A stack of `bytes`, rounded up to a size that there is, less its guard page;
  * BROLGA_ENOMEM or BROLGA_ELIMIT. */
 int brolga__stack_take(struct brolga__stacks_pool *pool, size_t bytes,

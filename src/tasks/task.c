@@ -1,14 +1,24 @@
 /*
- * Tasks: records, spawning, the end, joining, failing.
+ * Tasks: spawning, the end, joining, failing.
  *
- * Records are recycled but never returned while the runtime lives: a late
- * brolga__unpark() of a task that has ended touches memory that is still a
- * task's (see tasks.h). Records of threads and of fibers are kept apart: who
- * has unparked a thread must still know that it was one, though the thread may
- * have gone and its record have a new task.
+ * The end and the handle meet in one word, `end`:
  *
- * A record has two references: the run's, dropped at the end, and the
- * handle's, dropped by join or detach.
+ *   0         the task runs, and nobody waits
+ *   a task    that task waits for the end
+ *   AWAITED   a thread that is no task does, on `ended_word`
+ *   DETACHED  nobody will ask
+ *   ENDED     the result is there
+ *
+ * The run swaps ENDED in as the last thing that it does to the record, and
+ * then wakes who was there. Of the run and the handle the later one lets the
+ * record go: the joiner (or detacher) that finds ENDED, or the run that finds
+ * DETACHED. They share one reference; a scope that awaits the task has another
+ * one, and so has each list of failures that it is in.
+ *
+ *   W  Who finds ENDED sees the result, and all that the task did: the run's
+ *      swap -> the acquire load or CAS in join and detach.
+ *   V  All that was done to a record comes before its next use: sub_acq_rel of
+ *      refs, or the acquire load that finds the last one.
  */
 #include "tasks/tasks.h"
 
@@ -20,59 +30,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK_TASKS 32
-
 /* --- records ------------------------------------------------------------ */
-
-/* The first record of each block links the blocks. */
-static int block_add(struct brolga *rt, bool is_fiber)
-{
-    brolga_task *block = brolga__alloc_line(BLOCK_TASKS * sizeof *block);
-
-    if (block == NULL)
-        return BROLGA_ENOMEM;
-    for (unsigned i = 0; i < BLOCK_TASKS; i++) {
-        (void)pthread_mutex_init(&block[i].end_lock, NULL);
-        (void)pthread_mutex_init(&block[i].holds_lock, NULL);
-        block[i].rt = rt;
-        block[i].is_fiber = is_fiber;
-    }
-    block[0].next = rt->all_tasks;
-    rt->all_tasks = block;
-    for (unsigned i = 1; i < BLOCK_TASKS; i++) {
-        block[i].next = rt->free_tasks[is_fiber];
-        rt->free_tasks[is_fiber] = &block[i];
-    }
-    return BROLGA_OK;
-}
-
-void brolga__tasks_fini(struct brolga *rt)
-{
-    while (rt->all_tasks != NULL) {
-        brolga_task *block = rt->all_tasks;
-
-        rt->all_tasks = block[0].next;
-        for (unsigned i = 0; i < BLOCK_TASKS; i++) {
-            (void)pthread_mutex_destroy(&block[i].end_lock);
-            (void)pthread_mutex_destroy(&block[i].holds_lock);
-        }
-        brolga__free(block);
-    }
-}
-
-static brolga_task *take_record(struct brolga *rt, bool is_fiber)
-{
-    brolga_task *task = NULL;
-
-    (void)pthread_mutex_lock(&rt->free_lock);
-    if (rt->free_tasks[is_fiber] != NULL ||
-        block_add(rt, is_fiber) == BROLGA_OK) {
-        task = rt->free_tasks[is_fiber];
-        rt->free_tasks[is_fiber] = task->next;
-    }
-    (void)pthread_mutex_unlock(&rt->free_lock);
-    return task;
-}
 
 static void reset_scopes(brolga_task *task)
 {
@@ -103,10 +61,12 @@ static void reset(brolga_task *task, const struct brolga_spawn_opts *opts)
     task->version = NULL;
     task->next = NULL;
     task->holding = false;
-    task->adopt_at_top = opts->adopt_at_top;
-    task->kind = opts->thread ? BROLGA__THREAD : BROLGA__FIBER;
-    task->stack_bytes =
-        opts->stack_bytes != 0 ? opts->stack_bytes : rt->opts.stack_bytes;
+    brolga__store_relaxed(&task->adopt_at_top, opts->adopt_at_top);
+    brolga__store_relaxed(&task->kind,
+                          opts->thread ? BROLGA__THREAD : BROLGA__FIBER);
+    brolga__store_relaxed(&task->stack_bytes, opts->stack_bytes != 0
+                                                  ? opts->stack_bytes
+                                                  : rt->opts.stack_bytes);
     task->pinned = NULL;
     task->slot = 0;
     reset_scopes(task);
@@ -114,59 +74,41 @@ static void reset(brolga_task *task, const struct brolga_spawn_opts *opts)
     brolga__store_relaxed(&task->in_version, BROLGA__NOT_STARTED);
     brolga__store_relaxed(&task->stack_used, 0);
     brolga__store_relaxed(&task->top, false);
-    task->holds.set = 0;
-    task->ended = task->failed = task->detached = false;
+    task->failed = false;
     task->result = 0;
     task->message[0] = '\0';
     task->failed_by = BROLGA_FAILURE_PANIC;
     task->trapped_at = 0;
     task->function_bytes = 0;
-    task->joiner = NULL;
     task->at_end = NULL;
     task->io_error = 0;
-    brolga__store_relaxed(&task->ended_word, BROLGA__RUNS);
-    brolga__store_relaxed(&task->refs, 2);
-    task->id = brolga__add_relaxed(&rt->next_id, 1) + 1;
-    task->name[0] = '\0';
-    if (opts->name != NULL)
-        (void)snprintf(task->name, sizeof task->name, "%s", opts->name);
+    brolga__store_relaxed(&task->end, 0);
+    brolga__store_relaxed(&task->ended_word, 0);
+    brolga__store_relaxed(&task->refs, 1);
+    task->number = brolga__next_id(rt);
 }
 
 int brolga__task_create(struct brolga *rt, const struct brolga_spawn_opts *opts,
                         brolga_task **out)
 {
     static const struct brolga_spawn_opts defaults;
-    brolga_task *task;
+    int err;
 
-    if (opts != NULL && opts->stack_bytes > BROLGA__STACK_SIZE_MAX)
-        return BROLGA_ELIMIT;
-    if (brolga__add_relaxed(&rt->tasks_live, 1) >= rt->opts.tasks_max) {
-        (void)brolga__add_relaxed(&rt->tasks_live, (uint32_t)-1);
-        return BROLGA_ELIMIT;
-    }
     if (opts == NULL)
         opts = &defaults;
-    task = take_record(rt, !opts->thread);
-    if (task == NULL) {
-        (void)brolga__add_relaxed(&rt->tasks_live, (uint32_t)-1);
-        return BROLGA_ENOMEM;
-    }
-    reset(task, opts);
-    *out = task;
-    return BROLGA_OK;
+    if (opts->stack_bytes > BROLGA__STACK_SIZE_MAX)
+        return BROLGA_ELIMIT;
+    err = brolga__record_take(rt, !opts->thread, out);
+    if (err == BROLGA_OK)
+        reset(*out, opts);
+    return err;
 }
 
 void brolga__task_unref(brolga_task *task)
 {
-    struct brolga *rt = task->rt;
-
-    /* V: all that was done to the record comes before its next use. */
-    if (brolga__sub_acq_rel(&task->refs, 1) > 1)
-        return;
-    (void)pthread_mutex_lock(&rt->free_lock);
-    task->next = rt->free_tasks[task->is_fiber];
-    rt->free_tasks[task->is_fiber] = task;
-    (void)pthread_mutex_unlock(&rt->free_lock);
+    if (brolga__load_acquire(&task->refs) == 1 || /* V: nobody else has one */
+        brolga__sub_acq_rel(&task->refs, 1) == 1) /* V */
+        brolga__record_put(task);
 }
 
 /* --- spawning ----------------------------------------------------------- */
@@ -186,34 +128,34 @@ static void let_go(brolga_task *task)
 static void unmake(brolga_task *task)
 {
     let_go(task);
-    brolga__scope_leave(task, true);
-    (void)brolga__sub_release(&task->rt->tasks_live, 1);
-    brolga__store_relaxed(&task->refs, 1);
+    if (task->home != NULL) {
+        brolga__scope_leave(task, true);
+        brolga__task_unref(task); /* The scope's. */
+    }
+    brolga__record_ended(task);
     brolga__task_unref(task);
 }
 
-static int start(brolga_task *task, brolga_task **out)
+static int start(brolga_task *task, const char *name, brolga_task **out)
 {
     int err;
 
-    task->detached = out == NULL;
     brolga__note_since(task);
-    brolga__register(task);
-    if (task->kind == BROLGA__THREAD) {
+    brolga__identify(task, task->number, name);
+    if (out == NULL) /* Then it may be gone at once. */
+        brolga__store_relaxed(&task->end, BROLGA__END_DETACHED);
+    if (task->is_fiber) {
+        brolga__launch(task);
+    } else {
         err = brolga__thread_start(task);
         if (err != BROLGA_OK) {
-            brolga__unregister(task);
+            brolga__identify(task, 0, NULL);
             unmake(task);
             return err;
         }
     }
-    if (task->kind == BROLGA__FIBER)
-        brolga__schedule(task);
-    /* The task may have ended; the handle's reference is still ours. */
     if (out != NULL)
         *out = task;
-    else
-        brolga__task_unref(task);
     return BROLGA_OK;
 }
 
@@ -254,7 +196,7 @@ int brolga__spawn(brolga *rt, const struct brolga__start *how,
     if (how->fn != NULL)
         task->pinned =
             brolga_got_pin_address(rt->got, function_address(how->fn));
-    return start(task, out);
+    return start(task, opts != NULL ? opts->name : NULL, out);
 }
 
 int brolga_spawn(brolga *rt, brolga_task_fn fn, void *arg,
@@ -364,16 +306,52 @@ brolga_word brolga__task_call(brolga_task *task)
 
 /* --- the end ------------------------------------------------------------ */
 
-void brolga__task_say_failed(const brolga_task *task)
+void brolga__task_say_failed(brolga_task *task)
 {
+    struct brolga_failure failure;
+
+    brolga__task_describe_failure(task, &failure);
     fprintf(stderr, "brolga: task %llu '%s' failed: %s\n",
-            (unsigned long long)task->id, task->name, task->message);
+            (unsigned long long)failure.task, failure.name, failure.message);
+}
+
+/* Nobody will hear of a failure of this task. */
+static bool is_unheard(brolga_task *task)
+{
+    return task->failed && task->home == NULL &&
+           brolga__load_relaxed(&task->end) == BROLGA__END_DETACHED;
+}
+
+/* The last touch of the record, unless nobody will ask for the result. */
+static void publish_end(brolga_task *task)
+{
+    bool said = is_unheard(task);
+    uintptr_t was;
+
+    if (said)
+        brolga__task_say_failed(task);
+    was = brolga__swap_acq_rel(&task->end, BROLGA__END_ENDED); /* W */
+    switch (was) {
+    case 0:
+        break;
+    case BROLGA__END_DETACHED:
+        if (!said && task->failed && task->home == NULL)
+            brolga__task_say_failed(task); /* Detached at this moment. */
+        brolga__task_unref(task);
+        break;
+    case BROLGA__END_AWAITED:
+        /* The waiting thread lets the record go, but memory stays. */
+        brolga__store_release(&task->ended_word, 1); /* W */
+        brolga__plat_wake(&task->ended_word, INT32_MAX);
+        break;
+    default:
+        brolga__unpark((brolga_task *)was);
+    }
 }
 
 void brolga__task_end(brolga_task *task)
 {
-    brolga_task *joiner;
-    bool unheard;
+    bool in_scope = task->home != NULL;
 
     if (task->at_end != NULL)
         task->at_end(task->at_end_arg);
@@ -382,32 +360,29 @@ void brolga__task_end(brolga_task *task)
         task->holding = false;
         brolga__version_unhold(task->version);
     }
+    /* N: the last use of any code comes before. */
+    brolga__store_release(&task->watermark, BROLGA__NOT_STARTED);
+    brolga__store_relaxed(&task->id, 0); /* Shown no more. */
     /* Before the joiner is told: it may destroy the runtime next, which then
      * waits for the threads but not for tasks. */
-    (void)brolga__sub_release(&task->rt->tasks_live, 1); /* X: destroy */
-    (void)pthread_mutex_lock(&task->end_lock);
-    task->ended = true;
-    joiner = task->joiner;
-    unheard = task->failed && task->detached && task->home == NULL;
-    (void)pthread_mutex_unlock(&task->end_lock);
-    if (unheard)
-        brolga__task_say_failed(task);
-    /* W: load in join_thread. The system is asked only if a thread waits. */
-    if (brolga__swap_acq_rel(&task->ended_word, BROLGA__ENDED) ==
-        BROLGA__AWAITED)
-        brolga__plat_wake(&task->ended_word, INT32_MAX);
-    if (joiner != NULL)
-        brolga__unpark(joiner);
+    brolga__record_ended(task);
+    publish_end(task);
+    if (!in_scope)
+        return;
     brolga__scope_leave(task, false);
-    brolga__task_unref(task);
+    brolga__task_unref(task); /* The scope's. */
 }
 
 /* Of more than one the first counts; a later one comes from a handler. */
 static void fail(brolga_task *task, const char *message)
 {
+    uint64_t id;
+    char name[32];
+
     if (task->failed) {
+        (void)brolga__identity(task, &id, name);
         fprintf(stderr, "brolga: task %llu '%s' failed again: %s\n",
-                (unsigned long long)task->id, task->name, message);
+                (unsigned long long)task->number, name, message);
         return;
     }
     task->failed = true;
@@ -419,8 +394,7 @@ void brolga__task_leave(brolga_task *task)
 {
     if (task->kind == BROLGA__THREAD)
         longjmp(*task->thread_exit, 1);
-    brolga__switch_out(BROLGA__REQUEST_END);
-    abort(); /* Nobody switches back. */
+    brolga__fiber_end(task);
 }
 
 /* Handlers run here, above the frames that panicked, which they may still
@@ -445,47 +419,59 @@ void brolga_panic(const char *format, ...)
 
 /* --- joining ------------------------------------------------------------ */
 
+static bool has_ended(brolga_task *task)
+{
+    return brolga__load_acquire(&task->end) == BROLGA__END_ENDED; /* W */
+}
+
+/* Says who waits; false if the task has ended. */
+static bool await(brolga_task *task, uintptr_t who)
+{
+    uintptr_t nobody = 0;
+
+    return brolga__cas_acq_rel(&task->end, &nobody, who); /* W */
+}
+
+/* Nobody waits any more; false if the task has ended. */
+static bool give_up(brolga_task *task, uintptr_t who)
+{
+    return brolga__cas_acq_rel(&task->end, &who, 0); /* W */
+}
+
 /* Waits as a plain thread: the memory of tasks stays. */
 static int join_thread(brolga_task *task, uint64_t deadline_ns)
 {
-    uint32_t word = BROLGA__RUNS;
-
-    (void)brolga__cas_acq_rel(&task->ended_word, &word, BROLGA__AWAITED);
-    while (brolga__load_acquire(&task->ended_word) != BROLGA__ENDED) /* W */
-        if (!brolga__plat_wait(&task->ended_word, BROLGA__AWAITED, deadline_ns))
+    if (!await(task, BROLGA__END_AWAITED))
+        return BROLGA_OK;
+    while (brolga__load_acquire(&task->ended_word) == 0) /* W */
+        if (!brolga__plat_wait(&task->ended_word, 0, deadline_ns) &&
+            give_up(task, BROLGA__END_AWAITED))
             return BROLGA_ETIMEOUT;
     return BROLGA_OK;
-}
-
-static bool ended_or_joined(brolga_task *task, brolga_task *joiner)
-{
-    bool ended;
-
-    (void)pthread_mutex_lock(&task->end_lock);
-    ended = task->ended;
-    task->joiner = ended ? NULL : joiner;
-    (void)pthread_mutex_unlock(&task->end_lock);
-    return ended;
 }
 
 static int join_task(brolga_task *task, brolga_task *self, uint64_t deadline_ns)
 {
     int err = BROLGA_OK;
 
-    while (!ended_or_joined(task, self)) {
-        if (err != BROLGA_OK)
-            break;
+    if (!await(task, (uintptr_t)self))
+        return BROLGA_OK;
+    while (!has_ended(task) && err == BROLGA_OK)
         err = brolga__park("join", deadline_ns);
-    }
-    return ended_or_joined(task, NULL) ? BROLGA_OK : err;
+    if (err != BROLGA_OK && give_up(task, (uintptr_t)self))
+        return err;
+    return BROLGA_OK;
 }
 
-void brolga__task_describe_failure(const brolga_task *task,
+void brolga__task_describe_failure(brolga_task *task,
                                    struct brolga_failure *failure)
 {
-    *failure = (struct brolga_failure){
-        .task = task->id, .kind = task->failed_by, .address = task->trapped_at};
-    memcpy(failure->name, task->name, sizeof failure->name);
+    uint64_t id;
+
+    *failure = (struct brolga_failure){.task = task->number,
+                                       .kind = task->failed_by,
+                                       .address = task->trapped_at};
+    (void)brolga__identity(task, &id, failure->name);
     memcpy(failure->message, task->message, sizeof failure->message);
     memcpy(failure->function, task->message + task->function_at,
            task->function_bytes);
@@ -495,12 +481,14 @@ int brolga_join(brolga_task *task, uint64_t deadline_ns, brolga_word *result,
                 struct brolga_failure *failure)
 {
     brolga_task *self = brolga_self();
-    int err = self == NULL ? join_thread(task, deadline_ns)
-                           : join_task(task, self, deadline_ns);
+    int err = BROLGA_OK;
 
+    if (!has_ended(task))
+        err = self == NULL ? join_thread(task, deadline_ns)
+                           : join_task(task, self, deadline_ns);
     if (err != BROLGA_OK)
         return err;
-    if (task->failed) {
+    if (brolga__unlikely(task->failed)) {
         err = BROLGA_EFAILED;
         if (failure != NULL)
             brolga__task_describe_failure(task, failure);
@@ -515,13 +503,11 @@ int brolga_join(brolga_task *task, uint64_t deadline_ns, brolga_word *result,
 
 void brolga_detach(brolga_task *task)
 {
-    bool unheard;
+    uintptr_t nobody = 0;
 
-    (void)pthread_mutex_lock(&task->end_lock);
-    task->detached = true;
-    unheard = task->ended && task->failed && task->home_id == 0;
-    (void)pthread_mutex_unlock(&task->end_lock);
-    if (unheard)
+    if (brolga__cas_acq_rel(&task->end, &nobody, BROLGA__END_DETACHED)) /* W */
+        return;
+    if (task->failed && task->home == NULL)
         brolga__task_say_failed(task);
     brolga__task_unref(task);
 }
@@ -530,7 +516,7 @@ void brolga_detach(brolga_task *task)
 
 uint64_t brolga_task_id(const brolga_task *task)
 {
-    return task == NULL ? 0 : task->id;
+    return task == NULL ? 0 : task->number;
 }
 
 brolga_task *brolga_self(void)

@@ -21,6 +21,7 @@
 #include "lock.h"
 #include "tasks/ctx.h"
 #include "tasks/pool.h"
+#include "tasks/runq.h"
 #include "tasks/stack.h"
 #include "tasks/timer.h"
 
@@ -79,14 +80,17 @@ enum brolga__blocked {
     BROLGA__BLOCKED_SCANNING /* Same, and the reclaimer reads them. */
 };
 
-/* For plain threads that wait for a task's end. */
-enum brolga__ended {
-    BROLGA__RUNS,
-    BROLGA__AWAITED, /* A thread sleeps until it ends. */
-    BROLGA__ENDED
-};
+/*
+ * What brolga_task.end says: nothing yet (0), one of these, or the task that
+ * waits for the end. See task.c.
+ */
+#define BROLGA__END_ENDED    ((uintptr_t)1)
+#define BROLGA__END_DETACHED ((uintptr_t)2) /* Nobody will ask. */
+#define BROLGA__END_AWAITED  ((uintptr_t)3) /* A thread sleeps. */
 
 struct brolga__carrier;
+
+#define BROLGA__NAME_WORDS 4 /* A name of 31 bytes with its NUL. */
 
 /* What brolga_defer() keeps; see defer.c. */
 struct brolga__defer {
@@ -133,25 +137,28 @@ struct brolga_task {
     /* A FIBER's. Of a THREAD: where its own frames lie; see thread.c. */
     struct brolga__stack stack;
     struct brolga *rt;
-    brolga_task *next; /* In one queue of ready, or list of free tasks. */
-    uint64_t parks;    /* Times it has parked. */
-    bool adopt_at_top; /* Stays in its version at inner safepoints. */
-    bool holding;      /* Holds `version`: adopt_at_top, and it has started. */
+    brolga_task *next;         /* In the list of injected, or of free tasks. */
+    uint64_t parks;            /* Times it has parked. */
+    _Atomic bool adopt_at_top; /* Stays in its version at inner safepoints. */
+    bool holding; /* Holds `version`: adopt_at_top, and it has started. */
 
     /* Written when the task is spawned. */
     bool is_fiber; /* For ever, also of the tasks that use the record next. */
-    enum brolga__task_kind kind;
+    _Atomic uint8_t kind; /* enum brolga__task_kind */
     enum brolga__entry entry;
     brolga_task_fn fn;
     brolga_slot slot;
     void *arg;
     brolga_unit *pinned; /* Holds `fn` until the task has started. */
-    size_t stack_bytes;
-    uint64_t id;
-    char name[32];
+    _Atomic size_t stack_bytes;
+    uint64_t number;    /* For good; `id` is for those who look on. */
     brolga_scope *home; /* The scope it is in; NULL: the root. */
-    uint64_t home_id;
+    _Atomic uint64_t home_id;
     bool competes; /* May win a scope of policy ANY. */
+
+    /* Who it is, for anyone who looks (registry.c). */
+    _Atomic uint64_t id; /* 0: the record is free. */
+    _Atomic uint64_t name[BROLGA__NAME_WORDS];
 
     /* Scopes and handlers; written by the task. */
     brolga_scope *scope;          /* The innermost that it has open, or NULL. */
@@ -164,9 +171,10 @@ struct brolga_task {
 
     int io_error; /* The system's last refusal, as libuv numbers it. */
 
-    /* Written by anyone who wakes, cancels or scans the task. */
+    /* Written by anyone who starts, wakes, cancels or scans the task. */
     _Alignas(BROLGA__CACHE_LINE) _Atomic uint32_t permit;
-    _Atomic uint32_t canceled;    /* enum brolga__reason */
+    _Atomic bool fresh;        /* Spawned, and nobody has claimed it; runq.c */
+    _Atomic uint32_t canceled; /* enum brolga__reason */
     _Atomic uint64_t canceled_ns; /* Since when. */
     _Atomic bool named_stuck;     /* Set by the reclaimer. */
     _Atomic bool awaits;          /* It joins a scope. */
@@ -188,44 +196,63 @@ struct brolga_task {
     _Atomic size_t stack_used;  /* The most, at a switch. */
     uintptr_t spilled_sp;       /* Lowest word to read while blocked. */
     uintptr_t spilled[BROLGA__SPILL_WORDS]; /* Registers at block_begin. */
-    pthread_mutex_t holds_lock;
+    struct brolga__lock holds_lock;
     struct brolga__holds holds; /* holds_lock */
 
-    /* End of life: guarded by end_lock but for the atomics. */
-    pthread_mutex_t end_lock;
-    bool ended;
+    /* End of life; published by `end`. */
     bool failed;
-    bool detached;
     enum brolga_failure_kind failed_by;
     brolga_word result;
     char message[256];
     uintptr_t trapped_at;                 /* Of the instruction, or 0. */
     uint16_t function_at, function_bytes; /* Its function, in `message`. */
-    brolga_task *joiner;                  /* A task that waits for the end. */
     void (*at_end)(void *arg); /* Called at the end, however it comes. */
     void *at_end_arg;
-    _Atomic uint32_t ended_word; /* enum brolga__ended; threads wait on it. */
-    _Atomic uint32_t refs;       /* The run and the handle. */
+    _Atomic uintptr_t end;       /* BROLGA__END_... */
+    _Atomic uint32_t ended_word; /* 1 for a thread that sleeps on it. */
+    _Atomic uint32_t refs;       /* See task.c. */
 
-    struct brolga__list registered;     /* In a shard of the registry. */
     struct brolga_epoch_member *member; /* Of a THREAD or ATTACHED task. */
     jmp_buf *thread_exit;               /* Where a failed THREAD goes. */
 };
 
-#define BROLGA__RUNQ_SIZE 256
+/* Records are made in blocks, which last as long as the runtime. */
+#define BROLGA__BLOCK_TASKS 32
+
+struct brolga__block {
+    struct brolga__block *next;
+    brolga_task task[BROLGA__BLOCK_TASKS];
+};
+
+#define BROLGA__STOCK_STACKS 16
+
+/* What a worker keeps at hand, so that starting and ending a task takes no
+ * lock; used by the thread that holds the worker. */
+struct brolga__stock {
+    brolga_task *tasks; /* Free records of fibers. */
+    uint32_t count;
+    uint32_t stacks;     /* In `stack`: of the default size, warm. */
+    unsigned size_class; /* Theirs. */
+    struct brolga__stack stack[BROLGA__STOCK_STACKS];
+    uint64_t next_id, last_id;
+    _Atomic int64_t live; /* Taken here less put back here. */
+};
 
 /*
- * Written by the carrier that holds it, but for the queue's head.
+ * Written by the carrier that holds it, but for the queue's head and `next`,
+ * which others may take.
  */
 struct brolga__worker {
-    _Alignas(BROLGA__CACHE_LINE) _Atomic uint32_t head; /* Taken: CAS. */
-    _Alignas(BROLGA__CACHE_LINE) _Atomic uint32_t tail; /* Owner pushes. */
-    brolga_task *_Atomic ring[BROLGA__RUNQ_SIZE];
+    struct brolga__runq queue;
+    brolga_task *_Atomic next; /* The hand-over slot: to be run first. */
 
     struct brolga *rt;
     uint32_t number;
-    uint32_t seed;       /* For the order of victims. */
-    uint32_t since_look; /* Tasks run since the last look at the injected. */
+    uint32_t seed;        /* For the order of victims. */
+    uint32_t since_look;  /* Tasks run since the last look at the injected. */
+    uint32_t in_a_row;    /* Tasks run from the slot since the last other. */
+    uint64_t since_ticks; /* When the running task was switched to. */
+    struct brolga__stock stock;
     _Atomic uint64_t runs;
     _Atomic uint64_t steals;
     _Atomic uint64_t parks;
@@ -236,8 +263,10 @@ struct brolga__worker {
     bool idle;                        /* idle_lock */
 };
 
-/* What a task asks of its carrier when it switches back to it. */
+/* What is to be done for a task after it has been switched away from, by whom
+ * the switch leads to. */
 enum brolga__request {
+    BROLGA__REQUEST_NONE,
     BROLGA__REQUEST_YIELD,
     BROLGA__REQUEST_PARK,
     BROLGA__REQUEST_END,
@@ -249,8 +278,11 @@ struct brolga__carrier {
     struct brolga *rt;
     struct brolga__ctx ctx;        /* The thread's own stack. */
     struct brolga__worker *worker; /* NULL while its task blocks. */
-    brolga_task *task;
-    enum brolga__request request;
+    brolga_task *task;             /* That runs. */
+    brolga_task *left;             /* The last one; NULL: it has been served. */
+    enum brolga__request request;  /* For `left`. */
+    struct brolga__ctx dead;       /* Of a task that has ended, until someone */
+    struct brolga__stack dead_stack; /* else runs. */
     struct brolga_epoch_member *member;
     pthread_t thread;
     _Atomic uint32_t wake;         /* Sleeps while 0. */
@@ -259,8 +291,6 @@ struct brolga__carrier {
     bool searching;                /* Counted in rt->searching. */
     bool driven;                   /* A host's thread in brolga_drive(). */
 };
-
-#define BROLGA__SHARDS 16
 
 struct brolga {
     struct brolga_opts opts;
@@ -284,12 +314,13 @@ struct brolga {
     struct brolga__carrier *carriers; /* All there ever were. */
     uint32_t carrier_count;
 
-    _Alignas(BROLGA__CACHE_LINE) _Atomic uint32_t tasks_live;
+    /* Records of tasks; see record.c. */
+    _Alignas(BROLGA__CACHE_LINE) _Atomic int64_t live; /* Others' share. */
     _Atomic uint64_t next_id;
     _Atomic uint32_t threads;   /* Of THREAD tasks, that have not gone. */
     pthread_mutex_t free_lock;  /* Leaf. */
     brolga_task *free_tasks[2]; /* Of threads; of fibers. */
-    brolga_task *all_tasks;     /* Blocks of them, to be freed at the end. */
+    struct brolga__block *_Atomic blocks; /* Freed at the end. */
     struct brolga__stacks_pool stacks;
     struct brolga__timers timers;
     struct brolga__pool pool;
@@ -299,12 +330,6 @@ struct brolga {
     pthread_mutex_t io_lock; /* Held while they are made. */
     struct brolga__io *_Atomic io;
     void (*io_stop)(struct brolga__io *io);
-
-    struct {
-        pthread_mutex_t lock;
-        struct brolga__list tasks;
-    } shard[BROLGA__SHARDS];
-    pthread_mutex_t walk_lock; /* One walker of the registry at a time. */
 
     /* Canceling: see scope.c. */
     brolga_scope root;
@@ -334,11 +359,27 @@ enum brolga__rest {
 struct brolga__carrier *brolga__carrier_self(void);
 void brolga__carrier_set_self(struct brolga__carrier *carrier);
 
-/* Queues a task that is ready to run, and sees to it that somebody runs it. */
-void brolga__schedule(brolga_task *task);
+/* The worker that the calling thread holds, of this runtime, or NULL. */
+struct brolga__worker *brolga__worker_self(struct brolga *rt);
 
-/* Switches from the calling fiber to its carrier, with a request. */
+/* Queues a task that is ready to run behind all others, and sees to it that
+ * somebody runs it. */
+void brolga__schedule(brolga_task *task);
+/* The same for a task that has been woken: the calling worker runs it next. */
+void brolga__hand_over(brolga_task *task);
+/* The same for a task that has just been spawned. */
+void brolga__launch(brolga_task *task);
+
+/* Wakes a worker that looks for work, unless all are busy or one does. */
+void brolga__wake_one(struct brolga *rt);
+
+/* Leaves the calling fiber, with what is to be done for it then, for the next
+ * task that is ready, or for its carrier; returns when it is run again. */
 void brolga__switch_out(enum brolga__request request);
+/* Lets the other ready tasks run first. A safepoint. */
+void brolga__yield(brolga_task *task);
+/* Ends the calling fiber. */
+BROLGA_NORETURN void brolga__fiber_end(brolga_task *task);
 
 /* Gives the carrier's worker to someone else; before foreign code. */
 void brolga__worker_release(struct brolga__carrier *carrier);
@@ -372,7 +413,8 @@ void brolga__top_leave(void);
 
 /* --- tasks (task.c) ----------------------------------------------------- */
 
-/* A fresh record with both references; NULL if there is no memory. */
+/* A record for a task, set to its beginnings, with one reference. BROLGA_OK,
+ * BROLGA_ENOMEM, BROLGA_ELIMIT. */
 int brolga__task_create(struct brolga *rt, const struct brolga_spawn_opts *opts,
                         brolga_task **out);
 /* Drops a reference; the last one recycles the record. */
@@ -396,9 +438,9 @@ struct brolga__start {
 int brolga__spawn(struct brolga *rt, const struct brolga__start *how,
                   const struct brolga_spawn_opts *opts, brolga_task **out);
 /* Writes down a failure that nobody else will hear of. */
-void brolga__task_say_failed(const brolga_task *task);
+void brolga__task_say_failed(brolga_task *task);
 /* Says of a task that has failed how. */
-void brolga__task_describe_failure(const brolga_task *task,
+void brolga__task_describe_failure(brolga_task *task,
                                    struct brolga_failure *failure);
 /* Leaves the calling task, whose failure is written down and which has been
  * finished: no frame of its stack is returned to. */
@@ -406,8 +448,6 @@ BROLGA_NORETURN void brolga__task_leave(brolga_task *task);
 /* Publishes the end: wakes the joiner, leaves the scope, drops the run's
  * reference. */
 void brolga__task_end(brolga_task *task);
-/* Frees all records. */
-void brolga__tasks_fini(struct brolga *rt);
 
 /* --- scopes (scope.c) --------------------------------------------------- */
 
@@ -478,13 +518,32 @@ void brolga__signal_stack_leave(struct brolga *rt,
 
 int brolga__thread_start(brolga_task *task);
 
-/* --- the registry and stacks (scan.c) ----------------------------------- */
+/* --- records of tasks (record.c) ---------------------------------------- */
 
-void brolga__register(brolga_task *task);
-void brolga__unregister(brolga_task *task);
-/* Visits the tasks in the registry, each under the lock of its shard. */
+/* A free record, counted as live; BROLGA_OK, BROLGA_ENOMEM, or BROLGA_ELIMIT:
+ * there are as many tasks as are allowed. */
+int brolga__record_take(struct brolga *rt, bool is_fiber, brolga_task **out);
+/* The task counts as live no more; its record is still in use. */
+void brolga__record_ended(brolga_task *task);
+/* Gives a record back. */
+void brolga__record_put(brolga_task *task);
+/* Frees all records. */
+void brolga__records_fini(struct brolga *rt);
+
+/* A number that no other task has had. */
+uint64_t brolga__next_id(struct brolga *rt);
+/* Shows the task to those who look on, under a number and a name; NULL: none. */
+void brolga__identify(brolga_task *task, uint64_t id, const char *name);
+/* Who a task is; false if the record is free, or changes hands. */
+bool brolga__identity(brolga_task *task, uint64_t *id, char name[32]);
+
+/* Visits the records in use, without stopping anyone: a task may end, and its
+ * record have another one, during the visit. */
 void brolga__walk(struct brolga *rt,
                   void (*visit)(void *arg, brolga_task *task), void *arg);
+
+/* --- searching stacks (scan.c) ------------------------------------------ */
+
 /* Looks at every stack for suspects: brolga__stacks.look. */
 void brolga__scan_look(void *rt, const struct brolga__suspects *set);
 /* Looks at the words from `sp` up of a task that the caller owns. */

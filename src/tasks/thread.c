@@ -20,7 +20,6 @@ static void enter(brolga_task *task)
 static void leave(brolga_task *task)
 {
     brolga__view_set_self(NULL);
-    brolga__unregister(task);
     brolga_epoch_leave(task->member);
     task->member = NULL;
     task->ctx.sp = 0;
@@ -50,9 +49,11 @@ static void *thread_main(void *arg)
     brolga_task *task = arg;
     struct brolga *rt = task->rt;
     struct brolga__signal_stack signals;
+    char name[32];
+    uint64_t id;
 
-    brolga__plat_thread_name(task->name[0] != '\0' ? task->name
-                                                   : "brolga-task");
+    (void)brolga__identity(task, &id, name);
+    brolga__plat_thread_name(name[0] != '\0' ? name : "brolga-task");
     brolga__signal_stack_enter(rt, &signals);
     enter(task);
     call(task);
@@ -111,16 +112,17 @@ int brolga_attach_thread(brolga *rt, const char *name)
     err = brolga__task_create(rt, &opts, &task);
     if (err != BROLGA_OK)
         return err;
-    task->kind = BROLGA__ATTACHED;
+    brolga__store_relaxed(&task->kind, BROLGA__ATTACHED);
+    /* Nobody joins it. */
+    brolga__store_relaxed(&task->end, BROLGA__END_DETACHED);
     err = join_offline(task);
     if (err != BROLGA_OK) {
         task->member = NULL;
         brolga__task_end(task);
-        brolga__task_unref(task);
         return err;
     }
     (void)brolga__add_relaxed(&rt->threads, 1);
-    brolga__register(task);
+    brolga__identify(task, task->number, name);
     enter(task);
     return BROLGA_OK;
 }
@@ -134,7 +136,6 @@ void brolga_detach_thread(void)
     rt = task->rt;
     brolga__task_finish(task);
     leave(task);
-    brolga__task_unref(task); /* The handle's; the run's goes with the end. */
     brolga__task_end(task);
     (void)brolga__sub_release(&rt->threads, 1); /* AA: load in destroy */
     brolga__plat_wake(&rt->threads, 1);

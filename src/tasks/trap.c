@@ -169,15 +169,18 @@ static const char *reason(const brolga_task *task,
     return ", in a function that Brolga called under a lock";
 }
 
-static void say(const brolga_task *task, const struct brolga__trap *trap,
+static void say(brolga_task *task, const struct brolga__trap *trap,
                 const struct brolga_unit *unit, bool overflow)
 {
     struct line line = {.bytes = 0};
+    char name[32];
+    uint64_t id;
 
     put(&line, "brolga: task ");
-    put_number(&line, task->id, 10);
+    put_number(&line, task->number, 10);
     put(&line, " '");
-    put(&line, task->name);
+    (void)brolga__identity(task, &id, name);
+    put(&line, name);
     put(&line, "': ");
     put(&line, overflow ? "stack overflow" : trap->name);
     put_place(&line, trap->pc);

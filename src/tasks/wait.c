@@ -57,7 +57,7 @@ void brolga__unpark(brolga_task *task)
         return;
     /* Not `kind`: a thread goes on, and may end, at once. */
     if (task->is_fiber)
-        brolga__schedule(task);
+        brolga__hand_over(task);
     else
         brolga__plat_wake(&task->permit, 1);
 }
@@ -116,7 +116,7 @@ static void park_now(brolga_task *task, const char *where)
     task->parks++;
     brolga__store_relaxed(&task->parked_in, where);
     brolga__note_since(task);
-    if (task->kind == BROLGA__FIBER)
+    if (task->is_fiber)
         brolga__switch_out(BROLGA__REQUEST_PARK);
     else
         sleep_thread(task);

@@ -15,7 +15,6 @@
  *      acquire load in sleep_until_woken().
  *   U  An injected task is seen whole: inject_lock.
  */
-#include "tasks/runq.h"
 #include "tasks/tasks.h"
 
 #include "alloc.h"
@@ -23,6 +22,7 @@
 #include "plat.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* How often a searcher looks everywhere before it sleeps: about 50 us, which
  * is what waking a sleeping thread costs on a virtual machine. */
@@ -30,6 +30,8 @@
 #define RELAX_PER_ROUND 32
 /* Tasks that a worker runs between two looks at the injected ones. */
 #define LOOK_EVERY      61
+/* Tasks from the hand-over slot between two from the queue. */
+#define IN_A_ROW_MAX    31
 
 static _Thread_local struct brolga__carrier *carrier_tls;
 
@@ -86,7 +88,7 @@ static bool work_visible(struct brolga *rt)
     if (brolga__load_seq_cst(&rt->injected) > 0) /* S */
         return true;
     for (uint32_t i = 0; i < rt->worker_count; i++)
-        if (!brolga__runq_empty(&rt->workers[i])) /* S */
+        if (!brolga__runq_empty(&rt->workers[i].queue)) /* S */
             return true;
     return false;
 }
@@ -201,7 +203,7 @@ static bool start_searcher(struct brolga *rt)
  * finds that there was nobody to wake looks again: while it was counted as a
  * searcher, another pusher may have relied on it.
  */
-static void wake_one(struct brolga *rt)
+void brolga__wake_one(struct brolga *rt)
 {
     uint32_t none;
 
@@ -217,44 +219,131 @@ static void wake_one(struct brolga *rt)
     } while (!start_searcher(rt) && work_visible(rt));
 }
 
-void brolga__schedule(brolga_task *task)
+/* --- ready tasks -------------------------------------------------------- */
+
+struct brolga__worker *brolga__worker_self(struct brolga *rt)
 {
     struct brolga__carrier *carrier = brolga__carrier_self();
-    struct brolga *rt = task->rt;
 
-    brolga__note_since(task);
-    if (carrier == NULL || carrier->rt != rt || carrier->worker == NULL ||
-        !brolga__runq_push(carrier->worker, task))
-        inject(rt, task);
-    wake_one(rt);
+    return carrier != NULL && carrier->rt == rt ? carrier->worker : NULL;
 }
 
-/* One more of what only the worker's carrier counts. */
-static void count(_Atomic uint64_t *counter)
+/*
+ * More is ready than the worker will run at once: should someone else come?
+ * Waking a thread costs more than many tasks take. So it is done when several
+ * wait, or when the running task has kept its worker for a while. A task that
+ * is left to its worker by this is run after the current one, and at the end
+ * of the time slice, if that does not come before, somebody is woken for it.
+ */
+static void attract(struct brolga__worker *worker, bool several)
 {
-    brolga__store_relaxed(counter, brolga__load_relaxed(counter) + 1);
+    struct brolga *rt = worker->rt;
+
+    if (brolga__likely(brolga__load_relaxed(&rt->idle_count) == 0) ||
+        brolga__load_relaxed(&rt->searching) != 0)
+        return;
+    if (several ||
+        brolga__cpu_ticks() - worker->since_ticks > BROLGA__TICKS_LONG)
+        brolga__wake_one(rt);
+}
+
+/* Behind all others of the worker; without memory, of all workers. */
+static void push(struct brolga__worker *worker, brolga_task *task, bool spawned)
+{
+    if (brolga__likely(brolga__runq_push(&worker->queue, task, spawned)))
+        return;
+    brolga__store_relaxed(&task->fresh, false);
+    inject(worker->rt, task);
+}
+
+void brolga__schedule(brolga_task *task)
+{
+    struct brolga__worker *worker = brolga__worker_self(task->rt);
+
+    if (worker == NULL) {
+        inject(task->rt, task);
+        brolga__wake_one(task->rt);
+        return;
+    }
+    push(worker, task, false);
+    attract(worker, true);
+}
+
+void brolga__launch(brolga_task *task)
+{
+    struct brolga__worker *worker = brolga__worker_self(task->rt);
+
+    if (worker == NULL) {
+        inject(task->rt, task);
+        brolga__wake_one(task->rt);
+        return;
+    }
+    brolga__store_release(&task->fresh, true); /* AM: claim */
+    push(worker, task, true);
+    attract(worker, brolga__runq_count(&worker->queue) > 1);
+}
+
+void brolga__hand_over(brolga_task *task)
+{
+    struct brolga__worker *worker = brolga__worker_self(task->rt);
+    brolga_task *old;
+
+    if (worker == NULL) {
+        inject(task->rt, task);
+        brolga__wake_one(task->rt);
+        return;
+    }
+    /* Only the owner puts a task in, so NULL does not change. */
+    if (brolga__load_relaxed(&worker->next) == NULL) {
+        brolga__store_release(&worker->next, task); /* AP: take_next */
+        attract(worker, false);
+        return;
+    }
+    old = brolga__swap_acq_rel(&worker->next, task); /* AP */
+    if (old != NULL)
+        push(worker, old, false);
+    attract(worker, true);
 }
 
 /* --- finding a task ----------------------------------------------------- */
 
-static brolga_task *steal(struct brolga__worker *worker)
+/* The task in a worker's hand-over slot. */
+static brolga_task *take_next(struct brolga__worker *worker)
 {
-    struct brolga *rt = worker->rt;
-    uint32_t start;
+    if (brolga__load_relaxed(&worker->next) == NULL)
+        return NULL;
+    return brolga__swap_acq_rel(&worker->next, NULL); /* AP: hand_over */
+}
 
+static uint32_t random_start(struct brolga__worker *worker)
+{
     /* xorshift: any order will do that is not the same for all. */
     worker->seed ^= worker->seed << 13;
     worker->seed ^= worker->seed >> 17;
     worker->seed ^= worker->seed << 5;
-    start = worker->seed % rt->worker_count;
+    return worker->seed % worker->rt->worker_count;
+}
+
+/* With `all`, also what a worker would run next: only after it has not come to
+ * that for a while. */
+static brolga_task *steal(struct brolga__worker *worker, bool all)
+{
+    struct brolga *rt = worker->rt;
+    uint32_t start = random_start(worker);
+
     for (uint32_t i = 0; i < rt->worker_count; i++) {
         struct brolga__worker *victim =
             &rt->workers[(start + i) % rt->worker_count];
-        brolga_task *task =
-            victim == worker ? NULL : brolga__runq_steal(worker, victim);
+        brolga_task *task;
 
+        if (victim == worker)
+            continue;
+        task = brolga__runq_steal(&worker->queue, &victim->queue);
+        if (task == NULL && all)
+            task = take_next(victim);
         if (task != NULL) {
-            count(&worker->steals);
+            brolga__store_relaxed(&worker->steals,
+                                  brolga__load_relaxed(&worker->steals) + 1);
             return task;
         }
     }
@@ -278,7 +367,7 @@ static void end_search(struct brolga__carrier *carrier, bool found)
         return;
     carrier->searching = false;
     if (brolga__sub_seq_cst(&rt->searching, 1) == 1 && found) /* S */
-        wake_one(rt);
+        brolga__wake_one(rt);
 }
 
 static brolga_task *search(struct brolga__carrier *carrier)
@@ -291,7 +380,7 @@ static brolga_task *search(struct brolga__carrier *carrier)
         brolga_task *task = take_injected(rt);
 
         if (task == NULL)
-            task = steal(carrier->worker);
+            task = steal(carrier->worker, i >= rounds / 4);
         if (task != NULL || brolga__load_relaxed(&rt->stopping))
             return task;
         for (int j = 0; j < RELAX_PER_ROUND; j++)
@@ -302,17 +391,40 @@ static brolga_task *search(struct brolga__carrier *carrier)
     return NULL;
 }
 
-static brolga_task *find_task(struct brolga__carrier *carrier)
+/*
+ * What the worker has at hand. Tasks that wake one another through the slot
+ * give way to the queue after some turns, and the queue to the injected ones.
+ */
+static inline brolga_task *next_ready(struct brolga__worker *worker)
 {
-    struct brolga__worker *worker = carrier->worker;
     brolga_task *task = NULL;
 
-    if (++worker->since_look >= LOOK_EVERY) {
+    if (brolga__unlikely(++worker->since_look >= LOOK_EVERY)) {
         worker->since_look = 0;
         task = take_injected(worker->rt);
+        if (task != NULL)
+            return task;
     }
+    if (brolga__load_relaxed(&worker->next) != NULL &&
+        worker->in_a_row < IN_A_ROW_MAX) {
+        worker->in_a_row++;
+        task = take_next(worker);
+        if (task != NULL)
+            return task;
+    }
+    worker->in_a_row = 0;
+    task = brolga__runq_pop(&worker->queue);
     if (task == NULL)
-        task = brolga__runq_pop(worker);
+        task = take_next(worker);
+    if (task == NULL)
+        task = take_injected(worker->rt);
+    return task;
+}
+
+static brolga_task *find_task(struct brolga__carrier *carrier)
+{
+    brolga_task *task = next_ready(carrier->worker);
+
     if (task == NULL)
         task = search(carrier);
     end_search(carrier, task != NULL);
@@ -321,26 +433,62 @@ static brolga_task *find_task(struct brolga__carrier *carrier)
 
 /* --- running a task ----------------------------------------------------- */
 
+static void serve(struct brolga__carrier *carrier);
+
 static void fiber_main(void *arg)
 {
     brolga_task *task = arg;
 
     brolga__ctx_entered(&task->ctx);
+    serve(brolga__load_relaxed(&task->carrier));
     task->result = brolga__task_call(task);
-    brolga__switch_out(BROLGA__REQUEST_END);
+    brolga__fiber_end(task);
 }
 
-/* A task gets its stack when it first runs. */
-static bool give_stack(brolga_task *task)
+static int take_stack(struct brolga__worker *worker, brolga_task *task)
+{
+    struct brolga__stock *stock = &worker->stock;
+    size_t bytes = brolga__load_relaxed(&task->stack_bytes);
+
+    if (brolga__likely(stock->stacks > 0 &&
+                       bytes == worker->rt->opts.stack_bytes)) {
+        task->stack = stock->stack[--stock->stacks];
+        return BROLGA_OK;
+    }
+    return brolga__stack_take(&worker->rt->stacks, bytes, &task->stack);
+}
+
+/* Of the size that the stock is for, or not. */
+static bool in_stock(const struct brolga__stock *stock,
+                     const struct brolga__stack *stack)
+{
+    return stock->stacks < BROLGA__STOCK_STACKS &&
+           stack->size_class == stock->size_class;
+}
+
+static void put_stack(struct brolga__worker *worker,
+                      const struct brolga__stack *stack)
+{
+    struct brolga__stock *stock = &worker->stock;
+
+    if (brolga__likely(in_stock(stock, stack)))
+        stock->stack[stock->stacks++] = *stack;
+    else
+        brolga__stack_put(&worker->rt->stacks, stack);
+}
+
+/* A task gets its stack when it first runs. If there is none, it ends. */
+static bool give_stack(struct brolga__worker *worker, brolga_task *task)
 {
     struct brolga *rt = task->rt;
-    int err = brolga__stack_take(&rt->stacks, task->stack_bytes, &task->stack);
+    int err = take_stack(worker, task);
 
     if (err != BROLGA_OK) {
         task->failed = true;
         task->failed_by = BROLGA_FAILURE_NO_STACK;
         (void)snprintf(task->message, sizeof task->message,
                        "no stack for the task: %s", brolga_strerror(err));
+        brolga__task_end(task);
         return false;
     }
     brolga__ctx_init(&task->ctx, task->stack.low, task->stack.high, fiber_main,
@@ -349,33 +497,27 @@ static bool give_stack(brolga_task *task)
     return true;
 }
 
-static void end_fiber(brolga_task *task)
+/* Nothing runs on the stack of the task that has ended any more. */
+static void bury(struct brolga__carrier *carrier)
 {
-    brolga__unregister(task);
-    brolga__ctx_fini(&task->ctx);
-    brolga__stack_put(&task->rt->stacks, &task->stack);
-    brolga__task_end(task);
+    brolga__ctx_fini(&carrier->dead);
+    put_stack(carrier->worker, &carrier->dead_stack);
 }
 
-/* Behind all others. A task that is alone need not wake anyone for itself. */
-static void yield(brolga_task *task, struct brolga__carrier *carrier)
+/* Behind all others. */
+static void yield(brolga_task *task, struct brolga__worker *worker)
 {
-    bool alone = brolga__runq_empty(carrier->worker);
-
-    /* Its time was up because others wait: if it is the injected ones, they
-     * should not wait for LOOK_EVERY slices more. */
-    if (brolga__load_relaxed(&carrier->worker->preempt))
-        carrier->worker->since_look = LOOK_EVERY;
-    if (!brolga__runq_push(carrier->worker, task))
-        inject(task->rt, task);
-    if (!alone)
-        wake_one(task->rt);
+    push(worker, task, false);
+    if (brolga__unlikely(brolga__load_relaxed(&worker->rt->idle_count) > 0))
+        attract(worker, brolga__runq_count(&worker->queue) > 1);
 }
 
-static void park(brolga_task *task)
+static void park(brolga_task *task, struct brolga__worker *worker)
 {
     uint32_t permit = BROLGA__RUNNING;
 
+    brolga__store_relaxed(&worker->parks,
+                          brolga__load_relaxed(&worker->parks) + 1);
     if (brolga__cas_acq_rel(&task->permit, &permit,
                             BROLGA__PARKED)) /* M: notify, look_at_parked */
         return; /* From here on the task may be running elsewhere. */
@@ -385,66 +527,176 @@ static void park(brolga_task *task)
     brolga__schedule(task);
 }
 
-static void serve(brolga_task *task, struct brolga__carrier *carrier)
+/*
+ * Every switch between contexts of a carrier leads here, on the other side:
+ * what the last task wants done now that its context is saved.
+ */
+static inline void serve(struct brolga__carrier *carrier)
 {
+    brolga_task *left = carrier->left;
+
     switch (carrier->request) {
     case BROLGA__REQUEST_PARK:
-        count(&carrier->worker->parks);
-        park(task);
-        break;
-    case BROLGA__REQUEST_END:
-        end_fiber(task);
+        brolga__store_relaxed(&left->carrier, NULL);
+        park(left, carrier->worker);
         break;
     case BROLGA__REQUEST_YIELD:
-        yield(task, carrier);
+        brolga__store_relaxed(&left->carrier, NULL);
+        yield(left, carrier->worker);
+        break;
+    case BROLGA__REQUEST_END:
+        bury(carrier);
         break;
     case BROLGA__REQUEST_REQUEUE: /* The carrier has no worker. */
-        brolga__schedule(task);
+        brolga__store_relaxed(&left->carrier, NULL);
+        brolga__schedule(left);
+        break;
+    case BROLGA__REQUEST_NONE: /* It was the carrier's own context. */
         break;
     }
 }
 
-static void run_task(struct brolga__carrier *carrier, brolga_task *task)
+/* Whether a task that runs next has nothing to catch up on: the round that it
+ * has seen is that of now, and its carrier's member has announced it. */
+static inline bool is_current(brolga_task *task,
+                              struct brolga_epoch_member *member)
+{
+    uint64_t round = brolga__epoch_round(task->rt->epoch);
+
+    return task->view.seen == round &&
+           brolga__load_relaxed(&member->seen) == round; /* ours alone */
+}
+
+/* Makes everything ready for a switch to a task. False: it has no stack, and
+ * has ended. One that has not run is at a safepoint first, by itself. */
+static inline bool prepare(struct brolga__carrier *carrier, brolga_task *task)
 {
     struct brolga__worker *worker = carrier->worker;
+    bool is_new = task->ctx.sp == 0;
 
-    if (task->ctx.sp == 0 && !give_stack(task)) {
-        brolga__unregister(task);
-        brolga__task_end(task);
-        return;
-    }
-    brolga__store_relaxed(&worker->preempt, false);
-    count(&worker->runs);
-    brolga__note_since(task);
+    if (is_new && !give_stack(worker, task))
+        return false;
+    if (brolga__unlikely(brolga__load_relaxed(&worker->preempt)))
+        brolga__store_relaxed(&worker->preempt, false);
+    brolga__store_relaxed(&worker->runs,
+                          brolga__load_relaxed(&worker->runs) + 1);
+    if (brolga__unlikely(brolga__load_relaxed(&worker->rt->idle_count) > 0))
+        worker->since_ticks = brolga__cpu_ticks();
     carrier->task = task;
     brolga__store_relaxed(&task->carrier, carrier);
-    brolga__task_refresh(task, carrier->member,
-                         brolga__load_relaxed(&task->top), task->ctx.sp);
+    brolga__note_since(task);
+    if (!is_new && brolga__unlikely(!is_current(task, carrier->member)))
+        brolga__task_refresh(task, carrier->member,
+                             brolga__load_relaxed(&task->top), task->ctx.sp);
     brolga__view_set_self(&task->view);
+    return true;
+}
+
+/* From the carrier's own context. */
+static void run_task(struct brolga__carrier *carrier, brolga_task *task)
+{
+    if (!prepare(carrier, task))
+        return;
+    carrier->request = BROLGA__REQUEST_NONE;
     brolga__ctx_switch(&carrier->ctx, &task->ctx, false);
+    serve(carrier);
+}
+
+/* The next task that is at hand and can be run; NULL: it is for the carrier to
+ * find one, or to decide whether there is to be one. */
+static inline brolga_task *next_prepared(struct brolga__carrier *carrier)
+{
+    brolga_task *task;
+
+    if (brolga__unlikely(carrier->worker == NULL || carrier->driven))
+        return NULL;
+    /* Ends: a task that cannot be run has ended. */
+    do
+        task = next_ready(carrier->worker);
+    while (task != NULL && brolga__unlikely(!prepare(carrier, task)));
+    return task;
+}
+
+/* From a task's context to that of the next task, if there is one. */
+static inline void leave(struct brolga__carrier *carrier,
+                         struct brolga__ctx *from, brolga_task *next,
+                         bool for_ever)
+{
+    if (brolga__likely(next != NULL)) {
+        brolga__ctx_switch(from, &next->ctx, for_ever);
+        return;
+    }
     brolga__view_set_self(NULL);
-    brolga__note_stack(task, task->ctx.high - task->ctx.sp);
     carrier->task = NULL;
-    brolga__store_relaxed(&task->carrier, NULL);
-    serve(task, carrier);
+    brolga__ctx_switch(from, &carrier->ctx, for_ever);
 }
 
 void brolga__switch_out(enum brolga__request request)
 {
     brolga_task *task = brolga_self();
     struct brolga__carrier *carrier = brolga__load_relaxed(&task->carrier);
+    brolga_task *next;
 
+    brolga__note_stack(task,
+                       task->ctx.high - (uintptr_t)__builtin_frame_address(0));
+    next = next_prepared(carrier);
+    carrier->left = task;
     carrier->request = request;
-    brolga__ctx_switch(&task->ctx, &carrier->ctx,
-                       request == BROLGA__REQUEST_END);
+    leave(carrier, &task->ctx, next, false);
+    /* Perhaps on another thread. */
+    serve(brolga__load_relaxed(&task->carrier));
+}
+
+void brolga__fiber_end(brolga_task *task)
+{
+    struct brolga__carrier *carrier = brolga__load_relaxed(&task->carrier);
+
+    /* The record may have its next task before we are off this stack. */
+    carrier->dead = task->ctx;
+    carrier->dead_stack = task->stack;
+    task->ctx.sp = 0;
+    brolga__view_set_self(NULL);
+    brolga__store_relaxed(&task->carrier, NULL);
+    brolga__task_end(task);
+    carrier->request = BROLGA__REQUEST_END;
+    leave(carrier, &carrier->dead, next_prepared(carrier), true);
+    abort(); /* Nobody switches back. */
+}
+
+/* Nobody else is ready here: a yield is a safepoint, and that is all. */
+static bool is_alone(struct brolga__carrier *carrier)
+{
+    struct brolga__worker *worker = carrier->worker;
+
+    return worker != NULL && !carrier->driven &&
+           brolga__load_relaxed(&worker->next) == NULL &&
+           brolga__runq_count(&worker->queue) == 0 &&
+           brolga__load_relaxed(&worker->rt->injected) == 0;
+}
+
+void brolga__yield(brolga_task *task)
+{
+    struct brolga__carrier *carrier = brolga__load_relaxed(&task->carrier);
+    struct brolga__worker *worker = carrier->worker;
+
+    if (is_alone(carrier)) {
+        brolga__store_relaxed(&worker->preempt, false);
+        brolga__safepoint_here(task);
+        return;
+    }
+    /* If its time was up because injected ones wait, they should not wait for
+     * LOOK_EVERY slices more. */
+    if (worker != NULL && brolga__load_relaxed(&worker->preempt))
+        worker->since_look = LOOK_EVERY;
+    brolga__switch_out(BROLGA__REQUEST_YIELD);
 }
 
 void brolga_yield(void)
 {
     brolga_task *task = brolga_self();
 
-    if (task->kind == BROLGA__FIBER)
-        brolga__switch_out(BROLGA__REQUEST_YIELD);
+    if (task->is_fiber)
+        brolga__yield(task);
     else
         brolga__safepoint_here(task);
 }
@@ -480,7 +732,7 @@ static void rest(struct brolga__carrier *carrier)
     if (stopping)
         return;
     if (work_visible(rt))
-        wake_one(rt);
+        brolga__wake_one(rt);
     sleep_until_woken(carrier);
 }
 
@@ -514,12 +766,14 @@ void brolga__worker_release(struct brolga__carrier *carrier)
 {
     struct brolga *rt = carrier->rt;
 
+    bool handed = brolga__load_relaxed(&carrier->worker->next) != NULL;
+
     (void)pthread_mutex_lock(&rt->idle_lock);
     idle_push(carrier->worker, NULL);
     carrier->worker = NULL;
     (void)pthread_mutex_unlock(&rt->idle_lock);
-    if (work_visible(rt)) /* S: as in rest() */
-        wake_one(rt);
+    if (handed || work_visible(rt)) /* S: as in rest() */
+        brolga__wake_one(rt);
 }
 
 bool brolga__worker_acquire(struct brolga__carrier *carrier)
@@ -586,14 +840,17 @@ uint64_t brolga_drive(brolga *rt, uint64_t deadline_ns)
 
 /* --- start and stop ----------------------------------------------------- */
 
-static void worker_init(struct brolga *rt, uint32_t number)
+static int worker_init(struct brolga *rt, uint32_t number)
 {
     struct brolga__worker *worker = &rt->workers[number];
+    int err = brolga__runq_init(&worker->queue);
 
     worker->rt = rt;
     worker->number = number;
     worker->seed = number * UINT32_C(2654435761) + 1;
+    worker->stock.size_class = brolga__stack_class(rt->opts.stack_bytes);
     idle_push(worker, NULL);
+    return err;
 }
 
 int brolga__workers_start(struct brolga *rt)
@@ -604,7 +861,8 @@ int brolga__workers_start(struct brolga *rt)
     if (rt->workers == NULL)
         return BROLGA_ENOMEM;
     for (uint32_t i = 0; i < rt->worker_count; i++)
-        worker_init(rt, i);
+        if (worker_init(rt, i) != BROLGA_OK)
+            return BROLGA_ENOMEM;
     if (rt->opts.workers == BROLGA_NO_WORKERS)
         return BROLGA_OK;
     /* Threads are made now, so that want of them shows at creation. */
@@ -634,6 +892,8 @@ void brolga__workers_stop(struct brolga *rt)
         (void)pthread_join(carrier->thread, NULL);
         brolga__free(carrier);
     }
+    for (uint32_t i = 0; rt->workers != NULL && i < rt->worker_count; i++)
+        brolga__runq_fini(&rt->workers[i].queue);
     brolga__free(rt->workers);
     (void)pthread_mutex_destroy(&rt->inject_lock);
     (void)pthread_mutex_destroy(&rt->idle_lock);

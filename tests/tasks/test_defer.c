@@ -368,8 +368,8 @@ static brolga_word defer_slot(void *arg)
 
 promise(c5_a_handler_keeps_its_unit)
 {
+    static struct jit_unit next; /* Released when the runtime is destroyed. */
     struct gate gate = {0};
-    struct jit_unit next;
     brolga_task *task;
 
     handler_slot = published_constant("f", &code, 1);

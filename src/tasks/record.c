@@ -1,0 +1,303 @@
+/*
+ * Records of tasks: made in blocks, used again, and never returned while the
+ * runtime lives: a late brolga__unpark() of a task that has ended touches
+ * memory that is still a task's. Records of threads and of fibers are kept
+ * apart: who has unparked a thread must still know that it was one, though the
+ * thread may have gone and its record have a new task.
+ *
+ * Each worker has a stock of fibers' records, and takes them from the common
+ * list, or puts them back, many at a time.
+ *
+ * The blocks are also the registry: whoever looks for all tasks visits all
+ * records. Nobody is stopped for that. A visitor reads atomic fields, each of
+ * them true a moment ago; what must belong together it reads under the permit
+ * (scan.c) or by brolga__identity().
+ *
+ *   AN A block is seen whole: release store of rt->blocks -> acquire load in
+ *      walk.
+ *   AO Number and name belong together. The writer stores number 0, then the
+ *      name, then the number, each with release; the reader loads number, name,
+ *      number, each but the last with acquire. If it sees a word of a later
+ *      name, it sees a later number, too.
+ *
+ * Live tasks. Each worker counts those that were taken there, less those that
+ * ended there; others count in one word. The sum is exact when nobody spawns
+ * or ends. So the limit holds but for what workers have in stock, unless it is
+ * low: then all count in one word.
+ */
+#include "tasks/tasks.h"
+
+#include "alloc.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Records that a worker takes or puts back at a time, and keeps at the most. */
+#define BATCH     BROLGA__BLOCK_TASKS
+#define STOCK_MAX (4 * BATCH)
+/* Numbers that a worker takes at a time. */
+#define IDS       1024
+/* Limits up to here are exact. */
+#define EXACT_MAX 65536
+
+/* --- live tasks --------------------------------------------------------- */
+
+static bool counts_exactly(const struct brolga *rt)
+{
+    return rt->opts.tasks_max <= EXACT_MAX;
+}
+
+static int64_t live(struct brolga *rt)
+{
+    int64_t sum = brolga__load_acquire(&rt->live); /* X: sub in ended */
+
+    for (uint32_t i = 0; i < rt->worker_count; i++)
+        sum += brolga__load_relaxed(&rt->workers[i].stock.live);
+    return sum;
+}
+
+uint32_t brolga_tasks_live(brolga *rt)
+{
+    int64_t count = live(rt);
+
+    return count > 0 ? (uint32_t)count : 0;
+}
+
+static void count(struct brolga *rt, struct brolga__worker *worker,
+                  int64_t change)
+{
+    if (worker == NULL || counts_exactly(rt)) {
+        (void)brolga__add_release(&rt->live, change); /* X: destroy */
+        return;
+    }
+    brolga__store_relaxed(&worker->stock.live,
+                          brolga__load_relaxed(&worker->stock.live) + change);
+}
+
+static bool at_limit(struct brolga *rt)
+{
+    return live(rt) >= (int64_t)rt->opts.tasks_max;
+}
+
+void brolga__record_ended(brolga_task *task)
+{
+    count(task->rt, brolga__worker_self(task->rt), -1);
+}
+
+/* --- the common list, with free_lock ------------------------------------ */
+
+static void put_free(struct brolga *rt, brolga_task *task)
+{
+    task->next = rt->free_tasks[task->is_fiber];
+    rt->free_tasks[task->is_fiber] = task;
+}
+
+static brolga_task *take_free(struct brolga *rt, bool is_fiber)
+{
+    brolga_task *task = rt->free_tasks[is_fiber];
+
+    if (task != NULL)
+        rt->free_tasks[is_fiber] = task->next;
+    return task;
+}
+
+static int block_add(struct brolga *rt, bool is_fiber)
+{
+    struct brolga__block *block = brolga__alloc_line(sizeof *block);
+
+    if (block == NULL)
+        return BROLGA_ENOMEM;
+    for (unsigned i = BROLGA__BLOCK_TASKS; i-- > 0;) {
+        brolga_task *task = &block->task[i];
+
+        task->rt = rt;
+        task->is_fiber = is_fiber;
+        brolga__store_relaxed(&task->watermark, BROLGA__NOT_STARTED);
+        put_free(rt, task);
+    }
+    block->next = brolga__load_relaxed(&rt->blocks);
+    brolga__store_release(&rt->blocks, block); /* AN: walk */
+    return BROLGA_OK;
+}
+
+void brolga__records_fini(struct brolga *rt)
+{
+    struct brolga__block *block = brolga__load_relaxed(&rt->blocks);
+
+    while (block != NULL) {
+        struct brolga__block *next = block->next;
+
+        brolga__free(block);
+        block = next;
+    }
+}
+
+/* --- taking and putting back -------------------------------------------- */
+
+/* Fills an empty stock; what there is must do if memory is short. */
+static int restock(struct brolga *rt, struct brolga__stock *stock)
+{
+    int err = BROLGA_OK;
+
+    if (at_limit(rt))
+        return BROLGA_ELIMIT;
+    (void)pthread_mutex_lock(&rt->free_lock);
+    if (rt->free_tasks[true] == NULL)
+        err = block_add(rt, true);
+    while (stock->count < BATCH && rt->free_tasks[true] != NULL) {
+        brolga_task *task = take_free(rt, true);
+
+        task->next = stock->tasks;
+        stock->tasks = task;
+        stock->count++;
+    }
+    (void)pthread_mutex_unlock(&rt->free_lock);
+    return err;
+}
+
+static int take_from_stock(struct brolga *rt, struct brolga__stock *stock,
+                           brolga_task **out)
+{
+    if (brolga__unlikely(stock->tasks == NULL)) {
+        int err = restock(rt, stock);
+
+        if (err != BROLGA_OK)
+            return err;
+    }
+    *out = stock->tasks;
+    stock->tasks = (*out)->next;
+    stock->count--;
+    return BROLGA_OK;
+}
+
+static int take_from_all(struct brolga *rt, bool is_fiber, brolga_task **out)
+{
+    int err = BROLGA_OK;
+
+    (void)pthread_mutex_lock(&rt->free_lock);
+    if (rt->free_tasks[is_fiber] == NULL)
+        err = block_add(rt, is_fiber);
+    if (err == BROLGA_OK)
+        *out = take_free(rt, is_fiber);
+    (void)pthread_mutex_unlock(&rt->free_lock);
+    return err;
+}
+
+int brolga__record_take(struct brolga *rt, bool is_fiber, brolga_task **out)
+{
+    struct brolga__worker *worker = brolga__worker_self(rt);
+    int err;
+
+    if (worker != NULL && is_fiber && !counts_exactly(rt)) {
+        err = take_from_stock(rt, &worker->stock, out);
+        if (err == BROLGA_OK)
+            count(rt, worker, 1);
+        return err;
+    }
+    if (counts_exactly(rt) &&
+        brolga__add_relaxed(&rt->live, 1) >= (int64_t)rt->opts.tasks_max) {
+        (void)brolga__add_relaxed(&rt->live, -1);
+        return BROLGA_ELIMIT;
+    }
+    if (!counts_exactly(rt)) {
+        if (at_limit(rt))
+            return BROLGA_ELIMIT;
+        (void)brolga__add_relaxed(&rt->live, 1);
+    }
+    err = take_from_all(rt, is_fiber, out);
+    if (err != BROLGA_OK)
+        (void)brolga__add_relaxed(&rt->live, -1);
+    return err;
+}
+
+/* Most of a stock that has become too large. */
+static void give_up(struct brolga *rt, struct brolga__stock *stock)
+{
+    (void)pthread_mutex_lock(&rt->free_lock);
+    while (stock->count > STOCK_MAX / 2) {
+        brolga_task *task = stock->tasks;
+
+        stock->tasks = task->next;
+        stock->count--;
+        put_free(rt, task);
+    }
+    (void)pthread_mutex_unlock(&rt->free_lock);
+}
+
+void brolga__record_put(brolga_task *task)
+{
+    struct brolga *rt = task->rt;
+    struct brolga__worker *worker = brolga__worker_self(rt);
+
+    if (worker == NULL || !task->is_fiber) {
+        (void)pthread_mutex_lock(&rt->free_lock);
+        put_free(rt, task);
+        (void)pthread_mutex_unlock(&rt->free_lock);
+        return;
+    }
+    task->next = worker->stock.tasks;
+    worker->stock.tasks = task;
+    if (brolga__unlikely(++worker->stock.count > STOCK_MAX))
+        give_up(rt, &worker->stock);
+}
+
+/* --- who is who --------------------------------------------------------- */
+
+uint64_t brolga__next_id(struct brolga *rt)
+{
+    struct brolga__worker *worker = brolga__worker_self(rt);
+    struct brolga__stock *stock;
+
+    if (worker == NULL)
+        return brolga__add_relaxed(&rt->next_id, 1) + 1;
+    stock = &worker->stock;
+    if (brolga__unlikely(stock->next_id == stock->last_id)) {
+        stock->next_id = brolga__add_relaxed(&rt->next_id, IDS);
+        stock->last_id = stock->next_id + IDS;
+    }
+    return ++stock->next_id;
+}
+
+static void set_name(brolga_task *task, const char *name)
+{
+    union {
+        uint64_t word[BROLGA__NAME_WORDS];
+        char text[BROLGA__NAME_WORDS * sizeof(uint64_t)];
+    } copy = {{0}};
+
+    (void)snprintf(copy.text, sizeof copy.text, "%s", name);
+    for (unsigned i = 0; i < BROLGA__NAME_WORDS; i++)
+        brolga__store_release(&task->name[i], copy.word[i]); /* AO */
+}
+
+void brolga__identify(brolga_task *task, uint64_t id, const char *name)
+{
+    brolga__store_relaxed(&task->id, 0);
+    if (name != NULL)
+        set_name(task, name);
+    else if (brolga__load_relaxed(&task->name[0]) != 0)
+        set_name(task, "");
+    brolga__store_release(&task->id, id); /* AO: identity */
+}
+
+bool brolga__identity(brolga_task *task, uint64_t *id, char name[32])
+{
+    uint64_t word[BROLGA__NAME_WORDS];
+
+    *id = brolga__load_acquire(&task->id); /* AO: identify */
+    for (unsigned i = 0; i < BROLGA__NAME_WORDS; i++)
+        word[i] = brolga__load_acquire(&task->name[i]); /* AO */
+    memcpy(name, word, sizeof word);
+    return *id != 0 && brolga__load_relaxed(&task->id) == *id;
+}
+
+void brolga__walk(struct brolga *rt,
+                  void (*visit)(void *arg, brolga_task *task), void *arg)
+{
+    struct brolga__block *block = brolga__load_acquire(&rt->blocks); /* AN */
+
+    for (; block != NULL; block = block->next)
+        for (unsigned i = 0; i < BROLGA__BLOCK_TASKS; i++)
+            if (brolga__load_relaxed(&block->task[i].id) != 0)
+                visit(arg, &block->task[i]);
+}
