@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+struct brolga_view;
+
 /* Tells the processor that this thread spins. */
 static inline void brolga__cpu_relax(void)
 {
@@ -62,5 +64,76 @@ static inline void brolga__cpu_reset_fp(void)
     __asm__ __volatile__("msr fpcr, xzr\n\tmsr fpsr, xzr");
 #endif
 }
+
+/*
+ * Goes on where `load` was saved, and saves where this is; returns when someone
+ * loads that. Callee-saved registers are saved by the compiler, which sees them
+ * overwritten; so all that the caller holds lies on its stack, at and above
+ * `*save`. Inline, because a switch in a function of its own unbalances the
+ * processor's prediction of returns for all of its callers.
+ *
+ * A stack that has not run is entered through brolga__ctx_start: ctx_<cpu>.S
+ * has its frame. Nothing may be kept below the stack pointer (-mno-red-zone).
+ */
+#if defined(__x86_64__)
+static inline __attribute__((always_inline)) void
+brolga__cpu_swap(uintptr_t *save, uintptr_t load)
+{
+    __asm__ __volatile__("leaq 1f(%%rip), %%rax\n\t"
+                         "pushq %%rbp\n\t"
+                         "pushq %%rax\n\t"
+                         "movq %%rsp, (%0)\n\t"
+                         "movq %1, %%rsp\n\t"
+                         "popq %%rax\n\t"
+                         "popq %%rbp\n\t"
+                         "jmpq *%%rax\n"
+                         "1:\n\t"
+                         : "+D"(save), "+S"(load)
+                         :
+                         : "rax", "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11",
+                           "r12", "r13", "r14", "r15", "xmm0", "xmm1", "xmm2",
+                           "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8",
+                           "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14",
+                           "xmm15", "cc", "memory");
+}
+#else
+void brolga__cpu_swap(uintptr_t *save, uintptr_t load); /* ctx_<cpu>.S */
+#endif
+
+/* In got/view.c, for processors and systems that are not named below. */
+void brolga__view_set_self_call(struct brolga_view *view);
+
+/* Sets what brolga_view_self() returns on this thread. For the same reason as
+ * that one, never through an address that was computed before a switch. */
+#if defined(__ELF__) && defined(__x86_64__)
+static inline void brolga__view_set_self(struct brolga_view *view)
+{
+    uintptr_t offset;
+
+    __asm__ __volatile__("movq brolga_view_tls@gottpoff(%%rip), %0\n\t"
+                         "movq %1, %%fs:(%0)"
+                         : "=&r"(offset)
+                         : "r"(view)
+                         : "memory");
+}
+#elif defined(__ELF__) && defined(__aarch64__)
+static inline void brolga__view_set_self(struct brolga_view *view)
+{
+    uintptr_t offset, base;
+
+    __asm__ __volatile__("mrs %1, tpidr_el0\n\t"
+                         "adrp %0, :gottprel:brolga_view_tls\n\t"
+                         "ldr %0, [%0, #:gottprel_lo12:brolga_view_tls]\n\t"
+                         "str %2, [%1, %0]"
+                         : "=&r"(offset), "=&r"(base)
+                         : "r"(view)
+                         : "memory");
+}
+#else
+static inline void brolga__view_set_self(struct brolga_view *view)
+{
+    brolga__view_set_self_call(view);
+}
+#endif
 
 #endif

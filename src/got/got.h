@@ -11,6 +11,7 @@
 
 #include <brolga/got.h>
 
+#include "arch.h"
 #include "atomic.h"
 #include "base.h"
 #include "epoch/epoch.h"
@@ -211,8 +212,7 @@ struct brolga_got {
 
 /* --- views (view.c) ----------------------------------------------------- */
 
-/* Makes `view` the calling thread's; NULL outside tasks. */
-void brolga__view_set_self(struct brolga_view *view);
+/* The calling thread's view is set by brolga__view_set_self(), arch.h. */
 
 /* Moves a view to the current version. Returns whether it moved. */
 bool brolga__view_adopt(struct brolga_got *got, struct brolga_view *view,

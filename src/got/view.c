@@ -32,7 +32,9 @@ BROLGA_API extern _Thread_local struct brolga_view *brolga_view_tls;
 _Thread_local struct brolga_view *brolga_view_tls
     __attribute__((tls_model("initial-exec")));
 
-__attribute__((noinline)) void brolga__view_set_self(struct brolga_view *view)
+/* What arch.h calls where it has no instructions for it. */
+__attribute__((noinline)) void
+brolga__view_set_self_call(struct brolga_view *view)
 {
     brolga_view_tls = view;
 }

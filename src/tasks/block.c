@@ -31,10 +31,12 @@ __attribute__((no_sanitize("address"))) static void keep_registers(void *arg,
 
 __attribute__((noinline)) void brolga_block_begin(void)
 {
-    brolga_task *task = brolga_self();
+    brolga_task *task = brolga__self();
     struct brolga__carrier *carrier = brolga__load_relaxed(&task->carrier);
 
     brolga__assert(brolga__load_relaxed(&task->blocked) == BROLGA__NOT_BLOCKED);
+    if (task->under != NULL)
+        brolga__part(task);
     brolga__ctx_spill(keep_registers, task);
     task->spilled_sp = (uintptr_t)__builtin_frame_address(0);
     brolga__store_relaxed(&task->parked_in, "foreign code");
@@ -48,7 +50,7 @@ __attribute__((noinline)) void brolga_block_begin(void)
 
 void brolga_block_end(void)
 {
-    brolga_task *task = brolga_self();
+    brolga_task *task = brolga__self();
     struct brolga__carrier *carrier = brolga__load_relaxed(&task->carrier);
     uint32_t blocked = BROLGA__BLOCKED;
 

@@ -8,14 +8,8 @@
 
 #ifdef BROLGA__ASAN
 #include <sanitizer/asan_interface.h>
-#include <sanitizer/common_interface_defs.h>
-#endif
-#ifdef BROLGA__TSAN
-#include <sanitizer/tsan_interface.h>
 #endif
 
-/* In assembly: saves the registers and the stack pointer, goes to another. */
-void brolga__ctx_swap(uintptr_t *save, uintptr_t load);
 /* In assembly: the frame below every entry function. */
 extern const char brolga__ctx_start[];
 /* In assembly: words that swap() loads, and where it finds which. */
@@ -43,7 +37,9 @@ void brolga__ctx_init(struct brolga__ctx *ctx, uintptr_t low, uintptr_t high,
     ctx->sp = (uintptr_t)frame;
     ctx->low = low;
     ctx->high = high;
+#ifdef BROLGA__ASAN
     ctx->fake_stack = NULL;
+#endif
 #ifdef BROLGA__TSAN
     ctx->fiber = __tsan_create_fiber(0);
 #endif
@@ -64,27 +60,4 @@ void brolga__ctx_fini(struct brolga__ctx *ctx)
     __tsan_destroy_fiber(ctx->fiber);
 #endif
     ctx->sp = 0;
-}
-
-void brolga__ctx_switch(struct brolga__ctx *from, struct brolga__ctx *to,
-                        bool for_ever)
-{
-#ifdef BROLGA__ASAN
-    __sanitizer_start_switch_fiber(for_ever ? NULL : &from->fake_stack,
-                                   (const void *)to->low, to->high - to->low);
-#endif
-#ifdef BROLGA__TSAN
-    __tsan_switch_to_fiber(to->fiber, 0);
-#endif
-    (void)for_ever;
-    brolga__ctx_swap(&from->sp, to->sp);
-    brolga__ctx_entered(from);
-}
-
-void brolga__ctx_entered(struct brolga__ctx *self)
-{
-#ifdef BROLGA__ASAN
-    __sanitizer_finish_switch_fiber(self->fake_stack, NULL, NULL);
-#endif
-    (void)self;
 }

@@ -12,6 +12,8 @@
 #ifndef BROLGA_SRC_TASKS_CTX_H
 #define BROLGA_SRC_TASKS_CTX_H
 
+#include "arch.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -30,12 +32,22 @@
 #define BROLGA__TSAN 1
 #endif
 #endif
+#ifdef BROLGA__ASAN
+#include <sanitizer/common_interface_defs.h>
+#endif
+#ifdef BROLGA__TSAN
+#include <sanitizer/tsan_interface.h>
+#endif
 
 struct brolga__ctx {
     uintptr_t sp;
     uintptr_t low, high; /* The stack: [low, high). */
-    void *fake_stack;    /* AddressSanitizer's. */
-    void *fiber;         /* ThreadSanitizer's. */
+#ifdef BROLGA__ASAN
+    void *fake_stack;
+#endif
+#ifdef BROLGA__TSAN
+    void *fiber;
+#endif
 };
 
 /* Prepares a context that will call entry(arg), which must not return. */
@@ -48,13 +60,31 @@ void brolga__ctx_init_thread(struct brolga__ctx *ctx);
 /* Releases what brolga__ctx_init() took; the context is not running. */
 void brolga__ctx_fini(struct brolga__ctx *ctx);
 
+/* To be called first on a stack that is entered for the first time. */
+static inline void brolga__ctx_entered(struct brolga__ctx *self)
+{
+#ifdef BROLGA__ASAN
+    __sanitizer_finish_switch_fiber(self->fake_stack, NULL, NULL);
+#endif
+    (void)self;
+}
+
 /* Leaves `from` and goes on in `to`; returns when someone switches back. With
  * `for_ever`, nobody will. */
-void brolga__ctx_switch(struct brolga__ctx *from, struct brolga__ctx *to,
-                        bool for_ever);
-
-/* To be called first on a stack that is entered for the first time. */
-void brolga__ctx_entered(struct brolga__ctx *self);
+static inline void brolga__ctx_switch(struct brolga__ctx *from,
+                                      struct brolga__ctx *to, bool for_ever)
+{
+#ifdef BROLGA__ASAN
+    __sanitizer_start_switch_fiber(for_ever ? NULL : &from->fake_stack,
+                                   (const void *)to->low, to->high - to->low);
+#endif
+#ifdef BROLGA__TSAN
+    __tsan_switch_to_fiber(to->fiber, 0);
+#endif
+    (void)for_ever;
+    brolga__cpu_swap(&from->sp, to->sp);
+    brolga__ctx_entered(from);
+}
 
 /* Calls look(arg, sp) with the callee-saved registers stored at and above
  * `sp`, so that a scan from there sees all that the callers hold. */

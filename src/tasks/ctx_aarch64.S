@@ -6,12 +6,12 @@
  */
     .text
 
-/* void brolga__ctx_swap(uintptr_t *save [x0], uintptr_t load [x1]) */
-    .globl brolga__ctx_swap
-    .hidden brolga__ctx_swap
-    .type brolga__ctx_swap, %function
+/* void brolga__cpu_swap(uintptr_t *save [x0], uintptr_t load [x1]) */
+    .globl brolga__cpu_swap
+    .hidden brolga__cpu_swap
+    .type brolga__cpu_swap, %function
     .p2align 4
-brolga__ctx_swap:
+brolga__cpu_swap:
     .cfi_startproc
     sub sp, sp, #160
     .cfi_adjust_cfa_offset 160
@@ -43,7 +43,7 @@ brolga__ctx_swap:
     /* A jump: a ret would be predicted to go back where we came from. */
     br x30
     .cfi_endproc
-    .size brolga__ctx_swap, . - brolga__ctx_swap
+    .size brolga__cpu_swap, . - brolga__cpu_swap
 
 /* The lowest frame of a fiber: x19 = entry, x20 = argument. */
     .globl brolga__ctx_start

@@ -28,7 +28,7 @@ static const void *function_address(void (*fn)(void *arg))
 
 int brolga_defer(void (*fn)(void *arg), void *arg)
 {
-    brolga_task *task = brolga_self();
+    brolga_task *task = brolga__self();
     struct brolga__defer *defer;
 
     if (task == NULL)
@@ -56,7 +56,7 @@ static void discard(struct brolga__defer *defer)
 
 int brolga_undefer(void (*fn)(void *arg), void *arg)
 {
-    brolga_task *task = brolga_self();
+    brolga_task *task = brolga__self();
     struct brolga__defer **link = task == NULL ? NULL : &task->defers;
 
     while (link != NULL && *link != NULL) {
@@ -80,6 +80,7 @@ static void open_window(brolga_task *task)
 {
     uint64_t until_ns = brolga_after_ns(task->rt->opts.cleanup_ns);
 
+    task->worn = true;
     brolga__store_relaxed(&task->ends_by_ns, until_ns); /* For reports. */
     brolga__lock_take(&task->scopes_lock);
     task->cleanup_until_ns = until_ns;

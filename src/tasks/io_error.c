@@ -48,7 +48,7 @@ static int code_of(int error)
 
 int brolga__io_fail(int error)
 {
-    brolga_self()->io_error = error;
+    brolga__self()->io_error = error;
     return code_of(error);
 }
 
@@ -60,7 +60,7 @@ int brolga__io_fail_errno(int error)
 /* uv_strerror() would allocate for a number that it does not know. */
 const char *brolga_io_error(void)
 {
-    brolga_task *task = brolga_self();
+    brolga_task *task = brolga__self();
 
     switch (task == NULL ? 0 : task->io_error) {
     case 0:

@@ -361,7 +361,7 @@ static int turn_wait(struct brolga__record *record, struct turn_waiter *waiter,
 int brolga__turn_take(struct brolga__record *record, enum brolga__way way,
                       const char *where, uint64_t deadline_ns)
 {
-    struct turn_waiter waiter = {.task = brolga_self()};
+    struct turn_waiter waiter = {.task = brolga__self()};
     struct brolga__turn *turn = &record->turn[way];
     bool waits = false;
     int err = BROLGA_OK;

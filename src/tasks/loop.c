@@ -215,7 +215,7 @@ int brolga__call(struct brolga__ioloop *loop, struct brolga__call *call,
         return reason;
     if (call->undo != NULL && deadline_ns <= brolga__plat_now_ns())
         return BROLGA_ETIMEOUT;
-    call->task = brolga_self();
+    call->task = brolga__self();
     call->answered = false;
     brolga__store_relaxed(&call->state, SENT);
     brolga__ioloop_send(loop, &call->start);

@@ -174,7 +174,7 @@ static int wait_for(struct brolga__pool *pool, struct job *job,
 int brolga__pool_run(const char *where, void (*run)(void *arg), void *arg,
                      uint64_t deadline_ns)
 {
-    brolga_task *task = brolga_self();
+    brolga_task *task = brolga__self();
     struct job job = {.run = run, .arg = arg, .task = task};
     struct brolga__pool *pool;
     int err;

@@ -113,6 +113,8 @@ static int block_add(struct brolga *rt, bool is_fiber)
         task->rt = rt;
         task->is_fiber = is_fiber;
         brolga__store_relaxed(&task->watermark, BROLGA__NOT_STARTED);
+        brolga__list_init(&task->in_scope);
+        brolga__list_init(&task->heard);
         put_free(rt, task);
     }
     block->next = brolga__load_relaxed(&rt->blocks);
@@ -273,10 +275,9 @@ static void set_name(brolga_task *task, const char *name)
 void brolga__identify(brolga_task *task, uint64_t id, const char *name)
 {
     brolga__store_relaxed(&task->id, 0);
-    if (name != NULL)
-        set_name(task, name);
-    else if (brolga__load_relaxed(&task->name[0]) != 0)
-        set_name(task, "");
+    if (brolga__unlikely(name != NULL || task->named))
+        set_name(task, name != NULL ? name : "");
+    task->named = name != NULL;
     brolga__store_release(&task->id, id); /* AO: identity */
 }
 

@@ -26,8 +26,6 @@
 #include "alloc.h"
 #include "tasks/tasks.h"
 
-#define SPAWNED ((uintptr_t)1)
-
 _Static_assert((BROLGA__RUNQ_SIZE & (BROLGA__RUNQ_SIZE - 1)) == 0,
                "a power of two");
 
@@ -63,33 +61,10 @@ void brolga__runq_fini(struct brolga__runq *queue)
     }
 }
 
-static inline brolga_task *task_of(brolga__entry_word entry)
-{
-    return (brolga_task *)(entry & ~SPAWNED);
-}
-
 static bool stale(brolga__entry_word entry)
 {
-    return (entry & SPAWNED) != 0 &&
-           !brolga__load_relaxed(&task_of(entry)->fresh);
-}
-
-bool brolga__claim(brolga_task *task)
-{
-    bool fresh = true;
-
-    return brolga__load_relaxed(&task->fresh) &&
-           brolga__cas_acq_rel(&task->fresh, &fresh, false); /* AM */
-}
-
-/* The entry's task if it is the caller's to run, else NULL. */
-static inline brolga_task *redeem(brolga__entry_word entry)
-{
-    brolga_task *task = task_of(entry);
-
-    if ((entry & SPAWNED) != 0 && !brolga__claim(task))
-        return NULL;
-    return task;
+    return (entry & BROLGA__SPAWNED) != 0 &&
+           !brolga__load_relaxed(&brolga__entry_task(entry)->fresh);
 }
 
 /* --- the owner ---------------------------------------------------------- */
@@ -117,7 +92,7 @@ static uint64_t count_live(struct brolga__ring_of_tasks *ring, uint64_t from,
 
 /* Forgets stale entries, and takes a larger ring if most are not. Done rarely:
  * at least half a ring's pushes come between two calls. */
-__attribute__((noinline)) static bool make_room(struct brolga__runq *queue)
+bool brolga__runq_make_room(struct brolga__runq *queue)
 {
     struct brolga__ring_of_tasks *old = brolga__load_relaxed(&queue->ring);
     struct brolga__ring_of_tasks *ring = old;
@@ -146,25 +121,6 @@ __attribute__((noinline)) static bool make_room(struct brolga__runq *queue)
     return true;
 }
 
-bool brolga__runq_push(struct brolga__runq *queue, brolga_task *task,
-                       bool spawned)
-{
-    uint64_t tail = brolga__load_relaxed(&queue->tail); /* ours alone */
-    uint64_t head = brolga__load_acquire(&queue->head); /* P: take */
-    struct brolga__ring_of_tasks *ring = brolga__load_relaxed(&queue->ring);
-
-    if (brolga__unlikely(tail - head > ring->mask)) {
-        if (!make_room(queue))
-            return false;
-        tail = brolga__load_relaxed(&queue->tail);
-        ring = brolga__load_relaxed(&queue->ring);
-    }
-    brolga__store_relaxed(&ring->at[tail & ring->mask],
-                          (uintptr_t)task | (spawned ? SPAWNED : 0));
-    brolga__store_release(&queue->tail, tail + 1); /* O: steal */
-    return true;
-}
-
 brolga_task *brolga__runq_pop(struct brolga__runq *queue)
 {
     uint64_t tail = brolga__load_relaxed(&queue->tail); /* ours alone */
@@ -179,7 +135,7 @@ brolga_task *brolga__runq_pop(struct brolga__runq *queue)
         if (!brolga__cas_acq_rel(&queue->head, &head, head + 1)) /* P */
             continue;
         head++;
-        task = redeem(entry);
+        task = brolga__redeem(entry);
         if (task != NULL)
             return task;
     }
@@ -237,7 +193,7 @@ brolga_task *brolga__runq_steal(struct brolga__runq *thief,
             own += count - 1;
             brolga__store_release(&thief->tail, own); /* O */
         }
-        task = redeem(last);
+        task = brolga__redeem(last);
         if (task == NULL)
             task = brolga__runq_pop(thief);
         if (task != NULL)

@@ -22,6 +22,7 @@
 
 /* A task's address; the lowest bit marks a spawned one. 0: none. */
 typedef uintptr_t brolga__entry_word;
+#define BROLGA__SPAWNED ((uintptr_t)1)
 
 struct brolga__ring_of_tasks {
     struct brolga__ring_of_tasks *older; /* Kept: a thief may still read it. */
@@ -39,9 +40,28 @@ struct brolga__runq {
 int brolga__runq_init(struct brolga__runq *queue);
 void brolga__runq_fini(struct brolga__runq *queue);
 
+/* For push, when the ring is full; false if there is no memory. */
+bool brolga__runq_make_room(struct brolga__runq *queue);
+
 /* By the owner. False if there is no room and no memory. */
-bool brolga__runq_push(struct brolga__runq *queue, brolga_task *task,
-                       bool spawned);
+static inline bool brolga__runq_push(struct brolga__runq *queue,
+                                     brolga_task *task, bool spawned)
+{
+    uint64_t tail = brolga__load_relaxed(&queue->tail); /* ours alone */
+    uint64_t head = brolga__load_acquire(&queue->head); /* P: take */
+    struct brolga__ring_of_tasks *ring = brolga__load_relaxed(&queue->ring);
+
+    if (brolga__unlikely(tail - head > ring->mask)) {
+        if (!brolga__runq_make_room(queue))
+            return false;
+        tail = brolga__load_relaxed(&queue->tail);
+        ring = brolga__load_relaxed(&queue->ring);
+    }
+    brolga__store_relaxed(&ring->at[tail & ring->mask],
+                          (uintptr_t)task | (spawned ? BROLGA__SPAWNED : 0));
+    brolga__store_release(&queue->tail, tail + 1); /* O: steal */
+    return true;
+}
 
 /* By the owner. A task that is the caller's to run; NULL if there is none. */
 brolga_task *brolga__runq_pop(struct brolga__runq *queue);
@@ -57,9 +77,5 @@ bool brolga__runq_empty(struct brolga__runq *queue);
 
 /* The number of entries, a moment ago. */
 uint64_t brolga__runq_count(struct brolga__runq *queue);
-
-/* Makes a spawned task the caller's to run; false if it is someone's already.
- */
-bool brolga__claim(brolga_task *task);
 
 #endif

@@ -86,9 +86,11 @@ void brolga__safepoint_here(brolga_task *task)
 
 void brolga_safepoint_slow(void)
 {
-    brolga_task *task = brolga_self();
+    brolga_task *task = brolga__self();
     struct brolga__carrier *carrier = brolga__load_relaxed(&task->carrier);
 
+    if (task->under != NULL)
+        brolga__part(task);
     brolga__safepoint_here(task);
     if (carrier != NULL && brolga__load_relaxed(&carrier->worker->preempt))
         brolga__yield(task);
@@ -96,7 +98,7 @@ void brolga_safepoint_slow(void)
 
 void brolga__top_safepoint(void)
 {
-    brolga_task *task = brolga_self();
+    brolga_task *task = brolga__self();
     struct brolga__carrier *carrier = brolga__load_relaxed(&task->carrier);
 
     if (carrier != NULL && brolga__load_relaxed(&carrier->worker->preempt))
@@ -107,13 +109,13 @@ void brolga__top_safepoint(void)
 void brolga__top_enter(void)
 {
     /* Set before, cleared before: what the safepoint does depends on it. */
-    brolga__store_relaxed(&brolga_self()->top, true);
+    brolga__store_relaxed(&brolga__self()->top, true);
     brolga__top_safepoint();
 }
 
 void brolga__top_leave(void)
 {
     /* The view and the watermark as of now: nothing below us is a unit's. */
-    brolga__store_relaxed(&brolga_self()->top, false);
+    brolga__store_relaxed(&brolga__self()->top, false);
     brolga__top_safepoint();
 }

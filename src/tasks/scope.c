@@ -218,7 +218,7 @@ int brolga__interrupted(brolga_task *task)
 
 int brolga_cancel_reason(void)
 {
-    brolga_task *task = brolga_self();
+    brolga_task *task = brolga__self();
 
     return task == NULL ? BROLGA_OK : brolga__interrupted(task);
 }
@@ -248,7 +248,7 @@ static uint64_t deadline_of(const brolga_task *task)
 
 uint64_t brolga_deadline_ns(void)
 {
-    brolga_task *task = brolga_self();
+    brolga_task *task = brolga__self();
 
     return task == NULL ? BROLGA_FOREVER : deadline_of(task);
 }
@@ -343,7 +343,7 @@ static int arm(brolga_scope *scope)
 int brolga_scope_open(const struct brolga_scope_opts *opts, brolga_scope **out)
 {
     static const struct brolga_scope_opts defaults;
-    brolga_task *task = brolga_self();
+    brolga_task *task = brolga__self();
     brolga_scope *scope;
     bool own;
     int err;
@@ -375,7 +375,7 @@ int brolga_scope_open(const struct brolga_scope_opts *opts, brolga_scope **out)
 static brolga_scope *scope_for(brolga_task *task,
                                const struct brolga_spawn_opts *opts)
 {
-    brolga_task *self = brolga_self();
+    brolga_task *self = brolga__self();
 
     task->competes = true;
     if (opts != NULL && opts->scope != NULL)
@@ -532,6 +532,8 @@ void brolga__scope_forget(brolga_task *task)
 {
     struct brolga__list *node;
 
+    if (brolga__likely(task->heard_of == 0))
+        return;
     while ((node = brolga__list_pop_front(&task->heard)) != NULL)
         brolga__task_unref(brolga__container_of(node, brolga_task, in_scope));
     task->heard_of = 0;
@@ -574,7 +576,7 @@ static int close_scope(brolga_task *task, brolga_scope *scope,
 
 int brolga_scope_join(brolga_scope *scope, struct brolga_scope_report *report)
 {
-    brolga_task *task = brolga_self();
+    brolga_task *task = brolga__self();
     int result;
 
     if (task == NULL || task->scope != scope)
@@ -630,7 +632,7 @@ size_t brolga_scope_each_failure(
     const struct brolga_scope_report *report,
     void (*visit)(void *arg, const struct brolga_failure *failure), void *arg)
 {
-    brolga_task *task = brolga_self();
+    brolga_task *task = brolga__self();
     struct brolga_failure failure;
     size_t visited = 0;
 

@@ -32,23 +32,6 @@
 
 /* --- records ------------------------------------------------------------ */
 
-static void reset_scopes(brolga_task *task)
-{
-    brolga__store_relaxed(&task->canceled, BROLGA__NO_REASON);
-    brolga__store_relaxed(&task->canceled_ns, 0);
-    brolga__store_relaxed(&task->named_stuck, false);
-    task->home = NULL;
-    task->home_id = 0;
-    task->scope = task->outermost = NULL;
-    task->defers = NULL;
-    brolga__store_relaxed(&task->awaits, false);
-    brolga__store_relaxed(&task->ends_by_ns, 0);
-    task->told = task->cleaning = false;
-    brolga__list_init(&task->in_scope);
-    brolga__list_init(&task->heard);
-    task->heard_of = 0;
-}
-
 static void reset(brolga_task *task, const struct brolga_spawn_opts *opts)
 {
     struct brolga *rt = task->rt;
@@ -59,33 +42,39 @@ static void reset(brolga_task *task, const struct brolga_spawn_opts *opts)
     task->view.seen = 0;
     task->view.round = (const uint64_t *)(const void *)&rt->epoch->round;
     task->version = NULL;
-    task->next = NULL;
-    task->holding = false;
-    brolga__store_relaxed(&task->adopt_at_top, opts->adopt_at_top);
+    task->under = NULL;
     brolga__store_relaxed(&task->kind,
                           opts->thread ? BROLGA__THREAD : BROLGA__FIBER);
+    brolga__store_relaxed(&task->adopt_at_top, opts->adopt_at_top);
+    task->holding = task->told = false;
+    task->result = 0;
+    task->io_error = 0;
+    brolga__store_relaxed(&task->end, 0);
+    brolga__store_relaxed(&task->refs, 1);
+    brolga__store_relaxed(&task->ended_word, 0);
+    brolga__store_relaxed(&task->in_version, BROLGA__NOT_STARTED);
+    brolga__store_relaxed(&task->top, false);
+    task->number = brolga__next_id(rt);
+    task->home = NULL;
+    brolga__store_relaxed(&task->home_id, 0);
     brolga__store_relaxed(&task->stack_bytes, opts->stack_bytes != 0
                                                   ? opts->stack_bytes
                                                   : rt->opts.stack_bytes);
-    task->pinned = NULL;
-    task->slot = 0;
-    reset_scopes(task);
-    brolga__store_relaxed(&task->watermark, BROLGA__NOT_STARTED);
-    brolga__store_relaxed(&task->in_version, BROLGA__NOT_STARTED);
     brolga__store_relaxed(&task->stack_used, 0);
-    brolga__store_relaxed(&task->top, false);
-    task->failed = false;
-    task->result = 0;
+}
+
+/* Makes a record clean that has been through more than most. */
+__attribute__((noinline)) static void clean(brolga_task *task)
+{
+    task->worn = task->cleaning = task->failed = false;
+    brolga__store_relaxed(&task->canceled, BROLGA__NO_REASON);
+    brolga__store_relaxed(&task->canceled_ns, 0);
+    brolga__store_relaxed(&task->named_stuck, false);
+    brolga__store_relaxed(&task->ends_by_ns, 0);
     task->message[0] = '\0';
     task->failed_by = BROLGA_FAILURE_PANIC;
     task->trapped_at = 0;
     task->function_bytes = 0;
-    task->at_end = NULL;
-    task->io_error = 0;
-    brolga__store_relaxed(&task->end, 0);
-    brolga__store_relaxed(&task->ended_word, 0);
-    brolga__store_relaxed(&task->refs, 1);
-    task->number = brolga__next_id(rt);
 }
 
 int brolga__task_create(struct brolga *rt, const struct brolga_spawn_opts *opts,
@@ -106,9 +95,14 @@ int brolga__task_create(struct brolga *rt, const struct brolga_spawn_opts *opts,
 
 void brolga__task_unref(brolga_task *task)
 {
-    if (brolga__load_acquire(&task->refs) == 1 || /* V: nobody else has one */
-        brolga__sub_acq_rel(&task->refs, 1) == 1) /* V */
+    if (brolga__load_acquire(&task->refs) == 1 ||   /* V: nobody else has one */
+        brolga__sub_acq_rel(&task->refs, 1) == 1) { /* V */
+        if (brolga__unlikely(task->worn || task->failed ||
+                             brolga__load_relaxed(&task->canceled) !=
+                                 BROLGA__NO_REASON))
+            clean(task);
         brolga__record_put(task);
+    }
 }
 
 /* --- spawning ----------------------------------------------------------- */
@@ -349,14 +343,13 @@ static void publish_end(brolga_task *task)
     }
 }
 
-void brolga__task_end(brolga_task *task)
+/* What comes before anyone is told. */
+static inline void wind_up(brolga_task *task)
 {
-    bool in_scope = task->home != NULL;
-
     if (task->at_end != NULL)
         task->at_end(task->at_end_arg);
     let_go(task); /* If it never started, or was a runner. */
-    if (task->holding) {
+    if (brolga__unlikely(task->holding)) {
         task->holding = false;
         brolga__version_unhold(task->version);
     }
@@ -366,11 +359,33 @@ void brolga__task_end(brolga_task *task)
     /* Before the joiner is told: it may destroy the runtime next, which then
      * waits for the threads but not for tasks. */
     brolga__record_ended(task);
-    publish_end(task);
-    if (!in_scope)
-        return;
+}
+
+static void leave_scope(brolga_task *task)
+{
     brolga__scope_leave(task, false);
     brolga__task_unref(task); /* The scope's. */
+}
+
+void brolga__task_end(brolga_task *task)
+{
+    bool in_scope = task->home != NULL;
+
+    wind_up(task);
+    publish_end(task);
+    if (in_scope)
+        leave_scope(task);
+}
+
+void brolga__child_end(brolga_task *task)
+{
+    bool in_scope = task->home != NULL;
+
+    wind_up(task);
+    /* Whoever looks at it does so next on this thread. */
+    brolga__store_relaxed(&task->end, BROLGA__END_ENDED);
+    if (in_scope)
+        leave_scope(task);
 }
 
 /* Of more than one the first counts; a later one comes from a handler. */
@@ -401,7 +416,7 @@ void brolga__task_leave(brolga_task *task)
  * refer to. */
 void brolga_panic(const char *format, ...)
 {
-    brolga_task *task = brolga_self();
+    brolga_task *task = brolga__self();
     char message[sizeof task->message];
     va_list args;
 
@@ -450,12 +465,25 @@ static int join_thread(brolga_task *task, uint64_t deadline_ns)
     return BROLGA_OK;
 }
 
+/* Whether a task may run the one that it waits for, if nobody has begun it:
+ * that takes no queue, no wake, and mostly no park. */
+static bool may_run(brolga_task *self)
+{
+    return self->is_fiber && brolga__interrupted(self) == BROLGA_OK;
+}
+
 static int join_task(brolga_task *task, brolga_task *self, uint64_t deadline_ns)
 {
     int err = BROLGA_OK;
 
-    if (!await(task, (uintptr_t)self))
+    if (deadline_ns == BROLGA_FOREVER && may_run(self) && brolga__claim(task)) {
+        brolga__run_child(self, task);
+        if (has_ended(task))
+            return BROLGA_OK;
+        /* We were parted, and it knows that we wait. */
+    } else if (!await(task, (uintptr_t)self)) {
         return BROLGA_OK;
+    }
     while (!has_ended(task) && err == BROLGA_OK)
         err = brolga__park("join", deadline_ns);
     if (err != BROLGA_OK && give_up(task, (uintptr_t)self))
@@ -480,7 +508,7 @@ void brolga__task_describe_failure(brolga_task *task,
 int brolga_join(brolga_task *task, uint64_t deadline_ns, brolga_word *result,
                 struct brolga_failure *failure)
 {
-    brolga_task *self = brolga_self();
+    brolga_task *self = brolga__self();
     int err = BROLGA_OK;
 
     if (!has_ended(task))
@@ -526,7 +554,7 @@ brolga_task *brolga_self(void)
 
 brolga *brolga_runtime(void)
 {
-    brolga_task *task = brolga_self();
+    brolga_task *task = brolga__self();
 
     return task == NULL ? NULL : task->rt;
 }

@@ -127,90 +127,98 @@ struct brolga_scope {
     struct brolga_scope_report report;
 };
 
+/*
+ * A free record is clean but for what task.c sets when it is taken. The fields
+ * that every task uses come first, a few cache lines in the order of their use.
+ */
 struct brolga_task {
     /* First: compiled code holds this address. Written by the task. */
     struct brolga_view view;
     struct brolga__version *version; /* Whose slots the view has. */
-
     /* Written by the task, or by its carrier while it is switched out. */
     struct brolga__ctx ctx;
+    struct brolga *rt;
+
     /* A FIBER's. Of a THREAD: where its own frames lie; see thread.c. */
     struct brolga__stack stack;
-    struct brolga *rt;
-    brolga_task *next;         /* In the list of injected, or of free tasks. */
-    uint64_t parks;            /* Times it has parked. */
-    _Atomic bool adopt_at_top; /* Stays in its version at inner safepoints. */
-    bool holding; /* Holds `version`: adopt_at_top, and it has started. */
-
-    /* Written when the task is spawned. */
+    brolga_task *under; /* Who runs it in its join; see worker.c. */
+    uint64_t parks;     /* Times it has parked. */
+    struct brolga__carrier *_Atomic carrier; /* Whom it runs on, or NULL. */
+    const char *_Atomic parked_in;           /* NULL while it runs. */
     bool is_fiber; /* For ever, also of the tasks that use the record next. */
-    _Atomic uint8_t kind; /* enum brolga__task_kind */
-    enum brolga__entry entry;
-    brolga_task_fn fn;
-    brolga_slot slot;
-    void *arg;
-    brolga_unit *pinned; /* Holds `fn` until the task has started. */
-    _Atomic size_t stack_bytes;
-    uint64_t number;    /* For good; `id` is for those who look on. */
-    brolga_scope *home; /* The scope it is in; NULL: the root. */
-    _Atomic uint64_t home_id;
+    _Atomic uint8_t kind;      /* enum brolga__task_kind */
+    _Atomic bool adopt_at_top; /* Stays in its version at inner safepoints. */
+    bool holding;  /* Holds `version`: adopt_at_top, and it has started. */
+    bool told;     /* It has seen that it is canceled. */
+    bool cleaning; /* Parks though it is canceled. scopes_lock */
+    bool failed;
     bool competes; /* May win a scope of policy ANY. */
 
-    /* Who it is, for anyone who looks (registry.c). */
-    _Atomic uint64_t id; /* 0: the record is free. */
-    _Atomic uint64_t name[BROLGA__NAME_WORDS];
-
-    /* Scopes and handlers; written by the task. */
-    brolga_scope *scope;          /* The innermost that it has open, or NULL. */
-    struct brolga__defer *defers; /* The last one first. */
-    bool told;                    /* It has seen that it is canceled. */
-    bool cleaning;                /* Parks though it is canceled. scopes_lock */
-    uint64_t cleanup_until_ns;
-    uint64_t heard_of;         /* The scope that it joined last, and */
-    struct brolga__list heard; /* the failures in it, with a reference. */
-
+    /* What it is to do. */
+    enum brolga__entry entry;
+    brolga_slot slot;
+    brolga_task_fn fn;
+    void *arg;
+    brolga_unit *pinned;       /* Holds `fn` until the task has started. */
+    void (*at_end)(void *arg); /* Called at the end, however it comes. */
+    void *at_end_arg;
+    brolga_word result;
     int io_error; /* The system's last refusal, as libuv numbers it. */
 
-    /* Written by anyone who starts, wakes, cancels or scans the task. */
-    _Alignas(BROLGA__CACHE_LINE) _Atomic uint32_t permit;
-    _Atomic bool fresh;        /* Spawned, and nobody has claimed it; runq.c */
-    _Atomic uint32_t canceled; /* enum brolga__reason */
+    /* Written by anyone who starts, wakes, cancels, joins or scans it. */
+    _Atomic uint32_t permit;
+    _Atomic uint32_t canceled;   /* enum brolga__reason */
+    _Atomic uintptr_t end;       /* BROLGA__END_... */
+    _Atomic uint32_t refs;       /* See task.c. */
+    _Atomic uint32_t ended_word; /* 1 for a thread that sleeps on it. */
+    _Atomic uint64_t watermark;  /* Its stack is clean up to this stamp. */
+    _Atomic uint64_t in_version; /* version->number */
+    _Atomic uint64_t since_ns;   /* Its state changed, by rt->clock_ns. */
+    _Atomic uint32_t blocked;    /* enum brolga__blocked */
+    _Atomic bool fresh; /* Spawned, and nobody has claimed it; runq.c */
+    _Atomic bool top;   /* No frame of a unit is on its stack. */
+    bool named;
+    bool worn;         /* It has failed or been cleaning: to be made clean. */
+    brolga_task *next; /* In the list of injected, or of free tasks. */
+
+    _Atomic uint64_t id; /* For anyone who looks on; 0: the record is free. */
+    uint64_t number;     /* The same, for good. */
+    brolga_scope *home;  /* The scope it is in; NULL: the root. */
+    _Atomic uint64_t home_id;
+    _Atomic size_t stack_bytes;
+    _Atomic size_t stack_used;    /* The most, at a switch. */
+    brolga_scope *scope;          /* The innermost that it has open, or NULL. */
+    struct brolga__defer *defers; /* The last one first. */
+
+    /* --- what few tasks use --- */
+
+    _Atomic uint64_t name[BROLGA__NAME_WORDS];
+    _Atomic bool timed_out; /* Set by the timer, read after a park. */
+    struct brolga__timer timer;
+
+    /* Scopes and cancellation. */
+    struct brolga__lock scopes_lock;
+    brolga_scope *outermost;      /* That it has open. scopes_lock */
+    struct brolga__list in_scope; /* home->tasks or ->failures, or `heard` */
     _Atomic uint64_t canceled_ns; /* Since when. */
     _Atomic bool named_stuck;     /* Set by the reclaimer. */
     _Atomic bool awaits;          /* It joins a scope. */
     _Atomic uint64_t ends_by_ns;  /* It cleans up until then; 0: not yet. */
-    struct brolga__lock scopes_lock;
-    brolga_scope *outermost;      /* That it has open. scopes_lock */
-    struct brolga__list in_scope; /* home->tasks or ->failures, or `heard` */
-    _Atomic bool timed_out;       /* Set by the timer, read after a park. */
-    struct brolga__timer timer;
+    uint64_t cleanup_until_ns;
+    uint64_t heard_of;         /* The scope that it joined last, and */
+    struct brolga__list heard; /* the failures in it, with a reference. */
 
-    /* For reports and the reclaimer; written by the task. */
-    struct brolga__carrier *_Atomic carrier; /* Whom it runs on, or NULL. */
-    const char *_Atomic parked_in;           /* NULL while it runs. */
-    _Atomic uint64_t in_version;             /* version->number */
-    _Atomic uint64_t watermark; /* Its stack is clean up to this stamp. */
-    _Atomic uint32_t blocked;   /* enum brolga__blocked */
-    _Atomic bool top;           /* No frame of a unit is on its stack. */
-    _Atomic uint64_t since_ns;  /* Its state changed, by rt->clock_ns. */
-    _Atomic size_t stack_used;  /* The most, at a switch. */
-    uintptr_t spilled_sp;       /* Lowest word to read while blocked. */
-    uintptr_t spilled[BROLGA__SPILL_WORDS]; /* Registers at block_begin. */
+    /* Searching its stack. */
     struct brolga__lock holds_lock;
     struct brolga__holds holds; /* holds_lock */
+    uintptr_t spilled_sp;       /* Lowest word to read while blocked. */
+    uintptr_t spilled[BROLGA__SPILL_WORDS]; /* Registers at block_begin. */
 
-    /* End of life; published by `end`. */
-    bool failed;
+    /* How it failed. */
     enum brolga_failure_kind failed_by;
-    brolga_word result;
-    char message[256];
-    uintptr_t trapped_at;                 /* Of the instruction, or 0. */
     uint16_t function_at, function_bytes; /* Its function, in `message`. */
-    void (*at_end)(void *arg); /* Called at the end, however it comes. */
-    void *at_end_arg;
-    _Atomic uintptr_t end;       /* BROLGA__END_... */
-    _Atomic uint32_t ended_word; /* 1 for a thread that sleeps on it. */
-    _Atomic uint32_t refs;       /* See task.c. */
+    uintptr_t trapped_at;                 /* Of the instruction, or 0. */
+    char message[256];
 
     struct brolga_epoch_member *member; /* Of a THREAD or ATTACHED task. */
     jmp_buf *thread_exit;               /* Where a failed THREAD goes. */
@@ -359,8 +367,24 @@ enum brolga__rest {
 struct brolga__carrier *brolga__carrier_self(void);
 void brolga__carrier_set_self(struct brolga__carrier *carrier);
 
+/* The calling task, or NULL. */
+static inline brolga_task *brolga__self(void)
+{
+    return (brolga_task *)(void *)brolga_view_self();
+}
+
 /* The worker that the calling thread holds, of this runtime, or NULL. */
-struct brolga__worker *brolga__worker_self(struct brolga *rt);
+static inline struct brolga__worker *brolga__worker_self(struct brolga *rt)
+{
+    brolga_task *self = brolga__self();
+    struct brolga__carrier *carrier;
+
+    if (brolga__likely(self != NULL && self->is_fiber))
+        carrier = brolga__load_relaxed(&self->carrier);
+    else
+        carrier = brolga__carrier_self();
+    return carrier != NULL && carrier->rt == rt ? carrier->worker : NULL;
+}
 
 /* Queues a task that is ready to run behind all others, and sees to it that
  * somebody runs it. */
@@ -373,11 +397,44 @@ void brolga__launch(brolga_task *task);
 /* Wakes a worker that looks for work, unless all are busy or one does. */
 void brolga__wake_one(struct brolga *rt);
 
+/* --- entries of run queues (runq.c) ------------------------------------- */
+
+static inline brolga_task *brolga__entry_task(brolga__entry_word entry)
+{
+    return (brolga_task *)(entry & ~BROLGA__SPAWNED);
+}
+
+/* Makes a spawned task the caller's to run; false if it is someone's already.
+ */
+static inline bool brolga__claim(brolga_task *task)
+{
+    bool fresh = true;
+
+    return brolga__load_relaxed(&task->fresh) &&
+           brolga__cas_acq_rel(&task->fresh, &fresh, false); /* AM */
+}
+
+/* The entry's task if it is the caller's to run, else NULL. */
+static inline brolga_task *brolga__redeem(brolga__entry_word entry)
+{
+    brolga_task *task = brolga__entry_task(entry);
+
+    if ((entry & BROLGA__SPAWNED) != 0 && !brolga__claim(task))
+        return NULL;
+    return task;
+}
+
 /* Leaves the calling fiber, with what is to be done for it then, for the next
  * task that is ready, or for its carrier; returns when it is run again. */
 void brolga__switch_out(enum brolga__request request);
 /* Lets the other ready tasks run first. A safepoint. */
 void brolga__yield(brolga_task *task);
+/* Runs a task that the caller has claimed and waits for; returns when it has
+ * ended, or, having been parked meanwhile, when the caller is woken. */
+void brolga__run_child(brolga_task *self, brolga_task *child);
+/* Parks those who run the calling task in their joins. Before it leaves its
+ * carrier, and when the reclaimer wants to see them. */
+void brolga__part(brolga_task *task);
 /* Ends the calling fiber. */
 BROLGA_NORETURN void brolga__fiber_end(brolga_task *task);
 
@@ -448,6 +505,8 @@ BROLGA_NORETURN void brolga__task_leave(brolga_task *task);
 /* Publishes the end: wakes the joiner, leaves the scope, drops the run's
  * reference. */
 void brolga__task_end(brolga_task *task);
+/* The same, when the one that joins it runs it. */
+void brolga__child_end(brolga_task *task);
 
 /* --- scopes (scope.c) --------------------------------------------------- */
 

@@ -107,7 +107,7 @@ int brolga_attach_thread(brolga *rt, const char *name)
     brolga_task *task;
     int err;
 
-    if (brolga_self() != NULL || brolga__carrier_self() != NULL)
+    if (brolga__self() != NULL || brolga__carrier_self() != NULL)
         return BROLGA_ESTATE;
     err = brolga__task_create(rt, &opts, &task);
     if (err != BROLGA_OK)
@@ -129,7 +129,7 @@ int brolga_attach_thread(brolga *rt, const char *name)
 
 void brolga_detach_thread(void)
 {
-    brolga_task *task = brolga_self();
+    brolga_task *task = brolga__self();
     struct brolga *rt;
 
     brolga__assert(task != NULL && task->kind == BROLGA__ATTACHED);

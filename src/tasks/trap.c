@@ -266,7 +266,7 @@ static bool handle(brolga_task *task, struct brolga__trap *trap)
 /* In the signal handler. */
 static bool on_trap(struct brolga__trap *trap)
 {
-    brolga_task *task = brolga_self();
+    brolga_task *task = brolga__self();
     struct brolga_epoch_member *member;
     bool offline, handled;
 

@@ -126,7 +126,7 @@ static void park_now(brolga_task *task, const char *where)
 
 int brolga__park(const char *where, uint64_t deadline_ns)
 {
-    brolga_task *task = brolga_self();
+    brolga_task *task = brolga__self();
     struct brolga *rt = task->rt;
     int err;
 
@@ -157,7 +157,7 @@ int brolga__park(const char *where, uint64_t deadline_ns)
 
 void brolga__await(const char *where)
 {
-    brolga_task *task = brolga_self();
+    brolga_task *task = brolga__self();
 
     if (!take_permit(task))
         park_now(task, where);

@@ -221,13 +221,6 @@ void brolga__wake_one(struct brolga *rt)
 
 /* --- ready tasks -------------------------------------------------------- */
 
-struct brolga__worker *brolga__worker_self(struct brolga *rt)
-{
-    struct brolga__carrier *carrier = brolga__carrier_self();
-
-    return carrier != NULL && carrier->rt == rt ? carrier->worker : NULL;
-}
-
 /*
  * More is ready than the worker will run at once: should someone else come?
  * Waking a thread costs more than many tasks take. So it is done when several
@@ -631,12 +624,52 @@ static inline void leave(struct brolga__carrier *carrier,
     brolga__ctx_switch(from, &carrier->ctx, for_ever);
 }
 
+/*
+ * A task that joins one that nobody has begun runs it itself: it switches to
+ * it, and is switched back to at its end. Meanwhile it is not parked: it counts
+ * as running, on this carrier, and nobody can run it. That lasts as long as the
+ * child runs without a break; when it leaves its carrier, or comes to a
+ * safepoint at which the reclaimer waits, they part: the joiner is parked, as
+ * its saved context has long allowed, and the child's end will wake it. So the
+ * joiner is delayed by no more than what the child does in one go.
+ */
+void brolga__part(brolga_task *task)
+{
+    struct brolga__carrier *carrier = brolga__load_relaxed(&task->carrier);
+    brolga_task *joiner;
+
+    for (; (joiner = task->under) != NULL; task = joiner) {
+        task->under = NULL;
+        /* Nobody else looks at it before the child's end, which is ours. */
+        brolga__store_relaxed(&task->end, (uintptr_t)joiner);
+        joiner->parks++;
+        brolga__store_relaxed(&joiner->carrier, NULL);
+        park(joiner, carrier->worker);
+    }
+}
+
+void brolga__run_child(brolga_task *self, brolga_task *child)
+{
+    struct brolga__carrier *carrier = brolga__load_relaxed(&self->carrier);
+
+    brolga__store_relaxed(&self->parked_in, "join");
+    if (prepare(carrier, child)) {
+        child->under = self;
+        carrier->request = BROLGA__REQUEST_NONE;
+        brolga__ctx_switch(&self->ctx, &child->ctx, false);
+        serve(brolga__load_relaxed(&self->carrier));
+    }
+    brolga__store_relaxed(&self->parked_in, NULL);
+}
+
 void brolga__switch_out(enum brolga__request request)
 {
-    brolga_task *task = brolga_self();
+    brolga_task *task = brolga__self();
     struct brolga__carrier *carrier = brolga__load_relaxed(&task->carrier);
     brolga_task *next;
 
+    if (brolga__unlikely(task->under != NULL))
+        brolga__part(task);
     brolga__note_stack(task,
                        task->ctx.high - (uintptr_t)__builtin_frame_address(0));
     next = next_prepared(carrier);
@@ -650,16 +683,24 @@ void brolga__switch_out(enum brolga__request request)
 void brolga__fiber_end(brolga_task *task)
 {
     struct brolga__carrier *carrier = brolga__load_relaxed(&task->carrier);
+    brolga_task *next = task->under;
 
     /* The record may have its next task before we are off this stack. */
     carrier->dead = task->ctx;
     carrier->dead_stack = task->stack;
     task->ctx.sp = 0;
-    brolga__view_set_self(NULL);
     brolga__store_relaxed(&task->carrier, NULL);
-    brolga__task_end(task);
+    if (brolga__likely(next != NULL)) {
+        brolga__view_set_self(&next->view);
+        carrier->task = next;
+        brolga__child_end(task);
+    } else {
+        brolga__view_set_self(NULL);
+        brolga__task_end(task);
+        next = next_prepared(carrier);
+    }
     carrier->request = BROLGA__REQUEST_END;
-    leave(carrier, &carrier->dead, next_prepared(carrier), true);
+    leave(carrier, &carrier->dead, next, true);
     abort(); /* Nobody switches back. */
 }
 
@@ -693,7 +734,7 @@ void brolga__yield(brolga_task *task)
 
 void brolga_yield(void)
 {
-    brolga_task *task = brolga_self();
+    brolga_task *task = brolga__self();
 
     if (task->is_fiber)
         brolga__yield(task);
@@ -808,7 +849,7 @@ uint64_t brolga_drive(brolga *rt, uint64_t deadline_ns)
     uint64_t runs = 0;
     brolga_task *task;
 
-    if (brolga__carrier_self() != NULL || brolga_self() != NULL ||
+    if (brolga__carrier_self() != NULL || brolga__self() != NULL ||
         brolga_epoch_join(rt->epoch, &carrier.member) != BROLGA_OK)
         return 0;
     (void)brolga__add_relaxed(&rt->threads, 1);
