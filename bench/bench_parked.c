@@ -21,8 +21,10 @@
 static struct {
     brolga *rt;
     brolga_chan *chan;
+    brolga_task **task; /* Handles: the failure of one is not printed. */
     uint64_t count;
-    int failure; /* Of the first spawn that failed. */
+    uint64_t started;
+    struct brolga_failure failure; /* Of a task. */
     double bytes;
     double create_ns;
 } job;
@@ -67,36 +69,66 @@ static size_t waiting(void)
     return stats.receivers_waiting;
 }
 
-/* Starts them all and yields until they wait: each of those that do not yet
- * is ready to run, and comes to it. */
+/* Finds the failure of a task that has not come to wait. */
+static void find_failure(void)
+{
+    int code = BROLGA_ETIMEOUT;
+
+    for (uint64_t i = 0; i < job.started && code == BROLGA_ETIMEOUT; i++)
+        code = brolga_join(job.task[i], 1, NULL, &job.failure);
+}
+
+/* Starts them all and yields until they wait, or one has failed: each of those
+ * that do neither is ready to run. Returns whether they wait. */
 static brolga_word start_all(void *arg)
 {
-    uint64_t before = resident_bytes(), begin = brolga_now_ns(), i;
+    uint64_t before = resident_bytes(), begin = brolga_now_ns();
+    uint32_t mine = brolga_tasks_live(job.rt);
+    int code = BROLGA_OK;
 
-    for (i = 0; i < job.count && job.failure == BROLGA_OK; i++)
-        job.failure = brolga_spawn(job.rt, wait_there, NULL, NULL, NULL);
-    if (job.failure == BROLGA_OK) {
-        while (waiting() < job.count)
-            brolga_yield();
-        take_figures(before, begin);
-    }
     (void)arg;
-    return 0;
+    for (; job.started < job.count && code == BROLGA_OK; job.started++)
+        code = brolga_spawn(job.rt, wait_there, NULL, NULL,
+                            &job.task[job.started]);
+    if (code != BROLGA_OK) {
+        (void)snprintf(job.failure.message, sizeof job.failure.message, "%s",
+                       brolga_strerror(code));
+        return false;
+    }
+    while (waiting() < job.count) {
+        if (brolga_tasks_live(job.rt) < mine + job.count) {
+            find_failure();
+            return false;
+        }
+        brolga_yield();
+    }
+    take_figures(before, begin);
+    return true;
+}
+
+/* Handles in memory that is there before the measurement begins. */
+static void make_handles(void)
+{
+    job.task = malloc(job.count * sizeof *job.task);
+    bench_check(job.task != NULL, "memory for handles");
+    memset(job.task, 1, job.count * sizeof *job.task);
 }
 
 static void answer_brolga(unsigned workers)
 {
     brolga_task *root;
+    brolga_word done;
 
+    make_handles();
     bench_must(
         brolga_create(&(struct brolga_opts){.workers = workers}, &job.rt));
     bench_must(brolga_chan_create(NULL, NULL, &job.chan));
     bench_must(brolga_spawn(job.rt, start_all, NULL, NULL, &root));
-    bench_must(brolga_join(root, BROLGA_FOREVER, NULL, NULL));
-    if (job.failure == BROLGA_OK)
+    bench_must(brolga_join(root, BROLGA_FOREVER, &done, NULL));
+    if (done)
         printf("%.1f %.1f\n", job.bytes, job.create_ns);
     else
-        printf("- brolga_spawn: %s\n", brolga_strerror(job.failure));
+        printf("- %s\n", job.failure.message);
     fflush(stdout);
     /* The tasks end with the process: it takes no further requests. */
     _exit(EXIT_SUCCESS);

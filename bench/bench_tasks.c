@@ -341,13 +341,14 @@ static void run_roundtrip(brolga *rt, unsigned workers)
     struct job fibers = job_of(NULL, 1, 1, 1000000);
     struct job ring = job_of(NULL, 1, 1, 1000);
     struct job through_pipe = job_of(NULL, 1, 1, 1000);
+    struct job lines = job_of(NULL, 1, 1, 20000);
     const struct bench_subject subjects[] = {
         {"brolga", sample_roundtrip, &rendezvous},
         {"brolga: capacity 1", sample_roundtrip, &buffered},
         {"floor: two fibers, one-slot mailbox", floor_mailbox, &fibers},
         {"pthread mutex and condition", sample_roundtrip_ring, &ring},
         {"pipe, 2 threads", sample_roundtrip_pipe, &through_pipe},
-        {"floor: two threads spin on two words", floor_lines, &rendezvous},
+        {"floor: two threads spin on two words", floor_lines, &lines},
     };
 
     run("roundtrip", workers, subjects,
@@ -358,12 +359,13 @@ static void run_queue(brolga *rt, unsigned workers, const char *row,
                       unsigned parties)
 {
     struct job tasks = job_of(rt, parties, 1024, 1000000);
+    struct job fibers = job_of(NULL, parties, 1024, 1000000);
     struct job threads = job_of(NULL, parties, 1024, 200000);
     const struct bench_subject subjects[] = {
         {"brolga", sample_queue, &tasks},
-        {"floor: two fibers, ring of 1024", floor_ring, &tasks},
+        {"floor: two fibers, ring of 1024", floor_ring, &fibers},
         {"pthread mutex and condition", sample_queue_ring, &threads},
-        {"floor: ring, two threads spin", floor_ring_spins, &tasks},
+        {"floor: ring, two threads spin", floor_ring_spins, &threads},
     };
 
     run(row, workers, subjects,

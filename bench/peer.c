@@ -265,7 +265,8 @@ static unsigned ask(struct bench_asked *asked, struct process *process,
 
     if (count == 0)
         fprintf(stderr, "bench: no figure for %s of %s: %s\n", asked->key,
-                asked->name, answer == NULL ? "it has ended" : answer);
+                asked->name,
+                answer == NULL ? "no answer" : answer + strspn(answer, "- "));
     if (answer == NULL)
         process_end(process);
     return count;

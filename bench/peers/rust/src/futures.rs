@@ -38,8 +38,8 @@ pub fn subjects() -> Vec<Subject> {
     let mut list = Vec::new();
     both!(list, "spawn_join.tokio", 200_000, "Tokio spawn", spawn_join);
     both!(list, "forkjoin_fib27.tokio", 50_000, "Tokio spawn", fork_join);
-    both!(list, "roundtrip.mpsc", 200_000, "Tokio mpsc(1)", round_trip);
-    both!(list, "roundtrip.oneshot", 200_000, "Tokio oneshot", ask);
+    both!(list, "roundtrip.mpsc", 100_000, "Tokio mpsc(1)", round_trip);
+    both!(list, "roundtrip.oneshot", 100_000, "Tokio oneshot", ask);
     both!(list, "spsc_1024.mpsc", 500_000, "Tokio mpsc", spsc_mpsc);
     both!(list, "spsc_1024.async", 1_000_000, "async-channel", |count| queue_async(count, 1));
     both!(list, "spsc_1024.flume", 1_000_000, "flume", |count| queue_flume(count, 1));
