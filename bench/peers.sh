@@ -88,7 +88,7 @@ build_erlang() {
 list() {
     local IFS=,
 
-    echo "$*" | sed 's/,/, /g'
+    echo "$*" | sed 's/, */, /g'
 }
 
 peer Go build_go golang-go

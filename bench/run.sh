@@ -111,7 +111,7 @@ show() {
                 consider("peer", group)
         }
         END {
-            line = "%-15s %2s  %-23s %8s %-4s %9s  %-36s %s\n"
+            line = "%-15s %2s  %-23s %8s %-4s %9s  %-39s %s\n"
             printf line, "row", "w", "brolga", "median", "", "",
                    "beside the best peer", "beside the floor"
             for (g = 1; g <= groups; g++) {
