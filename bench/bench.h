@@ -14,7 +14,7 @@
  * Less is better in every row. Messages for people go to standard error.
  *
  * Design: a benchmark has no result to return when something fails, so every
- * failure ends the program (bench_must).
+ * failure ends the program (bench_must). Only a peer may fail: it is left out.
  */
 #ifndef BROLGA_BENCH_H
 #define BROLGA_BENCH_H
@@ -46,12 +46,16 @@ struct bench_samples {
 
 /**
  * Read the options: --quick (short runs, for a check that all of it works),
- * --only 'A|B' (topics or rows). `topic` is the program's own.
+ * --only 'A|B' (topics or rows), --peer COMMAND (see peer.h; any number of
+ * them). `topic` is the program's own.
  */
 void bench_begin(int argc, char **argv, const char *topic);
 
 /** Whether --only asks for a row. */
 bool bench_wants(const char *row);
+
+/** Whether this is a run with --quick. */
+bool bench_is_quick(void);
 
 /** A count of operations, or a small part of it with --quick. */
 uint64_t bench_count(uint64_t count);
@@ -59,11 +63,14 @@ uint64_t bench_count(uint64_t count);
 /** Turns of a row that takes long: `turns`, or 2 with --quick. */
 unsigned bench_turns(unsigned turns);
 
-/** Measure the subjects of a row in turns, and print a line for each. */
+/**
+ * Measure the subjects of a row in turns, those of peers too, and print a line
+ * for each. A sample that is no number is no sample.
+ */
 void bench_run(const struct bench_row *row, const struct bench_subject *subject,
                size_t count);
 
-/** Add a sample; beyond BENCH_SAMPLES_MAX it is forgotten. */
+/** Add a sample; beyond BENCH_SAMPLES_MAX it is forgotten, as is no number. */
 void bench_add(struct bench_samples *samples, double value);
 
 /** Print the line of a subject whose samples have been collected. */

@@ -1,79 +1,43 @@
 /*
- * Tasks and channels: starting, waking, switching, passing words on.
+ * Tasks and channels: starting, forking, waking, switching, passing words on.
  *
- * The peers do the same with threads of the system: a mutex with condition
- * variables, or a pipe. They need no build of their own, and show what tasks
- * save; they are not the fastest that there is.
+ * Here is Brolga's side, and what is measured beside what. The floors are in
+ * tasks_floor.c, threads of the system in tasks_threads.c; other runtimes are
+ * programs of their own, see peer.h. Parked tasks are measured by programs of
+ * their own too, Brolga's (bench_parked.c) like the others, a new one for each
+ * sample: no sample finds the memory of the one before.
  *
  * Every figure is the time of one operation, taken from outside over all of
  * them, so that it includes starting and joining the few tasks that run them.
  */
-#include "bench.h"
+#include "peer.h"
+#include "tasks.h"
 
-#include <brolga/brolga.h>
+#define TURNS        7
+#define TURNS_PARKED 5
+#define PARKED       1000000
+#define PARKED_QUICK 100000
+#define CONSUMERS    8
 
-#include <pthread.h>
-#include <stdlib.h>
-#include <unistd.h>
+/* How often fib(27) forks. */
+#define FORKS_FIB27 317810
 
-#define TURNS       7
-#define PARTIES_MAX 1000
+/* --- a set of tasks ----------------------------------------------------- */
 
-/* What all measurements of this file are made of. */
-struct job {
-    brolga *rt;        /* NULL for peers. */
-    unsigned parties;  /* Tasks of one kind. */
-    size_t capacity;   /* Of channels. */
-    uint64_t count;    /* Operations in all. */
-    brolga_chan *chan; /* There; or the queue. */
-    brolga_chan *back;
-    struct ring *ring;
-    struct ring *ring_back;
-    int pipe[2][2];
-};
-
-static double per_operation(const struct job *job, uint64_t begin_ns)
+static brolga_task *start(struct job *job, brolga_task_fn fn)
 {
-    return bench_since(begin_ns) / (double)job->count;
-}
-
-static uint64_t share(const struct job *job)
-{
-    return job->count / job->parties;
-}
-
-/* --- a set of tasks, or of threads -------------------------------------- */
-
-struct party {
     brolga_task *task;
-    pthread_t thread;
-};
 
-static void start_task(struct party *party, struct job *job, brolga_task_fn fn)
-{
-    bench_must(brolga_spawn(job->rt, fn, job, NULL, &party->task));
+    bench_must(brolga_spawn(job->rt, fn, job, NULL, &task));
+    return task;
 }
 
-static void join_task(struct party *party)
+static void join(brolga_task *task)
 {
-    bench_must(brolga_join(party->task, BROLGA_FOREVER, NULL, NULL));
-}
-
-static void start_thread(struct party *party, struct job *job,
-                         void *(*fn)(void *))
-{
-    bench_check(pthread_create(&party->thread, NULL, fn, job) == 0,
-                "pthread_create");
-}
-
-static void join_thread(struct party *party)
-{
-    bench_check(pthread_join(party->thread, NULL) == 0, "pthread_join");
+    bench_must(brolga_join(task, BROLGA_FOREVER, NULL, NULL));
 }
 
 /* --- spawn and join ----------------------------------------------------- */
-
-#define BATCH 1000
 
 static brolga_word nothing(void *arg)
 {
@@ -84,13 +48,13 @@ static brolga_word nothing(void *arg)
 static brolga_word spawn_all(void *arg)
 {
     struct job *job = arg;
-    static struct party party[BATCH];
+    static brolga_task *task[BATCH];
 
     for (uint64_t done = 0; done < job->count; done += BATCH) {
         for (unsigned i = 0; i < BATCH; i++)
-            start_task(&party[i], job, nothing);
+            task[i] = start(job, nothing);
         for (unsigned i = 0; i < BATCH; i++)
-            join_task(&party[i]);
+            join(task[i]);
     }
     return 0;
 }
@@ -99,29 +63,59 @@ static double sample_spawn(void *arg)
 {
     struct job *job = arg;
     uint64_t begin = brolga_now_ns();
-    struct party root;
 
-    start_task(&root, job, spawn_all);
-    join_task(&root);
+    join(start(job, spawn_all));
     return per_operation(job, begin);
 }
 
-static void *thread_nothing(void *arg)
+/* --- fork and join ------------------------------------------------------ */
+
+struct half {
+    brolga *rt;
+    unsigned n;
+};
+
+/* The recursion is what is measured; it is as deep as n. */
+static brolga_word fib(void *arg)
 {
-    return arg;
+    const struct half *whole = arg;
+    struct half mine, other;
+    brolga_task *task;
+    brolga_word sum, word;
+
+    if (whole->n < 2)
+        return (brolga_word)whole->n;
+    other = (struct half){whole->rt, whole->n - 1};
+    mine = (struct half){whole->rt, whole->n - 2};
+    bench_must(brolga_spawn(whole->rt, fib, &other, NULL, &task));
+    sum = fib(&mine);
+    bench_must(brolga_join(task, BROLGA_FOREVER, &word, NULL));
+    return sum + word;
 }
 
-static double sample_spawn_thread(void *arg)
+static uint64_t fib_of(unsigned n)
+{
+    uint64_t value = 0, next = 1;
+
+    for (; n > 0; n--) {
+        next += value;
+        value = next - value;
+    }
+    return value;
+}
+
+static double sample_fib(void *arg)
 {
     struct job *job = arg;
-    uint64_t begin = brolga_now_ns();
-    struct party party;
+    uint64_t forks, begin = brolga_now_ns();
+    struct half whole = {job->rt, fib_size(job->count, &forks)};
+    brolga_task *task;
+    brolga_word word;
 
-    for (uint64_t i = 0; i < job->count; i++) {
-        start_thread(&party, job, thread_nothing);
-        join_thread(&party);
-    }
-    return per_operation(job, begin);
+    bench_must(brolga_spawn(job->rt, fib, &whole, NULL, &task));
+    bench_must(brolga_join(task, BROLGA_FOREVER, &word, NULL));
+    bench_check(word == (brolga_word)fib_of(whole.n), "the sum");
+    return bench_since(begin) / (double)forks;
 }
 
 /* --- yield -------------------------------------------------------------- */
@@ -137,73 +131,15 @@ static brolga_word yield_often(void *arg)
 
 static double sample_yield(void *arg)
 {
-    static struct party party[PARTIES_MAX];
+    static brolga_task *task[PARTIES_MAX];
     struct job *job = arg;
     uint64_t begin = brolga_now_ns();
 
     for (unsigned i = 0; i < job->parties; i++)
-        start_task(&party[i], job, yield_often);
+        task[i] = start(job, yield_often);
     for (unsigned i = 0; i < job->parties; i++)
-        join_task(&party[i]);
+        join(task[i]);
     return per_operation(job, begin);
-}
-
-/* --- a queue of threads: the peer of channels --------------------------- */
-
-#define RING_MAX 1024
-
-struct ring {
-    pthread_mutex_t lock; /* Guards all below. */
-    pthread_cond_t filled;
-    pthread_cond_t emptied;
-    uint64_t head;
-    uint64_t tail;
-    uint64_t capacity;
-    int64_t word[RING_MAX];
-};
-
-static struct ring *ring_create(uint64_t capacity)
-{
-    struct ring *ring = calloc(1, sizeof *ring);
-
-    bench_check(ring != NULL, "memory for a ring");
-    ring->capacity = capacity;
-    bench_check(pthread_mutex_init(&ring->lock, NULL) == 0 &&
-                    pthread_cond_init(&ring->filled, NULL) == 0 &&
-                    pthread_cond_init(&ring->emptied, NULL) == 0,
-                "a mutex");
-    return ring;
-}
-
-static void ring_destroy(struct ring *ring)
-{
-    (void)pthread_cond_destroy(&ring->emptied);
-    (void)pthread_cond_destroy(&ring->filled);
-    (void)pthread_mutex_destroy(&ring->lock);
-    free(ring);
-}
-
-static void ring_put(struct ring *ring, int64_t word)
-{
-    (void)pthread_mutex_lock(&ring->lock);
-    while (ring->tail - ring->head == ring->capacity)
-        (void)pthread_cond_wait(&ring->emptied, &ring->lock);
-    ring->word[ring->tail++ % ring->capacity] = word;
-    (void)pthread_cond_signal(&ring->filled);
-    (void)pthread_mutex_unlock(&ring->lock);
-}
-
-static int64_t ring_take(struct ring *ring)
-{
-    int64_t word;
-
-    (void)pthread_mutex_lock(&ring->lock);
-    while (ring->tail == ring->head)
-        (void)pthread_cond_wait(&ring->filled, &ring->lock);
-    word = ring->word[ring->head++ % ring->capacity];
-    (void)pthread_cond_signal(&ring->emptied);
-    (void)pthread_mutex_unlock(&ring->lock);
-    return word;
 }
 
 /* --- there and back ----------------------------------------------------- */
@@ -245,83 +181,21 @@ static brolga_chan *open_chan(const struct job *job)
 static double sample_roundtrip(void *arg)
 {
     struct job *job = arg;
-    struct party asker, echoer;
+    brolga_task *asker, *echoer;
     uint64_t begin;
+    double ns;
 
     job->chan = open_chan(job);
     job->back = open_chan(job);
     begin = brolga_now_ns();
-    start_task(&echoer, job, echo);
-    start_task(&asker, job, ask);
-    join_task(&asker);
-    join_task(&echoer);
-    begin = (uint64_t)bench_since(begin);
+    echoer = start(job, echo);
+    asker = start(job, ask);
+    join(asker);
+    join(echoer);
+    ns = per_operation(job, begin);
     brolga_chan_release(job->chan);
     brolga_chan_release(job->back);
-    return (double)begin / (double)job->count;
-}
-
-static void *ring_echo(void *arg)
-{
-    struct job *job = arg;
-
-    for (uint64_t i = 0; i < job->count; i++)
-        ring_put(job->ring_back, ring_take(job->ring));
-    return NULL;
-}
-
-static double sample_roundtrip_ring(void *arg)
-{
-    struct job *job = arg;
-    struct party echoer;
-    uint64_t begin;
-
-    job->ring = ring_create(1);
-    job->ring_back = ring_create(1);
-    begin = brolga_now_ns();
-    start_thread(&echoer, job, ring_echo);
-    for (uint64_t i = 0; i < job->count; i++) {
-        ring_put(job->ring, (int64_t)i);
-        bench_check(ring_take(job->ring_back) == (int64_t)i, "the answer");
-    }
-    join_thread(&echoer);
-    begin = (uint64_t)bench_since(begin);
-    ring_destroy(job->ring);
-    ring_destroy(job->ring_back);
-    return (double)begin / (double)job->count;
-}
-
-static void *pipe_echo(void *arg)
-{
-    struct job *job = arg;
-    char byte;
-
-    for (uint64_t i = 0; i < job->count; i++)
-        bench_check(read(job->pipe[0][0], &byte, 1) == 1 &&
-                        write(job->pipe[1][1], &byte, 1) == 1,
-                    "a pipe");
-    return NULL;
-}
-
-static double sample_roundtrip_pipe(void *arg)
-{
-    struct job *job = arg;
-    struct party echoer;
-    uint64_t begin;
-    char byte = 1;
-
-    bench_check(pipe(job->pipe[0]) == 0 && pipe(job->pipe[1]) == 0, "a pipe");
-    begin = brolga_now_ns();
-    start_thread(&echoer, job, pipe_echo);
-    for (uint64_t i = 0; i < job->count; i++)
-        bench_check(write(job->pipe[0][1], &byte, 1) == 1 &&
-                        read(job->pipe[1][0], &byte, 1) == 1,
-                    "a pipe");
-    join_thread(&echoer);
-    begin = (uint64_t)bench_since(begin);
-    for (unsigned i = 0; i < 4; i++)
-        (void)close(job->pipe[i / 2][i % 2]);
-    return (double)begin / (double)job->count;
+    return ns;
 }
 
 /* --- producers and consumers -------------------------------------------- */
@@ -350,63 +224,72 @@ static brolga_word consume(void *arg)
 static double sample_queue(void *arg)
 {
     struct job *job = arg;
-    struct party producer[8], consumer[8];
+    brolga_task *producer[CONSUMERS], *consumer[CONSUMERS];
     uint64_t begin;
+    double ns;
 
     job->chan = open_chan(job);
     begin = brolga_now_ns();
     for (unsigned i = 0; i < job->parties; i++) {
-        start_task(&producer[i], job, produce);
-        start_task(&consumer[i], job, consume);
+        producer[i] = start(job, produce);
+        consumer[i] = start(job, consume);
     }
     for (unsigned i = 0; i < job->parties; i++) {
-        join_task(&producer[i]);
-        join_task(&consumer[i]);
+        join(producer[i]);
+        join(consumer[i]);
     }
-    begin = (uint64_t)bench_since(begin);
+    ns = per_operation(job, begin);
     brolga_chan_release(job->chan);
-    return (double)begin / (double)job->count;
+    return ns;
 }
 
-static void *ring_produce(void *arg)
-{
-    struct job *job = arg;
-    uint64_t count = share(job);
+/* --- parked tasks ------------------------------------------------------- */
 
-    for (uint64_t i = 0; i < count; i++)
-        ring_put(job->ring, (int64_t)i);
-    return NULL;
+/* Both rows of a subject, from the same samples. */
+struct parked {
+    struct bench_asked *asked;
+    struct bench_samples bytes;
+    struct bench_samples create;
+};
+
+static void sample_parked(struct parked *parked, unsigned workers,
+                          uint64_t count)
+{
+    double figure[BENCH_FIGURES_MAX];
+    unsigned figures =
+        bench_peer_ask(parked->asked, workers, count, true, figure);
+
+    if (figures != 2)
+        return;
+    bench_add(&parked->bytes, figure[0]);
+    bench_add(&parked->create, figure[1]);
 }
 
-static void *ring_consume(void *arg)
+static uint64_t parked_count(const struct bench_asked *asked)
 {
-    struct job *job = arg;
-    uint64_t count = share(job);
+    uint64_t count = bench_is_quick() ? PARKED_QUICK : PARKED;
 
-    for (uint64_t i = 0; i < count; i++)
-        (void)ring_take(job->ring);
-    return NULL;
+    return asked->count < count ? asked->count : count;
 }
 
-static double sample_queue_ring(void *arg)
+static void run_parked(unsigned workers)
 {
-    struct job *job = arg;
-    struct party producer[8], consumer[8];
-    uint64_t begin;
+    static struct parked parked[16];
+    struct bench_asked *asked[bench_lengthof(parked)];
+    size_t count =
+        bench_peer_subjects("parked", workers, asked, bench_lengthof(parked));
 
-    job->ring = ring_create(job->capacity);
-    begin = brolga_now_ns();
-    for (unsigned i = 0; i < job->parties; i++) {
-        start_thread(&producer[i], job, ring_produce);
-        start_thread(&consumer[i], job, ring_consume);
-    }
-    for (unsigned i = 0; i < job->parties; i++) {
-        join_thread(&producer[i]);
-        join_thread(&consumer[i]);
-    }
-    begin = (uint64_t)bench_since(begin);
-    ring_destroy(job->ring);
-    return (double)begin / (double)job->count;
+    for (size_t i = 0; i < count; i++)
+        parked[i] = (struct parked){.asked = asked[i]};
+    for (unsigned turn = 0; turn < bench_turns(TURNS_PARKED); turn++)
+        for (size_t i = 0; i < count; i++)
+            sample_parked(&parked[i], workers, parked_count(asked[i]));
+    for (size_t i = 0; i < count; i++)
+        bench_print(&(struct bench_row){"parked_bytes", workers, "B", 0},
+                    asked[i]->name, &parked[i].bytes);
+    for (size_t i = 0; i < count; i++)
+        bench_print(&(struct bench_row){"parked_create", workers, "ns", 0},
+                    asked[i]->name, &parked[i].create);
 }
 
 /* --- rows --------------------------------------------------------------- */
@@ -420,84 +303,111 @@ static struct job job_of(brolga *rt, unsigned parties, size_t capacity,
                         .count = bench_count(count)};
 }
 
+static void run(const char *name, unsigned workers,
+                const struct bench_subject *subjects, size_t count)
+{
+    bench_run(&(struct bench_row){name, workers, "ns", TURNS}, subjects, count);
+}
+
 static void run_spawn(brolga *rt, unsigned workers)
 {
-    struct job tasks = job_of(rt, 1, 0, 50 * BATCH);
+    struct job tasks = job_of(rt, 1, 0, 100 * BATCH);
+    struct job calls = job_of(NULL, 1, 0, 1000 * BATCH);
     struct job threads = job_of(NULL, 1, 0, 500);
     const struct bench_subject subjects[] = {
         {"brolga", sample_spawn, &tasks},
+        {"floor: functions pushed, popped, called", floor_calls, &calls},
         {"pthread", sample_spawn_thread, &threads},
     };
 
-    bench_run(&(struct bench_row){"spawn_join", workers, "ns", TURNS}, subjects,
-              bench_lengthof(subjects));
+    run("spawn_join", workers, subjects, bench_lengthof(subjects));
+}
+
+static void run_forkjoin(brolga *rt, unsigned workers)
+{
+    struct job job = job_of(rt, 1, 0, FORKS_FIB27);
+    const struct bench_subject subjects[] = {
+        {"brolga", sample_fib, &job},
+        {"floor: recursion, no fork", floor_recursion, &job},
+    };
+
+    run("forkjoin_fib27", workers, subjects, bench_lengthof(subjects));
 }
 
 static void run_roundtrip(brolga *rt, unsigned workers)
 {
     struct job rendezvous = job_of(rt, 1, 0, 100000);
     struct job buffered = job_of(rt, 1, 1, 100000);
-    struct job ring = job_of(NULL, 1, 1, 2500);
-    struct job through_pipe = job_of(NULL, 1, 1, 2500);
+    struct job fibers = job_of(NULL, 1, 1, 1000000);
+    struct job ring = job_of(NULL, 1, 1, 1000);
+    struct job through_pipe = job_of(NULL, 1, 1, 1000);
+    struct job lines = job_of(NULL, 1, 1, 20000);
     const struct bench_subject subjects[] = {
         {"brolga", sample_roundtrip, &rendezvous},
         {"brolga: capacity 1", sample_roundtrip, &buffered},
+        {"floor: two fibers, one-slot mailbox", floor_mailbox, &fibers},
         {"pthread mutex and condition", sample_roundtrip_ring, &ring},
         {"pipe, 2 threads", sample_roundtrip_pipe, &through_pipe},
+        {"floor: two threads spin on two words", floor_lines, &lines},
     };
 
-    bench_run(&(struct bench_row){"roundtrip", workers, "ns", TURNS}, subjects,
-              bench_lengthof(subjects));
+    run("roundtrip", workers, subjects,
+        bench_lengthof(subjects) - (workers == 1));
 }
 
-static void run_queues(brolga *rt, unsigned workers)
+static void run_queue(brolga *rt, unsigned workers, const char *row,
+                      unsigned parties)
 {
-    struct job one = job_of(rt, 1, 1024, 1000000);
-    struct job one_ring = job_of(NULL, 1, 1024, 400000);
-    struct job four = job_of(rt, 4, 1024, 1000000);
-    struct job four_ring = job_of(NULL, 4, 1024, 400000);
-    const struct bench_subject ones[] = {
-        {"brolga", sample_queue, &one},
-        {"pthread mutex and condition", sample_queue_ring, &one_ring},
-    };
-    const struct bench_subject fours[] = {
-        {"brolga", sample_queue, &four},
-        {"pthread mutex and condition", sample_queue_ring, &four_ring},
+    struct job tasks = job_of(rt, parties, 1024, 1000000);
+    struct job fibers = job_of(NULL, parties, 1024, 1000000);
+    struct job threads = job_of(NULL, parties, 1024, 200000);
+    const struct bench_subject subjects[] = {
+        {"brolga", sample_queue, &tasks},
+        {"floor: two fibers, ring of 1024", floor_ring, &fibers},
+        {"pthread mutex and condition", sample_queue_ring, &threads},
+        {"floor: ring, two threads spin", floor_ring_spins, &threads},
     };
 
-    bench_run(&(struct bench_row){"spsc_1024", workers, "ns", TURNS}, ones,
-              bench_lengthof(ones));
-    bench_run(&(struct bench_row){"mpmc44_1024", workers, "ns", TURNS}, fours,
-              bench_lengthof(fours));
+    run(row, workers, subjects,
+        bench_lengthof(subjects) - (workers == 1 || parties > 1));
 }
 
-static void run_switches(brolga *rt, unsigned workers)
+static void run_switches(brolga *rt, unsigned workers, const char *row,
+                         unsigned parties)
 {
-    struct job two = job_of(rt, 2, 0, 1000000);
-    struct job many = job_of(rt, PARTIES_MAX, 0, 1000000);
-    const struct bench_subject twos[] = {{"brolga", sample_yield, &two}};
-    const struct bench_subject manies[] = {{"brolga", sample_yield, &many}};
+    struct job job = job_of(rt, parties, 0, 1000000);
+    const struct bench_subject subjects[] = {
+        {"brolga", sample_yield, &job},
+        {"floor: fibers switch to the next", floor_hops, &job},
+    };
 
+    run(row, workers, subjects, bench_lengthof(subjects));
+}
+
+static void run_rows(unsigned workers)
+{
+    brolga *rt;
+
+    bench_must(brolga_create(&(struct brolga_opts){.workers = workers}, &rt));
+    run_spawn(rt, workers);
+    run_forkjoin(rt, workers);
+    run_roundtrip(rt, workers);
+    run_queue(rt, workers, "spsc_1024", 1);
+    run_queue(rt, workers, "mpmc44_1024", 4);
     if (workers == 1) /* Two workers would have one task each. */
-        bench_run(&(struct bench_row){"switch2", workers, "ns", TURNS}, twos,
-                  1);
-    bench_run(&(struct bench_row){"yield1000", workers, "ns", TURNS}, manies,
-              1);
+        run_switches(rt, workers, "switch2", 2);
+    run_switches(rt, workers, "yield1000", PARTIES_MAX);
+    bench_must(brolga_destroy(rt));
 }
 
 int main(int argc, char **argv)
 {
     bench_begin(argc, argv, "tasks");
+    bench_peer_add(BENCH_PARKED);
     for (unsigned workers = 1; workers <= 2; workers++) {
-        brolga *rt;
-
-        bench_must(
-            brolga_create(&(struct brolga_opts){.workers = workers}, &rt));
-        run_spawn(rt, workers);
-        run_roundtrip(rt, workers);
-        run_queues(rt, workers);
-        run_switches(rt, workers);
-        bench_must(brolga_destroy(rt));
+        run_rows(workers);
+        if (bench_wants("parked_bytes") || bench_wants("parked_create"))
+            run_parked(workers);
     }
     return 0;
 }

@@ -3,8 +3,11 @@
 # takes beside the best peer and beside the floor of each row.
 #
 #   bench/run.sh [--quick]      everything, or a quick look whether it works
+#   bench/run.sh --table        the table of the last run once more
+#   bench/run.sh --install-peers        what other runtimes need to take part
 #   ONLY='tasks|commit_10k'     topics (calls reload tasks values) or rows
 #   BUILD=folder                where the build is; default build/release
+#   PEERS=no                    without other runtimes
 #
 # The figures go to build/bench.tsv: a header, then one line a subject.
 set -euo pipefail
@@ -14,6 +17,13 @@ build=${BUILD:-build/release}
 only=${ONLY:-}
 result=build/bench.tsv
 topics=(calls values tasks reload)
+
+case ${1:-} in
+    --table) action=table ;;
+    --install-peers) exec scripts/setup.sh peers ;;
+    '' | --quick) action=measure ;;
+    *) sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+esac
 
 build_programs() {
     [ -e "$build/build.ninja" ] || cmake --preset release -B "$build" >/dev/null
@@ -38,14 +48,23 @@ wanted() {
     return 1
 }
 
+# Prints the arguments that bench_tasks gets for the other runtimes, one a
+# line.
+peer_arguments() {
+    [ "${PEERS:-yes}" = yes ] || return 0
+    bench/peers.sh build/peers | sed 'i --peer'
+}
+
 run_programs() {
-    local topic
+    local topic peers
 
     printf 'row\tworkers\tunit\tsubject\tmedian\tmin\tmax\tn\n'
     for topic in "${topics[@]}"; do
         [ -x "$build/bench/bench_$topic" ] && wanted "$topic" || continue
         echo "bench: $topic ..." >&2
-        "$build/bench/bench_$topic" --only "$only" "$@"
+        peers=()
+        [ "$topic" != tasks ] || mapfile -t peers < <(peer_arguments)
+        "$build/bench/bench_$topic" --only "$only" "${peers[@]}" "$@"
     done
 }
 
@@ -54,6 +73,10 @@ show() {
     awk -F '\t' '
         function figure(v) {
             return v >= 1000 ? sprintf("%.0f", v) : sprintf("%.3g", v)
+        }
+        # Messages are counted by the second, too.
+        function rate(name, ns) {
+            return name ~ /^(spsc|mpmc)/ ? sprintf("%.3g M/s", 1000 / ns) : ""
         }
         function beside(name, group, mine) {
             if (!((group, name) in best))
@@ -88,22 +111,22 @@ show() {
                 consider("peer", group)
         }
         END {
-            line = "%-15s %2s  %-23s %8s %-4s  %-34s %s\n"
-            printf line, "row", "w", "brolga", "median", "",
+            line = "%-15s %2s  %-23s %8s %-4s %9s  %-39s %s\n"
+            printf line, "row", "w", "brolga", "median", "", "",
                    "beside the best peer", "beside the floor"
             for (g = 1; g <= groups; g++) {
                 group = order[g]
                 if (!(group in mine)) {
                     printf line, row[group], workers[group], "-",
-                           figure(best[group, "floor"]), unit[group], "-",
-                           who[group, "floor"]
+                           figure(best[group, "floor"]), unit[group], "",
+                           "-", who[group, "floor"]
                     continue
                 }
                 count = split(mine[group], subject, "\n") - 1
                 for (i = 1; i <= count; i++) {
                     split(subject[i], f, "\t")
                     printf line, row[group], workers[group], f[1],
-                           figure(f[2]), unit[group],
+                           figure(f[2]), unit[group], rate(row[group], f[2]),
                            beside("peer", group, f[2]),
                            beside("floor", group, f[2])
                 }
@@ -111,11 +134,16 @@ show() {
         }' "$1" | sed 's/ *$//'
 }
 
-mkdir -p build
-build_programs
-run_programs "$@" >"$result.new"
-mv "$result.new" "$result"
+if [ "$action" = measure ]; then
+    mkdir -p build
+    build_programs
+    run_programs "$@" >"$result.new"
+    mv "$result.new" "$result"
+elif [ ! -e "$result" ]; then
+    echo "bench: nothing has been measured yet" >&2
+    exit 1
+fi
 show "$result"
 echo
 echo "w = workers; less is better; a ratio below 1 means that Brolga takes less"
-echo "time than the other. All figures: $result"
+echo "than the other; M/s = millions a second. All figures: $result"

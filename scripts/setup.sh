@@ -2,6 +2,8 @@
 # Sees to it that what Brolga needs to be built and tested is there.
 #
 #   scripts/setup.sh GROUP...     groups: build test model arm64 bench format
+#                                 peers
+#   scripts/setup.sh --missing GROUP...     only print the packages to install
 #
 # Silent and quick when nothing is missing. Otherwise it says what is, and
 # installs it with apt, through sudo if it is not root. Without apt it prints
@@ -25,12 +27,23 @@ arm64   libc6-dev-arm64-cross  test -e /usr/aarch64-linux-gnu/include/stdlib.h
 arm64   qemu-user              command -v qemu-aarch64
 bench   liburcu-dev            header urcu-qsbr.h
 format  clang-format           command -v clang-format
+peers   golang-go              command -v go
+peers   cargo                  command -v cargo
+peers   g++                    command -v c++
+peers   libtbb-dev             header_cxx tbb/task_group.h
+peers   libboost-context-dev   header_cxx boost/context/fiber.hpp
+peers   erlang-base            command -v erlc
 TABLE
 }
 
 # Whether the C compiler finds a header.
 header() {
     echo "#include <$1>" | cc -E -x c -
+}
+
+# Whether the C++ compiler does.
+header_cxx() {
+    echo "#include <$1>" | c++ -std=c++17 -E -x c++ -
 }
 
 # Prints the packages of the groups in $* whose probe fails.
@@ -68,7 +81,11 @@ install() {
 main() {
     local groups=("$@") packages
 
-    [ $# -gt 0 ] || { sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 2; }
+    [ $# -gt 0 ] || { sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 2; }
+    if [ "$1" = --missing ]; then
+        missing "${groups[@]:1}"
+        return
+    fi
     mapfile -t packages < <(missing "${groups[@]}")
     [ ${#packages[@]} -gt 0 ] || return 0
 

@@ -1,0 +1,222 @@
+%% Erlang's side of the topic "tasks": processes and their mailboxes. It
+%% answers requests as bench/peer.h describes. The number of schedulers is
+%% fixed when the emulator starts, so that each number has an emulator:
+%%
+%%     erl +S 2:2 +P 2000000 -noshell -noinput -pa FOLDER -run erlang_peer main
+%%
+%% There is no bounded mailbox: the row with one producer counts credit, the
+%% row with four lets mailboxes grow.
+-module(erlang_peer).
+-export([main/0, idle/0, wait/1]).
+
+-define(BATCH, 1000).
+-define(CREDIT, 1024).
+
+subjects() ->
+    [{"spawn_join", 50000, "Erlang spawn and message", fun spawn_join/1},
+     {"forkjoin_fib27", 20000, "Erlang spawn and message", fun fork_join/1},
+     {"roundtrip", 50000, "Erlang messages", fun round_trip/1},
+     {"spsc_1024", 200000, "Erlang mailbox, credit of 1024", fun one_to_one/1},
+     {"mpmc44_1024", 100000, "Erlang mailboxes, unbounded", fun four_to_four/1},
+     {"switch2", 200000, "Erlang yield", fun(Count) -> yield(Count, 2) end},
+     {"yield1000", 200000, "Erlang yield", fun(Count) -> yield(Count, 1000) end},
+     {"parked", 1000000, "Erlang process", fun parked/1}].
+
+%% A million processes take their time: one scheduler's figure must do.
+is_for("parked", Workers) -> Workers =:= 1;
+is_for(_, _) -> true.
+
+main() ->
+    Workers = erlang:system_info(schedulers_online),
+    [say("~s\t~b\t~b\t~s~n", [Key, Workers, Count, Name])
+     || {Key, Count, Name, _} <- subjects(), is_for(Key, Workers)],
+    say("~n", []),
+    %% With -noinput nothing else reads the input; a port does, in lines.
+    serve(open_port({fd, 0, 1}, [in, eof, {line, 256}])).
+
+serve(Input) ->
+    receive
+        {Input, {data, {eol, Line}}} ->
+            say("~s~n", [answer(string:lexemes(Line, " "))]),
+            serve(Input);
+        {Input, eof} ->
+            halt()
+    end.
+
+say(Format, Arguments) ->
+    io:format(user, Format, Arguments).
+
+answer([Key, _Workers, Count]) ->
+    case lists:keyfind(Key, 1, subjects()) of
+        {_, _, _, Sample} -> in_process(Sample, list_to_integer(Count));
+        false -> "- no such subject"
+    end;
+answer(_) ->
+    "- not a request".
+
+%% A process of its own, so that no sample finds the heap of the one before.
+in_process(Sample, Count) ->
+    Self = self(),
+    {_, Reference} = spawn_monitor(fun() -> Self ! {figures, Sample(Count)} end),
+    receive
+        {figures, Figures} ->
+            demonitor(Reference, [flush]),
+            Figures;
+        {'DOWN', Reference, _, _, _} ->
+            "- a process has failed"
+    end.
+
+now_ns() ->
+    erlang:monotonic_time(nanosecond).
+
+per_operation(Begin, Count) ->
+    io_lib:format("~.3f", [(now_ns() - Begin) / Count]).
+
+%% Calls a function so many times.
+times(0, _) -> ok;
+times(N, Fun) -> Fun(), times(N - 1, Fun).
+
+%% Takes so many messages that are the atom.
+collect(0, _) -> ok;
+collect(N, Atom) -> receive Atom -> collect(N - 1, Atom) end.
+
+%% --- spawn, fork --------------------------------------------------------
+
+spawn_join(Count) ->
+    Self = self(),
+    Begin = now_ns(),
+    Child = fun() -> Self ! done end,
+    times(Count div ?BATCH,
+          fun() ->
+              times(?BATCH, fun() -> spawn(Child) end),
+              collect(?BATCH, done)
+          end),
+    per_operation(Begin, Count).
+
+%% The largest n for which fib(n) forks at most so many times, and how often
+%% it does.
+fib_size(N, These, Next, Forks) when Next =< Forks ->
+    fib_size(N + 1, Next, These + Next + 1, Forks);
+fib_size(N, These, _, _) ->
+    {N, These}.
+
+fib(N) when N < 2 ->
+    N;
+fib(N) ->
+    Self = self(),
+    Reference = make_ref(),
+    spawn(fun() -> Self ! {Reference, fib(N - 1)} end),
+    Mine = fib(N - 2),
+    receive {Reference, Other} -> Mine + Other end.
+
+fork_join(Count) ->
+    {N, Forks} = fib_size(1, 0, 1, Count),
+    Begin = now_ns(),
+    true = fib(N) > Forks div 2,
+    per_operation(Begin, Forks).
+
+%% --- messages -----------------------------------------------------------
+
+echo() ->
+    receive {From, Word} -> From ! Word, echo(); stop -> ok end.
+
+round_trip(Count) ->
+    Echo = spawn(fun echo/0),
+    Self = self(),
+    Begin = now_ns(),
+    times(Count, fun() -> Echo ! {Self, word}, receive word -> ok end end),
+    Figure = per_operation(Begin, Count),
+    Echo ! stop,
+    Figure.
+
+%% Sends while it has credit; the receiver gives half of it back at a time.
+send_credit(_, 0, _) ->
+    ok;
+send_credit(To, Count, 0) ->
+    receive credit -> send_credit(To, Count, ?CREDIT div 2) end;
+send_credit(To, Count, Credit) ->
+    To ! Count,
+    send_credit(To, Count - 1, Credit - 1).
+
+take_credit(_, 0) ->
+    ok;
+take_credit(From, Count) ->
+    receive Word when is_integer(Word) -> ok end,
+    case Count rem (?CREDIT div 2) of
+        0 -> From ! credit;
+        _ -> ok
+    end,
+    take_credit(From, Count - 1).
+
+one_to_one(Count) ->
+    Self = self(),
+    Begin = now_ns(),
+    Sender = spawn(fun() ->
+        receive {to, To} -> send_credit(To, Count, ?CREDIT) end
+    end),
+    Receiver = spawn(fun() -> take_credit(Sender, Count), Self ! done end),
+    Sender ! {to, Receiver},
+    collect(1, done),
+    per_operation(Begin, Count).
+
+send_round(_, 0) ->
+    ok;
+send_round([To | Others], Count) ->
+    To ! word,
+    send_round(Others ++ [To], Count - 1).
+
+four_to_four(Count) ->
+    Self = self(),
+    Share = Count div 4,
+    Begin = now_ns(),
+    Receivers = [spawn(fun() -> collect(Share, word), Self ! done end)
+                 || _ <- lists:seq(1, 4)],
+    [spawn(fun() -> send_round(Receivers, Share) end) || _ <- lists:seq(1, 4)],
+    collect(4, done),
+    per_operation(Begin, Count).
+
+%% --- yield --------------------------------------------------------------
+
+yield(Count, Parties) ->
+    Self = self(),
+    Begin = now_ns(),
+    times(Parties,
+          fun() ->
+              spawn(fun() ->
+                  times(Count div Parties, fun erlang:yield/0),
+                  Self ! done
+              end)
+          end),
+    collect(Parties, done),
+    per_operation(Begin, Count).
+
+%% --- parked -------------------------------------------------------------
+
+resident_bytes() ->
+    {ok, Text} = file:read_file("/proc/self/statm"),
+    [_, Pages | _] = string:lexemes(binary_to_list(Text), " "),
+    list_to_integer(Pages) * 4096.
+
+idle() ->
+    receive stop -> ok end.
+
+wait(Waiting) ->
+    counters:add(Waiting, 1, 1),
+    idle().
+
+until(Waiting, Count) ->
+    case counters:get(Waiting, 1) of
+        Count -> ok;
+        _ -> erlang:yield(), until(Waiting, Count)
+    end.
+
+parked(Count) ->
+    Waiting = counters:new(1, [atomics]),
+    Before = resident_bytes(),
+    Begin = now_ns(),
+    times(Count, fun() -> spawn(?MODULE, wait, [Waiting]) end),
+    until(Waiting, Count),
+    Created = per_operation(Begin, Count),
+    Grown = resident_bytes() - Before,
+    %% The processes end with the emulator: there is no further sample.
+    io_lib:format("~.1f ~s", [Grown / Count, Created]).
