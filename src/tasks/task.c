@@ -418,7 +418,7 @@ static void fail(brolga_task *task, const char *message)
 void brolga__task_leave(brolga_task *task)
 {
     if (task->kind == BROLGA__THREAD)
-        longjmp(*task->thread_exit, 1);
+        brolga__thread_leave(task);
     brolga__switch_out(BROLGA__REQUEST_END);
     abort(); /* Nobody switches back. */
 }

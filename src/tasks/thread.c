@@ -26,12 +26,12 @@ static void leave(brolga_task *task)
     task->ctx.sp = 0;
 }
 
-/* All frames of the task lie below this one: that is where it starts anew to
- * end when it has trapped. */
+/* All frames of the task lie below this one: when it comes back from a second
+ * stack they have been left, and their place is free. */
 __attribute__((noinline)) static void call_below(brolga_task *task)
 {
     task->stack.low = task->ctx.low;
-    task->stack.high = (uintptr_t)__builtin_frame_address(0);
+    task->stack.high = (uintptr_t)__builtin_frame_address(0) & ~(uintptr_t)15;
     task->result = brolga__task_call(task);
 }
 
@@ -43,6 +43,26 @@ static void call(brolga_task *task)
     task->thread_exit = &exit_to;
     if (setjmp(exit_to) == 0)
         call_below(task);
+    brolga__second_stack_leave(task);
+}
+
+/* On the thread's own stack again. */
+static void jump_back(void *arg)
+{
+    brolga_task *task = arg;
+
+    brolga__ctx_entered(&task->first);
+    longjmp(*task->thread_exit, 1);
+}
+
+/* A jump from one stack to another is not what longjmp() is for. */
+void brolga__thread_leave(brolga_task *task)
+{
+    if (task->first.high != 0) {
+        brolga__ctx_aim(&task->first, task->stack.high, jump_back, task);
+        brolga__ctx_switch(&task->ctx, &task->first, true);
+    }
+    longjmp(*task->thread_exit, 1);
 }
 
 static void *thread_main(void *arg)
