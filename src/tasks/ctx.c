@@ -41,7 +41,6 @@ void brolga__ctx_aim(struct brolga__ctx *ctx, uintptr_t high,
     frame[brolga__ctx_arg_word] = (uintptr_t)arg;
     frame[brolga__ctx_start_word] = (uintptr_t)brolga__ctx_start;
     ctx->sp = (uintptr_t)frame;
-    ctx->fake_stack = NULL;
 }
 
 void brolga__ctx_init(struct brolga__ctx *ctx, uintptr_t low, uintptr_t high,
@@ -49,6 +48,7 @@ void brolga__ctx_init(struct brolga__ctx *ctx, uintptr_t low, uintptr_t high,
 {
     ctx->low = low;
     ctx->high = high;
+    ctx->fake_stack = NULL;
     brolga__ctx_aim(ctx, high, entry, arg);
 #ifdef BROLGA__TSAN
     ctx->fiber = __tsan_create_fiber(0);

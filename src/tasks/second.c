@@ -14,13 +14,16 @@
  *   task->ctx     that of the stack it is on
  *   task->second  the second stack, as it came from the pool
  *
- * All three are written by the task, or its carrier, while nobody may read its
- * stack: it runs, and not in foreign code. A task does this once at most, since
- * it fails by it, and one that has failed is not diverted again.
+ * All three are written by the task, while nobody may read its stack: it runs,
+ * and not in foreign code. A task does this once at most, since it fails by it,
+ * and one that has failed is not diverted again. In the end it goes back to the
+ * base of its first stack, so that it is left as every task is.
  */
 #include "tasks/tasks.h"
 
 #include "plat.h"
+
+#include <stdlib.h>
 
 /* One stack of the pool for both: the emergency stack is the upper part. So an
  * overflow of the other one, by a host's handler for instance, still meets the
@@ -98,16 +101,26 @@ int brolga__second_stack_enter(brolga_task *task, uintptr_t lowest,
     task->first = task->ctx;
     brolga__ctx_init(&task->ctx, task->second.low, task->second.high, arrive,
                      &move);
-    brolga__ctx_switch(&task->first, &task->ctx, true);
-    return BROLGA_OK; /* Nobody switches back. */
+    brolga__ctx_switch(&task->first, &task->ctx, false);
+    abort(); /* Who comes back does so elsewhere: come_back(). */
 }
 
-void brolga__second_stack_leave(brolga_task *task)
+/* At the base of the first stack. */
+static void come_back(void *arg)
 {
-    if (task->first.high == 0)
-        return;
+    brolga_task *task = arg;
+
+    brolga__ctx_entered(&task->first);
     brolga__ctx_fini(&task->ctx);
     task->ctx = task->first;
     task->first.high = 0;
     brolga__stack_put(&task->rt->stacks, &task->second);
+    brolga__task_leave(task);
+}
+
+void brolga__second_stack_leave(brolga_task *task)
+{
+    brolga__ctx_aim(&task->first, task->stack.high, come_back, task);
+    brolga__ctx_switch(&task->ctx, &task->first, true);
+    abort(); /* Nobody switches back. */
 }

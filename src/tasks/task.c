@@ -417,8 +417,10 @@ static void fail(brolga_task *task, const char *message)
 /* A fiber's stack is simply left; a thread goes back to where it was called. */
 void brolga__task_leave(brolga_task *task)
 {
+    if (brolga__unlikely(task->first.high != 0))
+        brolga__second_stack_leave(task);
     if (task->kind == BROLGA__THREAD)
-        brolga__thread_leave(task);
+        longjmp(*task->thread_exit, 1);
     brolga__switch_out(BROLGA__REQUEST_END);
     abort(); /* Nobody switches back. */
 }

@@ -211,7 +211,8 @@ struct brolga_task {
     struct brolga_epoch_member *member; /* Of a THREAD or ATTACHED task. */
     jmp_buf *thread_exit;               /* Where a failed THREAD goes. */
 
-    /* Of a task that ends on a second stack; see second.c. */
+    /* Of a task that ends on a second stack; see second.c for when they are
+     * written. */
     struct brolga__ctx first;
     struct brolga__stack second;
 };
@@ -498,14 +499,13 @@ uintptr_t brolga__emergency_stack(void);
 int brolga__second_stack_enter(brolga_task *task, uintptr_t lowest,
                                void (*entry)(void *arg), void *arg);
 
-/* Gives a task's second stack back, if it has one; the task is not on it. */
-void brolga__second_stack_leave(brolga_task *task);
+/* Goes back to the first stack, where nothing is of use any more, gives the
+ * second one back, and leaves the calling task. */
+BROLGA_NORETURN void brolga__second_stack_leave(brolga_task *task);
 
 /* --- OS threads (thread.c) ---------------------------------------------- */
 
 int brolga__thread_start(brolga_task *task);
-/* Goes back to where the calling task's thread called it. */
-BROLGA_NORETURN void brolga__thread_leave(brolga_task *task);
 
 /* --- the registry and stacks (scan.c) ----------------------------------- */
 

@@ -43,26 +43,6 @@ static void call(brolga_task *task)
     task->thread_exit = &exit_to;
     if (setjmp(exit_to) == 0)
         call_below(task);
-    brolga__second_stack_leave(task);
-}
-
-/* On the thread's own stack again. */
-static void jump_back(void *arg)
-{
-    brolga_task *task = arg;
-
-    brolga__ctx_entered(&task->first);
-    longjmp(*task->thread_exit, 1);
-}
-
-/* A jump from one stack to another is not what longjmp() is for. */
-void brolga__thread_leave(brolga_task *task)
-{
-    if (task->first.high != 0) {
-        brolga__ctx_aim(&task->first, task->stack.high, jump_back, task);
-        brolga__ctx_switch(&task->ctx, &task->first, true);
-    }
-    longjmp(*task->thread_exit, 1);
 }
 
 static void *thread_main(void *arg)

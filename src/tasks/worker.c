@@ -352,7 +352,6 @@ static bool give_stack(brolga_task *task)
 static void end_fiber(brolga_task *task)
 {
     brolga__unregister(task);
-    brolga__second_stack_leave(task);
     brolga__ctx_fini(&task->ctx);
     brolga__stack_put(&task->rt->stacks, &task->stack);
     brolga__task_end(task);
