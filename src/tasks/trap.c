@@ -248,8 +248,8 @@ static const char *obstacle(const brolga_task *task,
     return NULL;
 }
 
-/* Whether the task can end where it is: not if this handler runs there, too,
- * because the thread has no other stack for it. */
+/* Whether the task can end where it is. Not if this handler runs there, too,
+ * which happens when another one, without a signal stack, has called it. */
 static bool has_room(const brolga_task *task, const struct brolga__trap *trap)
 {
     uintptr_t here = (uintptr_t)__builtin_frame_address(0);

@@ -446,7 +446,8 @@ static char words[4096]; /* What the child wrote to standard error. */
 
 static void say(const char *text)
 {
-    cr_assert_eq(write(STDERR_FILENO, text, strlen(text)), strlen(text));
+    cr_assert_eq(write(STDERR_FILENO, text, strlen(text)),
+                 (ssize_t)strlen(text));
 }
 
 /* Runs `body` in a child process; returns its status. */
@@ -497,7 +498,7 @@ static void run_to_the_end(brolga_task_fn fn, void *arg)
 
 static brolga_word store_to_null(void *arg)
 {
-    int *volatile none = NULL;
+    volatile int *volatile none = NULL;
 
     (void)arg;
     *none = 1;
