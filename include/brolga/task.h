@@ -261,9 +261,10 @@ BROLGA_API int brolga_sleep_until(uint64_t when_ns);
 
 /**
  * End the calling task as failed, with a message. Scopes that it has open are
- * canceled and awaited, and what it has deferred is called (brolga_defer()); its
- * frames stay as they are until then. Nothing else is cleaned up, and locks that
- * it holds stay taken. Its joiner gets BROLGA_EFAILED. Outside tasks: abort.
+ * canceled and awaited, and what it has deferred is called (brolga_defer());
+ * its frames stay as they are until then. Nothing else is cleaned up, and locks
+ * that it holds stay taken. Its joiner gets BROLGA_EFAILED. Outside tasks:
+ * abort.
  */
 BROLGA_API BROLGA_NORETURN void brolga_panic(const char *format, ...)
     BROLGA_PRINTF(1, 2);
