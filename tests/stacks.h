@@ -7,7 +7,9 @@
 #include "tasks/tasks.h"
 
 #include <dirent.h>
+#include <limits.h>
 #include <stdio.h>
+#include <sys/mman.h>
 
 /* Stacks of a class that somebody has, as long as all of them came from one
  * chunk: that is 64 MiB of them. */
@@ -42,10 +44,17 @@ static inline int descriptors(void)
     return count;
 }
 
-/* Memory that the process uses; 0 if the system does not say. */
+/* Whether this is an emulator of user mode, whose own memory is counted in: it
+ * passes over advice that it does not know, where a kernel refuses. */
+static inline bool is_emulated(void)
+{
+    return posix_madvise(NULL, 0, INT_MAX) == 0;
+}
+
+/* Memory that the process uses; 0 if that cannot be told. */
 static inline size_t resident_bytes(void)
 {
-    FILE *file = fopen("/proc/self/statm", "r");
+    FILE *file = is_emulated() ? NULL : fopen("/proc/self/statm", "r");
     size_t all, pages = 0;
 
     if (file == NULL)
