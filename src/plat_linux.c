@@ -7,6 +7,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <link.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
@@ -112,9 +113,21 @@ void brolga__plat_unreserve(void *at, size_t bytes)
     (void)munmap(at, bytes);
 }
 
+/* Whether a success of madvise() means that it was done: an emulator of user
+ * mode may pass over advice that it does not know, where a kernel refuses. */
+static bool advice_is_honest(void *at, size_t bytes)
+{
+    static _Atomic int honest; /* 0: not asked yet. */
+
+    if (honest == 0)
+        honest = madvise(at, bytes, INT_MAX) != 0 ? 1 : -1;
+    return honest > 0;
+}
+
 bool brolga__plat_guard(void *at, size_t bytes)
 {
-    if (madvise(at, bytes, MADV_GUARD_INSTALL) == 0)
+    if (advice_is_honest(at, bytes) &&
+        madvise(at, bytes, MADV_GUARD_INSTALL) == 0)
         return true;
     return mprotect(at, bytes, PROT_NONE) == 0;
 }
@@ -444,8 +457,14 @@ static bool is_ours(const struct sigaction *action)
            action->sa_sigaction == on_trap;
 }
 
+static bool is_handled(const struct sigaction *action)
+{
+    return (action->sa_flags & SA_SIGINFO) != 0 ||
+           (action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN);
+}
+
 /* Ours is still behind another's handler. Put in front of that again it would
- * be its own predecessor, so it stays where it is, for good. */
+ * be its own predecessor, so it stays where it is until that one has gone. */
 static bool trap_left_behind[TRAP_SIGNALS];
 
 void brolga__plat_traps_install(brolga__trap_fn *handle)
@@ -454,12 +473,15 @@ void brolga__plat_traps_install(brolga__trap_fn *handle)
     for (size_t i = 0; i < TRAP_SIGNALS; i++) {
         struct sigaction action = {.sa_sigaction = on_trap,
                                    .sa_flags = SA_SIGINFO | SA_ONSTACK};
+        struct sigaction now;
 
-        if (trap_left_behind[i])
+        (void)sigaction(trap_signals[i].number, NULL, &now);
+        if (trap_left_behind[i] && is_handled(&now))
             continue;
+        trap_left_behind[i] = false;
         (void)sigemptyset(&action.sa_mask);
         /* Known before the first signal may need it. */
-        (void)sigaction(trap_signals[i].number, NULL, &trap_before[i]);
+        trap_before[i] = now;
         (void)sigaction(trap_signals[i].number, &action, NULL);
     }
 }
@@ -472,8 +494,7 @@ void brolga__plat_traps_remove(void)
         (void)sigaction(trap_signals[i].number, NULL, &now);
         if (is_ours(&now))
             (void)sigaction(trap_signals[i].number, &trap_before[i], NULL);
-        else if ((now.sa_flags & SA_SIGINFO) != 0 ||
-                 (now.sa_handler != SIG_DFL && now.sa_handler != SIG_IGN))
+        else if (is_handled(&now))
             trap_left_behind[i] = true;
     }
 }

@@ -135,14 +135,17 @@ BROLGA_API int brolga_cancel_reason(void);
 
 /**
  * Have fn(arg) called at the calling task's end, however it comes: by return,
- * by panic, canceled or not. The last one that was deferred is called first.
+ * by panic, by a trap, canceled or not. The last one that was deferred is
+ * called first.
  *
  * They run when the task's open scopes have been closed, on the task's own
- * stack; after a panic, above the frames of the panic, which are still there.
+ * stack, or a second one after an overflow. The frames of a panic or a trap are
+ * still there.
  * Calls that park work in them though the task is canceled, until the time for
  * cleaning up is over (brolga_opts.cleanup_ns, one second); then these fail
  * with BROLGA_ETIMEOUT. A panic in a handler fails the task; the other handlers
- * still run. If `fn` lies in a unit, the unit stays until then.
+ * still run. So does a trap, unless the task has failed before. If `fn` lies in
+ * a unit, the unit stays until then.
  *
  * Threads:  tasks.
  * Blocks:   no.

@@ -74,9 +74,11 @@ struct brolga_event {
  *
  * While there is a runtime, unless all have `no_traps`, Brolga handles SIGSEGV,
  * SIGBUS, SIGFPE and SIGILL. A task that traps in the code of a unit fails, and
- * it alone; so does one whose stack overflows in such code. It ends like by
- * brolga_panic(). Any other trap of a task is reported on standard error, and
- * then is the business of the handler that was there before, or of the
+ * it alone; so does one whose stack overflows in such code. It ends as by
+ * brolga_panic(), after an overflow on a second stack; if there is no memory
+ * for that, this is reported on standard error, and the process aborts. Any
+ * other trap of a task, and one of a task that has already failed, is reported,
+ * and then is the business of the handler that was there before, or of the
  * system's default. Builds with sanitizers leave these signals to them.
  *
  * Owns:     `*out` belongs to the caller. `opts` may be NULL and is copied.
@@ -173,7 +175,7 @@ brolga_spawn_loop(brolga *rt, brolga_slot slot, void *arg,
 enum brolga_failure_kind {
     BROLGA_FAILURE_PANIC, /* brolga_panic() */
     BROLGA_FAILURE_TRAP,  /* SIGSEGV, SIGBUS, SIGFPE or SIGILL */
-    BROLGA_FAILURE_STACK_OVERFLOW,
+    BROLGA_FAILURE_STACK_OVERFLOW, /* In the code of a unit. */
     BROLGA_FAILURE_NO_STACK /* It could not be started. */
 };
 
@@ -258,8 +260,9 @@ BROLGA_API void brolga_yield(void);
 BROLGA_API int brolga_sleep_until(uint64_t when_ns);
 
 /**
- * End the calling task as failed, with a message. What it has deferred is
- * called (brolga_defer()); nothing else on its stack is cleaned up, and locks
+ * End the calling task as failed, with a message. Scopes that it has open are
+ * canceled and awaited, and what it has deferred is called (brolga_defer());
+ * its frames stay as they are until then. Nothing else is cleaned up, and locks
  * that it holds stay taken. Its joiner gets BROLGA_EFAILED. Outside tasks:
  * abort.
  */

@@ -48,10 +48,8 @@ __attribute__((noinline)) void brolga_block_begin(void)
         brolga__worker_release(carrier);
 }
 
-void brolga_block_end(void)
+void brolga__block_claim(brolga_task *task)
 {
-    brolga_task *task = brolga__self();
-    struct brolga__carrier *carrier = brolga__load_relaxed(&task->carrier);
     uint32_t blocked = BROLGA__BLOCKED;
 
     while (!brolga__cas_acq_rel(&task->blocked, &blocked,
@@ -60,6 +58,12 @@ void brolga_block_end(void)
         blocked = BROLGA__BLOCKED;
         brolga__cpu_relax();
     }
+}
+
+void brolga__block_resume(brolga_task *task)
+{
+    struct brolga__carrier *carrier = brolga__load_relaxed(&task->carrier);
+
     brolga__store_relaxed(&task->parked_in, NULL);
     brolga__note_since(task);
     brolga_epoch_online(brolga__member_of(task));
@@ -67,4 +71,12 @@ void brolga_block_end(void)
         brolga__switch_out(BROLGA__REQUEST_REQUEUE);
     else
         brolga__safepoint_here(task);
+}
+
+void brolga_block_end(void)
+{
+    brolga_task *task = brolga__self();
+
+    brolga__block_claim(task);
+    brolga__block_resume(task);
 }

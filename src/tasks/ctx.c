@@ -18,8 +18,8 @@ extern const size_t brolga__ctx_entry_word;
 extern const size_t brolga__ctx_arg_word;
 extern const size_t brolga__ctx_start_word;
 
-void brolga__ctx_init(struct brolga__ctx *ctx, uintptr_t low, uintptr_t high,
-                      void (*entry)(void *arg), void *arg)
+void brolga__ctx_aim(struct brolga__ctx *ctx, uintptr_t high,
+                     void (*entry)(void *arg), void *arg)
 {
     /* One spare word pair on top, so that the start frame's caller reads as
      * zero to unwinders. */
@@ -28,18 +28,24 @@ void brolga__ctx_init(struct brolga__ctx *ctx, uintptr_t low, uintptr_t high,
 
 #ifdef BROLGA__ASAN
     /* The stack's previous user left its red zones behind. */
-    ASAN_UNPOISON_MEMORY_REGION((void *)low, high - low);
+    ASAN_UNPOISON_MEMORY_REGION((void *)ctx->low, high - ctx->low);
 #endif
     memset(frame, 0, high - (uintptr_t)frame);
     frame[brolga__ctx_entry_word] = (uintptr_t)entry;
     frame[brolga__ctx_arg_word] = (uintptr_t)arg;
     frame[brolga__ctx_start_word] = (uintptr_t)brolga__ctx_start;
     ctx->sp = (uintptr_t)frame;
+}
+
+void brolga__ctx_init(struct brolga__ctx *ctx, uintptr_t low, uintptr_t high,
+                      void (*entry)(void *arg), void *arg)
+{
     ctx->low = low;
     ctx->high = high;
 #ifdef BROLGA__ASAN
     ctx->fake_stack = NULL;
 #endif
+    brolga__ctx_aim(ctx, high, entry, arg);
 #ifdef BROLGA__TSAN
     ctx->fiber = __tsan_create_fiber(0);
 #endif

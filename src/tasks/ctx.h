@@ -54,6 +54,11 @@ struct brolga__ctx {
 void brolga__ctx_init(struct brolga__ctx *ctx, uintptr_t low, uintptr_t high,
                       void (*entry)(void *arg), void *arg);
 
+/* Has a context that is not running begin anew: it will call entry(arg) on the
+ * part of its stack below `high`, which is aligned to 16 bytes. */
+void brolga__ctx_aim(struct brolga__ctx *ctx, uintptr_t high,
+                     void (*entry)(void *arg), void *arg);
+
 /* Describes the calling thread's own stack as a context to switch back to. */
 void brolga__ctx_init_thread(struct brolga__ctx *ctx);
 

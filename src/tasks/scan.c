@@ -37,12 +37,21 @@ static void conclude(brolga_task *task, const struct brolga__suspects *set,
         brolga__store_release(&task->watermark, set->stamp); /* N */
 }
 
+/* The words from `sp` up, and what lies on a stack that was left (second.c). */
+static void read_from(brolga_task *task, const struct brolga__suspects *set,
+                      uintptr_t sp, struct brolga__found *found)
+{
+    brolga__suspects_scan(set, sp, task->ctx.high, found);
+    if (task->first.high != 0)
+        brolga__suspects_scan(set, task->first.sp, task->first.high, found);
+}
+
 void brolga__scan_stack(brolga_task *task, const struct brolga__suspects *set,
                         uintptr_t sp)
 {
     struct brolga__found found = {0};
 
-    brolga__suspects_scan(set, sp, task->ctx.high, &found);
+    read_from(task, set, sp, &found);
     conclude(task, set, &found);
 }
 
@@ -53,7 +62,7 @@ static void read_blocked(brolga_task *task, const struct brolga__suspects *set)
 
     brolga__suspects_scan(set, registers, registers + sizeof task->spilled,
                           &found);
-    brolga__suspects_scan(set, task->spilled_sp, task->ctx.high, &found);
+    read_from(task, set, task->spilled_sp, &found);
     conclude(task, set, &found);
 }
 

@@ -407,6 +407,8 @@ static void fail(brolga_task *task, const char *message)
 /* A fiber's stack is simply left; a thread goes back to where it was called. */
 void brolga__task_leave(brolga_task *task)
 {
+    if (brolga__unlikely(task->first.high != 0))
+        brolga__second_stack_leave(task);
     if (task->kind == BROLGA__THREAD)
         longjmp(*task->thread_exit, 1);
     brolga__fiber_end(task);

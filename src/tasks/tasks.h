@@ -222,6 +222,11 @@ struct brolga_task {
 
     struct brolga_epoch_member *member; /* Of a THREAD or ATTACHED task. */
     jmp_buf *thread_exit;               /* Where a failed THREAD goes. */
+
+    /* Of a task that ends on a second stack; see second.c for when they are
+     * written. */
+    struct brolga__ctx first;
+    struct brolga__stack second;
 };
 
 /* Records are made in blocks, which last as long as the runtime. */
@@ -553,18 +558,28 @@ static inline void brolga__note_since(brolga_task *task)
     brolga__store_relaxed(&task->since_ns,
                           brolga__load_relaxed(&task->rt->clock_ns));
 }
-/* --- traps (trap.c) ----------------------------------------------------- */
+/* --- foreign code (block.c) --------------------------------------------- */
 
-/* The calling thread's stack for signal handlers, if it was ours to give. */
-struct brolga__signal_stack {
-    bool given;
-    struct brolga__stack stack;
-};
+/* The two halves of brolga_block_end() for a task that has trapped: nobody
+ * reads its frames any more; then it gets a worker and goes on. */
+void brolga__block_claim(brolga_task *task);
+void brolga__block_resume(brolga_task *task);
+
+/* --- traps (trap.c) ----------------------------------------------------- */
 
 /* The first runtime that wants traps installs their handlers, and the last one
  * to go removes them. */
 void brolga__traps_open(struct brolga *rt);
 void brolga__traps_close(struct brolga *rt);
+
+/* --- second stacks (second.c) ------------------------------------------- */
+
+/* The calling thread's emergency stack, and its stack for signal handlers if
+ * that was ours to give. */
+struct brolga__signal_stack {
+    bool taken, given;
+    struct brolga__stack stack;
+};
 
 /* For threads that run tasks, around all that these do. Without memory for a
  * stack there is none, and then an overflow ends the process. */
@@ -572,6 +587,20 @@ void brolga__signal_stack_enter(struct brolga *rt,
                                 struct brolga__signal_stack *out);
 void brolga__signal_stack_leave(struct brolga *rt,
                                 const struct brolga__signal_stack *stack);
+
+/* The top of the calling thread's emergency stack; 0: it has none. */
+uintptr_t brolga__emergency_stack(void);
+
+/* Moves the calling task, whose thread is on its emergency stack, to a second
+ * stack, where it calls entry(arg), which must not return. Of the stack that it
+ * was on, the words from `lowest` up may still be used. Returns if there is no
+ * memory: BROLGA_ENOMEM, BROLGA_ELIMIT. */
+int brolga__second_stack_enter(brolga_task *task, uintptr_t lowest,
+                               void (*entry)(void *arg), void *arg);
+
+/* Goes back to the first stack, where nothing is of use any more, gives the
+ * second one back, and leaves the calling task. */
+BROLGA_NORETURN void brolga__second_stack_leave(brolga_task *task);
 
 /* --- OS threads (thread.c) ---------------------------------------------- */
 

@@ -25,12 +25,12 @@ static void leave(brolga_task *task)
     task->ctx.sp = 0;
 }
 
-/* All frames of the task lie below this one: that is where it starts anew to
- * end when it has trapped. */
+/* All frames of the task lie below this one: when it comes back from a second
+ * stack they have been left, and their place is free. */
 __attribute__((noinline)) static void call_below(brolga_task *task)
 {
     task->stack.low = task->ctx.low;
-    task->stack.high = (uintptr_t)__builtin_frame_address(0);
+    task->stack.high = (uintptr_t)__builtin_frame_address(0) & ~(uintptr_t)15;
     task->result = brolga__task_call(task);
 }
 

@@ -11,9 +11,12 @@
  * in a function of Brolga or of the C library, though a unit has called it.
  *
  * The handler then changes where the thread goes on: in end_task(), on the
- * task's own stack, which begins anew. Nothing on it is returned to. That
- * happens with the return from the signal, so that mask and signal stack are
- * as before, and end_task() is an ordinary function on an ordinary stack.
+ * task's own stack, below the frame that has trapped. Nothing above is returned
+ * to, but all of it stays: tasks in the scopes that are open, and deferred
+ * handlers, may use what lies there. Where too little of the stack is left, as
+ * after an overflow, end_task() runs on a second stack (second.c). Either way
+ * it begins with the return from the signal, so that mask and signal stack are
+ * as before, and is an ordinary function on an ordinary stack.
  *
  * Finding the unit is a read under the epoch. The thread is an online member,
  * but for a task in foreign code, which goes online for it. The unit is pinned
@@ -29,19 +32,27 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* For the handler and those that it is passed on to; reports of the host may
- * want a stack of some size. Memory is used as it is touched. */
-#define SIGNAL_STACK_BYTES ((size_t)64 << 10)
+/* What must be left of a stack for the task to end on it: for handlers. */
+#define ROOM_BYTES     ((size_t)32 << 10)
+/* A function may use so much below its stack pointer: the most of any ABI. */
+#define RED_ZONE_BYTES 128
 
-/* What the handler leaves at the base of the task's stack for end_task(). */
+/* Why an overflow ends the process. */
+#define NO_STACK ", without memory for a stack to end on"
+
+/* What the handler leaves for end_task(), on the stack where the thread goes
+ * on. */
 struct note {
     brolga_task *task;
     struct brolga_unit *unit; /* Pinned. */
     uintptr_t pc;             /* In the unit. */
     struct brolga__trap trap; /* But for its context, which is gone. */
+    uintptr_t lowest;         /* Word of the stack that may still be used. */
     bool overflow;
+    bool blocked; /* It was in foreign code. */
 };
 
 /* --- the end of the task, as an ordinary function ----------------------- */
@@ -90,15 +101,22 @@ static void write_down(brolga_task *task, const struct note *note)
         append(task, ", address 0x%llx", (unsigned long long)trap->address);
 }
 
-/* The task goes on here after its trap, on an empty stack. */
+static void claim_frames(brolga_task *task)
+{
+    if (brolga__load_relaxed(&task->blocked) != BROLGA__NOT_BLOCKED)
+        brolga__block_claim(task);
+}
+
+/* The task goes on here after its trap. */
 static void end_task(void *arg)
 {
     const struct note note = *(const struct note *)arg;
     brolga_task *task = note.task;
 
     brolga__cpu_reset_fp();
-    if (brolga__load_relaxed(&task->blocked) != BROLGA__NOT_BLOCKED)
-        brolga_block_end();
+    claim_frames(task);
+    if (note.blocked)
+        brolga__block_resume(task);
     write_down(task, &note);
     brolga_unit_unpin(note.unit);
     brolga__task_finish(task);
@@ -156,21 +174,9 @@ static void put_place(struct line *line, uintptr_t pc)
     put(line, ")");
 }
 
-/* Why the task does not fail alone. */
-static const char *reason(const brolga_task *task,
-                          const struct brolga_unit *unit)
-{
-    if (unit == NULL)
-        return ", outside the code of units";
-    if (task->failed)
-        return ", while the task was failing";
-    if (task->kind == BROLGA__ATTACHED)
-        return ", on a thread of the host";
-    return ", in a function that Brolga called under a lock";
-}
-
 static void say(brolga_task *task, const struct brolga__trap *trap,
-                const struct brolga_unit *unit, bool overflow)
+                const struct brolga_unit *unit, bool overflow, bool blocked,
+                const char *why)
 {
     struct line line = {.bytes = 0};
     char name[32];
@@ -193,8 +199,8 @@ static void say(brolga_task *task, const struct brolga__trap *trap,
         put(&line, unit->name);
         put(&line, "'");
     }
-    put(&line, reason(task, unit));
-    if (brolga__load_relaxed(&task->blocked) != BROLGA__NOT_BLOCKED)
+    put(&line, why);
+    if (blocked)
         put(&line, ", between brolga_block_begin() and _end()");
     line.text[line.bytes++] = '\n';
     brolga__plat_say(line.text, line.bytes);
@@ -225,19 +231,67 @@ static uintptr_t culprit(const brolga_task *task,
     return trap->pc;
 }
 
-static bool may_fail_alone(const brolga_task *task)
+static bool is_blocked(const brolga_task *task)
 {
-    return task->kind != BROLGA__ATTACHED && !task->failed &&
-           !brolga__shielded();
+    return brolga__load_relaxed(&task->blocked) != BROLGA__NOT_BLOCKED;
 }
 
-/* Has the thread go on in end_task(). */
-static void divert(brolga_task *task, struct brolga_unit *unit, uintptr_t pc,
-                   struct brolga__trap *trap)
+/* Why the task does not fail alone, or NULL. */
+static const char *obstacle(const brolga_task *task,
+                            const struct brolga_unit *unit)
 {
-    /* The words on top stay zero, for unwinders (ctx_init). */
-    uintptr_t at =
-        (task->stack.high - 64 - sizeof(struct note)) & ~(uintptr_t)15;
+    if (unit == NULL)
+        return ", outside the code of units";
+    if (task->failed)
+        return ", while the task was failing";
+    if (task->kind == BROLGA__ATTACHED)
+        return ", on a thread of the host";
+    if (brolga__shielded())
+        return ", in a function that Brolga called under a lock";
+    return NULL;
+}
+
+/* Whether the task can end where it is. Not if this handler runs there, too,
+ * which happens when another one, without a signal stack, has called it. */
+static bool has_room(const brolga_task *task, const struct brolga__trap *trap)
+{
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+
+    return trap->sp <= task->ctx.high &&
+           trap->sp >= task->ctx.low + ROOM_BYTES &&
+           (here < task->ctx.low || here >= task->ctx.high);
+}
+
+/* Frames end at the stack pointer, if it is one, and the guard is no memory. */
+static uintptr_t lowest_word(const brolga_task *task,
+                             const struct brolga__trap *trap, bool overflow)
+{
+    size_t page = brolga__plat_page_bytes();
+    uintptr_t low = task->ctx.low, sp = trap->sp - RED_ZONE_BYTES;
+
+    if (overflow && trap->address >= low)
+        low += page;
+    return sp > low && sp < task->ctx.high ? sp : low;
+}
+
+/* On the thread's emergency stack. */
+static void end_elsewhere(void *arg)
+{
+    const struct note *note = arg;
+    brolga_task *task = note->task;
+
+    claim_frames(task);
+    (void)brolga__second_stack_enter(task, note->lowest, end_task, arg);
+    say(task, &note->trap, note->unit, note->overflow, note->blocked, NO_STACK);
+    abort();
+}
+
+/* Has the thread go on below `high`. */
+static void divert(brolga_task *task, struct brolga_unit *unit, uintptr_t pc,
+                   struct brolga__trap *trap, uintptr_t high,
+                   void (*entry)(void *note))
+{
+    uintptr_t at = (high - sizeof(struct note)) & ~(uintptr_t)15;
     struct note *note = (struct note *)at;
 
     brolga_unit_pin(unit);
@@ -247,19 +301,28 @@ static void divert(brolga_task *task, struct brolga_unit *unit, uintptr_t pc,
     note->pc = pc;
     note->trap = *trap;
     note->overflow = is_overflow(task, trap);
-    brolga__plat_trap_go_on(trap, at, end_task, note);
+    note->blocked = is_blocked(task);
+    note->lowest = lowest_word(task, trap, note->overflow);
+    brolga__plat_trap_go_on(trap, at, entry, note);
 }
 
 static bool handle(brolga_task *task, struct brolga__trap *trap)
 {
-    uintptr_t pc = culprit(task, trap);
+    uintptr_t pc = culprit(task, trap), emergency = brolga__emergency_stack();
     struct brolga_unit *unit = brolga__ranges_find(task->rt->got, pc);
+    bool overflow = is_overflow(task, trap);
+    const char *why = obstacle(task, unit);
 
-    if (unit != NULL && may_fail_alone(task)) {
-        divert(task, unit, pc, trap);
+    if (why == NULL && !overflow && has_room(task, trap)) {
+        divert(task, unit, pc, trap, trap->sp - RED_ZONE_BYTES, end_task);
         return true;
     }
-    say(task, trap, unit, is_overflow(task, trap));
+    if (why == NULL && emergency != 0) {
+        divert(task, unit, pc, trap, emergency, end_elsewhere);
+        return true;
+    }
+    say(task, trap, unit, overflow, is_blocked(task),
+        why != NULL ? why : NO_STACK);
     return false;
 }
 
@@ -313,25 +376,4 @@ void brolga__traps_close(struct brolga *rt)
     if (--runtimes == 0)
         brolga__plat_traps_remove();
     (void)pthread_mutex_unlock(&lock);
-}
-
-void brolga__signal_stack_enter(struct brolga *rt,
-                                struct brolga__signal_stack *out)
-{
-    out->given = false;
-    if (!rt->traps || brolga__stack_take(&rt->stacks, SIGNAL_STACK_BYTES,
-                                         &out->stack) != BROLGA_OK)
-        return;
-    out->given = brolga__plat_signal_stack_set(out->stack.low, out->stack.high);
-    if (!out->given)
-        brolga__stack_put(&rt->stacks, &out->stack);
-}
-
-void brolga__signal_stack_leave(struct brolga *rt,
-                                const struct brolga__signal_stack *stack)
-{
-    if (!stack->given)
-        return;
-    brolga__plat_signal_stack_unset();
-    brolga__stack_put(&rt->stacks, &stack->stack);
 }

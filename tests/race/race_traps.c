@@ -5,15 +5,18 @@
  * Method: parents, which are fibers or threads, spawn children that call a slot
  * whose code traps: at once, between block_begin() and _end(), or after they
  * have kept the address across a few safepoints, from a frame in the unit of
- * another slot. Meanwhile a thread replaces both units as fast as it can. A
- * failure must name the address and be of the kind that the code has; in the
- * end no unit is left.
+ * another slot; every other one with a task in a scope and a handler that look
+ * at its frame while it ends. Meanwhile a thread replaces both units as fast as
+ * it can. A failure must name the address and be of the kind that the code has;
+ * in the end no unit is left, nor a stack or a descriptor lost.
  */
 #include "race/reloads.h"
+#include "stacks.h"
 
 #include "tasks/tasks.h"
 
-#define PARENTS 6
+#define PARENTS     6
+#define STACK_BYTES ((size_t)64 << 10)
 
 static brolga *rt;
 static brolga_slot trap, caller;
@@ -57,6 +60,57 @@ static brolga_word trap_below_a_frame(void *arg)
     return jit_call(brolga_view_self()->slots[caller], &call);
 }
 
+/* --- those who look at the frame of one that ends ----------------------- */
+
+struct company {
+    brolga_task_fn way;
+    _Atomic uint32_t looks;
+};
+
+struct frame {
+    struct company *company;
+    uintptr_t words[64];
+};
+
+static void look_at_frame(struct frame *frame)
+{
+    for (size_t i = 0; i < brolga__lengthof(frame->words); i++)
+        race_check(frame->words[i] == (uintptr_t)frame + i,
+                   "word %zu of a frame has changed", i);
+    (void)brolga__add_release(&frame->company->looks, 1);
+}
+
+static brolga_word look_once_canceled(void *arg)
+{
+    race_check(brolga_sleep_until(BROLGA_FOREVER) == BROLGA_ECANCELED,
+               "not canceled");
+    look_at_frame(arg);
+    return 0;
+}
+
+static void look_at_end(void *arg)
+{
+    look_at_frame(arg);
+    brolga_yield();
+    race_ok(brolga_sleep_until(brolga_after_ns(10 * BROLGA_US)));
+    look_at_frame(arg);
+}
+
+static brolga_word in_company(void *arg)
+{
+    struct frame frame = {.company = arg};
+    brolga_scope *scope;
+
+    for (size_t i = 0; i < brolga__lengthof(frame.words); i++)
+        frame.words[i] = (uintptr_t)&frame + i;
+    race_ok(brolga_defer(look_at_end, &frame));
+    race_ok(brolga_scope_open(NULL, &scope));
+    race_ok(brolga_spawn(rt, look_once_canceled, &frame, NULL, NULL));
+    return frame.company->way(NULL);
+}
+
+/* --- failures ----------------------------------------------------------- */
+
 static void look_at_failure(const struct brolga_failure *failure)
 {
     bool overflow = strncmp(failure->message, "stack overflow in ", 18) == 0;
@@ -78,15 +132,20 @@ static void have_a_child_fail(struct parent *parent)
     uint64_t random = race_random(&parent->random);
     struct brolga_spawn_opts opts = {.thread = random % 8 == 0,
                                      .adopt_at_top = random / 8 % 4 == 0,
-                                     .stack_bytes = 64 << 10};
+                                     .stack_bytes = STACK_BYTES};
+    struct company company = {.way = ways[random / 32 % 4]};
+    bool alone = random / 128 % 2 == 0;
     struct brolga_failure failure;
     brolga_task *child;
 
-    race_ok(brolga_spawn(rt, ways[random / 32 % 4], NULL, &opts, &child));
+    race_ok(brolga_spawn(rt, alone ? company.way : in_company, &company, &opts,
+                         &child));
     race_check(brolga_join(child, BROLGA_FOREVER, NULL, &failure) ==
                    BROLGA_EFAILED,
                "a child has not failed");
     look_at_failure(&failure);
+    race_check(brolga__load_acquire(&company.looks) == (alone ? 0 : 3),
+               "%u looks", brolga__load_relaxed(&company.looks));
     parent->failures++;
 }
 
@@ -121,16 +180,35 @@ static bool commit_one(brolga_word number)
     return storm_commit(txn);
 }
 
+static size_t bytes_at_half; /* Resident then. */
+
 static brolga_word commit_all(void)
 {
+    uint64_t now_ns = brolga_now_ns();
+    uint64_t half_ns = now_ns + (race.end_ns - now_ns) / 2;
     brolga_word number = 0;
 
-    while (!race_over())
+    while (!race_over()) {
+        if (bytes_at_half == 0 && brolga_now_ns() >= half_ns)
+            bytes_at_half = resident_bytes();
         if (commit_one(number + 1))
             number++;
         else
             sched_yield();
+    }
     return number;
+}
+
+static void look_for_leaks(int open)
+{
+    size_t bytes = resident_bytes();
+
+    race_check(stacks_in_use(&rt->stacks, STACK_BYTES) == 0, "%zu stacks",
+               stacks_in_use(&rt->stacks, STACK_BYTES));
+    race_check(descriptors() == open, "%d descriptors, %d before",
+               descriptors(), open);
+    race_check(bytes < bytes_at_half + (16 << 20), "%zu KiB, %zu before",
+               bytes >> 10, bytes_at_half >> 10);
 }
 
 int main(int argc, char **argv)
@@ -139,9 +217,11 @@ int main(int argc, char **argv)
     brolga_task *task[PARENTS];
     brolga_word commits;
     uint64_t failures = 0;
+    int open;
 
     race_begin(argc, argv);
     race_ok(brolga_create(&(struct brolga_opts){.workers = 2}, &rt));
+    open = descriptors();
     race_check(commit_one(0), "first commit");
     trap = storm_slot(brolga_runtime_got(rt), "trap", "run");
     caller = storm_slot(brolga_runtime_got(rt), "caller", "run");
@@ -159,6 +239,7 @@ int main(int argc, char **argv)
         failures += parent[i].failures;
     }
     storm_settle(rt, 2);
+    look_for_leaks(open);
     race_check(commits > 3, "only %lld commits", (long long)commits);
     race_ok(brolga_destroy(rt));
     printf("%llu failures, %lld versions\n", (unsigned long long)failures,

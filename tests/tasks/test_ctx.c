@@ -71,6 +71,23 @@ Test(ctx, a_switch_keeps_what_both_sides_had, .init = open_contexts,
     cr_assert_eq(ball, mix(99, NULL, NULL, 50));
 }
 
+Test(ctx, one_begins_anew_below_what_it_is_told, .init = open_contexts,
+     .fini = close_contexts)
+{
+    uintptr_t high = space.high - 4096;
+
+    brolga__ctx_init(&inner, space.low, space.high, play, &ball);
+    brolga__ctx_switch(&outer, &inner, false);
+    memset((void *)high, 0x5a, space.high - high);
+    brolga__ctx_aim(&inner, high, play, &outer);
+    brolga__ctx_switch(&outer, &inner, false);
+    cr_assert_eq(inner_arg, &outer);
+    cr_assert_lt(inner_frame, high);
+    cr_assert_gt(inner_frame, high - 1024);
+    for (const char *at = (char *)high; at < (char *)space.high; at++)
+        cr_assert_eq(*at, 0x5a);
+}
+
 Test(ctx, the_entry_runs_on_its_stack_with_its_argument, .init = open_contexts,
      .fini = close_contexts)
 {

@@ -10,6 +10,8 @@
 #define _XOPEN_SOURCE 700 /* Signal stacks. */
 #include "tasks/world.h"
 
+#include "stacks.h"
+
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -228,29 +230,38 @@ Test(trap, c8_siblings_run_on, .timeout = 60, .init = world_open,
     cr_assert_eq(joined(second), 0);
 }
 
-/* Every task fails deep in its stack; records and stacks are used again. */
-Test(trap, c8_many_failures_leave_nothing_behind, .timeout = 120,
+/* They trap and overflow in turn; records and stacks are used again, and the
+ * units' pins are gone. */
+Test(trap, c8_many_failures_leave_nothing_behind, .timeout = 240,
      .init = open_one, .fini = world_close)
 {
-    static struct jit_unit code[2];
+    static struct brolga_spawn_opts opts[] = {
+        {.stack_bytes = 64 << 10}, {.stack_bytes = 64 << 10, .thread = true}};
+    static struct jit_unit code[2], next[2];
     brolga_slot slots[2];
     int64_t blocks = 0;
-    uintptr_t carved = 0;
+    size_t bytes = 0;
+    int open = 0;
 
     cr_assert(jit_make_plain(&code[0], jit_illegal_code) &&
               jit_make_plain(&code[1], jit_recursion_code));
     slots[0] = publish("illegal", &code[0], true);
     slots[1] = publish("recursion", &code[1], true);
     for (int i = 0; i < 100000; i++) {
-        (void)failed(spawned_slot(slots[i % 50 == 0], NULL));
-        if (i == 100) {
+        (void)failed(spawned_slot(slots[i % 2], &opts[i % 25 < 2]));
+        if (i == 1000) {
             blocks = brolga__alloc_live();
-            carved = rt->stacks.of[4].carve;
+            bytes = resident_bytes();
+            open = descriptors();
         }
     }
     cr_assert_eq(brolga__alloc_live(), blocks);
-    cr_assert_eq(rt->stacks.of[4].carve, carved);
-    cr_assert_neq(carved, 0);
+    cr_assert_eq(stacks_in_use(&rt->stacks, opts[0].stack_bytes), 0);
+    cr_assert_eq(descriptors(), open);
+    cr_assert_lt(resident_bytes(), bytes + (8 << 20));
+    (void)published_constant("illegal", &next[0], 1);
+    (void)published_constant("recursion", &next[1], 2);
+    cr_assert(released(&code[0]) && released(&code[1]));
 }
 
 Test(trap, c8_a_unit_that_has_trapped_is_reclaimed, .timeout = 60,
@@ -411,22 +422,30 @@ static void pass_to_front(int number, siginfo_t *info, void *context)
 }
 
 /* A handler that came later and calls ours: ours must not be put in front of
- * it again, or the two would call each other for ever. */
+ * it again, or the two would call each other for ever. Once it has gone, ours
+ * takes its place. */
 Test(trap, c8_a_handler_in_front_of_ours_may_pass_traps_on, .timeout = 30)
 {
     struct sigaction action = {.sa_sigaction = pass_to_front,
                                .sa_flags = SA_SIGINFO | SA_ONSTACK};
-    static struct jit_unit code;
+    static struct jit_unit code[2];
+    struct sigaction now;
 
     open_one();
     cr_assert_eq(sigaction(SIGSEGV, &action, &in_front), 0);
     world_close();
     open_one();
     (void)failed(
-        spawned_slot(published_code(&code, jit_store_code, false), NULL));
+        spawned_slot(published_code(&code[0], jit_store_code, false), NULL));
     world_close();
-    cr_assert_eq(sigaction(SIGSEGV, NULL, &action), 0);
-    cr_assert_eq(action.sa_sigaction, pass_to_front);
+    cr_assert_eq(sigaction(SIGSEGV, NULL, &now), 0);
+    cr_assert_eq(now.sa_sigaction, pass_to_front);
+    (void)signal(SIGSEGV, SIG_DFL);
+    open_one();
+    (void)failed(
+        spawned_slot(published_code(&code[1], jit_store_code, false), NULL));
+    world_close();
+    cr_assert_eq(handler_of(SIGSEGV), SIG_DFL);
 }
 
 /* --- what ends the process, in a child ---------------------------------- */
@@ -435,7 +454,8 @@ static char words[4096]; /* What the child wrote to standard error. */
 
 static void say(const char *text)
 {
-    cr_assert_eq(write(STDERR_FILENO, text, strlen(text)), strlen(text));
+    cr_assert_eq(write(STDERR_FILENO, text, strlen(text)),
+                 (ssize_t)strlen(text));
 }
 
 /* Runs `body` in a child process; returns its status. */
@@ -486,7 +506,7 @@ static void run_to_the_end(brolga_task_fn fn, void *arg)
 
 static brolga_word store_to_null(void *arg)
 {
-    int *volatile none = NULL;
+    volatile int *volatile none = NULL;
 
     (void)arg;
     *none = 1;
@@ -603,7 +623,7 @@ static void send_signals(void)
 Test(trap, a_signal_that_is_sent_is_no_trap, .timeout = 30)
 {
     cr_assert(died_of(in_child(send_signals), SIGILL));
-    cr_assert_str_eq(words, "sent\nalive\n");
+    cr_assert(heard("sent\nalive\n") && !heard("brolga"), "%s", words);
 }
 
 static void trap_without_traps(void)
@@ -626,9 +646,9 @@ static void trap_without_traps_beside_others(void)
 Test(trap, no_traps_leaves_signals_alone, .timeout = 30)
 {
     cr_assert(died_of(in_child(trap_without_traps), SIGILL));
-    cr_assert_str_eq(words, "");
+    cr_assert(!heard("brolga"), "%s", words);
     cr_assert(died_of(in_child(trap_without_traps_beside_others), SIGILL));
-    cr_assert_str_eq(words, "");
+    cr_assert(!heard("brolga"), "%s", words);
 }
 
 static void trap_attached(void)
@@ -699,6 +719,105 @@ static void trap_again(void *arg, const void *address, char *text, size_t bytes)
 
     (void)address, (void)text, (void)bytes;
     (void)jit_call(code->text, NULL);
+}
+
+/* Its handlers run on what its own stack has left, or on a second stack. */
+struct twice {
+    const void *first, *second;
+};
+
+static void trap_in_handler(void *code)
+{
+    (void)jit_call(code, NULL);
+}
+
+static brolga_word trap_twice(void *arg)
+{
+    struct twice *twice = arg;
+
+    if (brolga_defer(trap_in_handler, (void *)(uintptr_t)twice->second) !=
+        BROLGA_OK)
+        return 0;
+    return jit_call(twice->first, NULL);
+}
+
+static void run_twice(bool overflow, bool again)
+{
+    static struct jit_unit code[2];
+    struct twice twice;
+
+    open_one();
+    if (!jit_make_plain(&code[0], jit_illegal_code) ||
+        !jit_make_plain(&code[1], jit_recursion_code))
+        return;
+    (void)publish("illegal", &code[0], true);
+    (void)publish("recursion", &code[1], true);
+    twice.first = code[overflow].text;
+    twice.second = code[again].text;
+    run_to_the_end(trap_twice, &twice);
+}
+
+static void trap_and_trap(void)
+{
+    run_twice(false, false);
+}
+
+static void trap_and_overflow(void)
+{
+    run_twice(false, true);
+}
+
+static void overflow_and_trap(void)
+{
+    run_twice(true, false);
+}
+
+static void overflow_and_overflow(void)
+{
+    run_twice(true, true);
+}
+
+Test(trap, a_second_trap_in_a_handler_kills, .timeout = 60)
+{
+    cr_assert(died_of(in_child(trap_and_trap), SIGILL));
+    cr_assert(heard("'culprit': SIGILL at 0x"), "%s", words);
+    cr_assert(heard(", while the task was failing\n"), "%s", words);
+    cr_assert(died_of(in_child(overflow_and_trap), SIGILL));
+    cr_assert(heard("'culprit': SIGILL at 0x"), "%s", words);
+    cr_assert(heard(", while the task was failing\n"), "%s", words);
+    cr_assert(died_of(in_child(trap_and_overflow), SIGSEGV));
+    cr_assert(heard("'culprit': stack overflow at 0x"), "%s", words);
+    cr_assert(heard(", while the task was failing\n"), "%s", words);
+    cr_assert(died_of(in_child(overflow_and_overflow), SIGSEGV));
+    cr_assert(heard("'culprit': stack overflow at 0x"), "%s", words);
+    cr_assert(heard(", while the task was failing\n"), "%s", words);
+}
+
+static brolga_word overflow_without_memory(void *code)
+{
+    brolga__alloc_fail_nth(1);
+    return jit_call(code, NULL);
+}
+
+/* One stack of this size fills a chunk: a second one needs another. */
+static void overflow_a_large_stack(void)
+{
+    struct brolga_spawn_opts large = {.name = "culprit",
+                                      .stack_bytes = 64 << 20};
+    static struct jit_unit code;
+
+    open_one();
+    (void)published_code(&code, jit_recursion_code, true);
+    (void)brolga_join(spawned_as(overflow_without_memory, code.text, &large),
+                      BROLGA_FOREVER, NULL, NULL);
+}
+
+Test(trap, an_overflow_without_memory_for_a_stack_kills, .timeout = 60)
+{
+    cr_assert(died_of(in_child(overflow_a_large_stack), SIGABRT));
+    cr_assert(heard("'culprit': stack overflow at 0x"), "%s", words);
+    cr_assert(heard(", in unit 'trap', without memory for a stack to end on\n"),
+              "%s", words);
 }
 
 static void trap_while_failing(void)

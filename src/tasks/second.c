@@ -1,0 +1,126 @@
+/*
+ * Second stacks: where a task ends that cannot end on its own, because that is
+ * used up; its frames stay as they are for its tasks and handlers meanwhile.
+ *
+ * The handler of traps cannot take a stack, for that needs locks. So it has the
+ * thread go on on its *emergency stack*, which every thread that runs tasks has
+ * beside its signal stack. There, as ordinary code, the task gets its second
+ * stack and moves to it; from then on it may park and wake up on other threads,
+ * and its thread's emergency stack is free for the next task.
+ *
+ *   task->first   the context that was left: [first.sp, first.high) are the
+ *                 words that may still be used, and are searched (scan.c);
+ *                 first.high == 0: it is on its first stack
+ *   task->ctx     that of the stack it is on
+ *   task->second  the second stack, as it came from the pool
+ *
+ * All three are written by the task, while nobody may read its stack: it runs,
+ * and not in foreign code. A task does this once at most, since it fails by it,
+ * and one that has failed is not diverted again. In the end it goes back to the
+ * base of its first stack, so that it is left as every task is.
+ */
+#include "tasks/tasks.h"
+
+#include "plat.h"
+
+#include <stdlib.h>
+
+/* One stack of the pool for both: the emergency stack is the upper part. So an
+ * overflow of the other one, by a host's handler for instance, still meets the
+ * guard. Memory is used as it is touched. */
+#define SIGNALS_BYTES   ((size_t)128 << 10)
+#define EMERGENCY_BYTES ((size_t)32 << 10)
+
+/* Without lazy allocation, for the signal handler; volatile, because that sees
+ * it between any two instructions. */
+static _Thread_local volatile uintptr_t emergency
+    __attribute__((tls_model("initial-exec")));
+
+void brolga__signal_stack_enter(struct brolga *rt,
+                                struct brolga__signal_stack *out)
+{
+    uintptr_t end;
+
+    out->taken = out->given = false;
+    if (!rt->traps || brolga__stack_take(&rt->stacks, SIGNALS_BYTES,
+                                         &out->stack) != BROLGA_OK)
+        return;
+    out->taken = true;
+    end = out->stack.high - EMERGENCY_BYTES;
+    out->given = brolga__plat_signal_stack_set(out->stack.low, end);
+    emergency = out->stack.high;
+}
+
+void brolga__signal_stack_leave(struct brolga *rt,
+                                const struct brolga__signal_stack *stack)
+{
+    if (!stack->taken)
+        return;
+    emergency = 0;
+    if (stack->given)
+        brolga__plat_signal_stack_unset();
+    brolga__stack_put(&rt->stacks, &stack->stack);
+}
+
+/* Not inlined: callers may be fibers, which change threads. */
+__attribute__((noinline)) uintptr_t brolga__emergency_stack(void)
+{
+    return emergency;
+}
+
+/* --- there and back ----------------------------------------------------- */
+
+/* What is handed over; lies on the emergency stack. */
+struct move {
+    brolga_task *task;
+    uintptr_t lowest;
+    void (*entry)(void *arg);
+    void *arg;
+};
+
+static void arrive(void *arg)
+{
+    struct move move = *(const struct move *)arg;
+
+    brolga__ctx_entered(&move.task->ctx);
+    /* The switch has stored where it left the emergency stack. */
+    move.task->first.sp = move.lowest;
+    move.entry(move.arg);
+}
+
+int brolga__second_stack_enter(brolga_task *task, uintptr_t lowest,
+                               void (*entry)(void *arg), void *arg)
+{
+    struct move move = {task, lowest, entry, arg};
+    int err =
+        brolga__stack_take(&task->rt->stacks, task->stack_bytes, &task->second);
+
+    if (err != BROLGA_OK)
+        return err;
+    brolga__note_stack(task, task->ctx.high - lowest);
+    task->first = task->ctx;
+    brolga__ctx_init(&task->ctx, task->second.low, task->second.high, arrive,
+                     &move);
+    brolga__ctx_switch(&task->first, &task->ctx, false);
+    abort(); /* Who comes back does so elsewhere: come_back(). */
+}
+
+/* At the base of the first stack. */
+static void come_back(void *arg)
+{
+    brolga_task *task = arg;
+
+    brolga__ctx_entered(&task->first);
+    brolga__ctx_fini(&task->ctx);
+    task->ctx = task->first;
+    task->first.high = 0;
+    brolga__stack_put(&task->rt->stacks, &task->second);
+    brolga__task_leave(task);
+}
+
+void brolga__second_stack_leave(brolga_task *task)
+{
+    brolga__ctx_aim(&task->first, task->stack.high, come_back, task);
+    brolga__ctx_switch(&task->ctx, &task->first, true);
+    abort(); /* Nobody switches back. */
+}
