@@ -13,14 +13,12 @@
 
 /* Stacks of a class that somebody has, as long as all of them came from one
  * chunk: that is 64 MiB of them. */
-static inline size_t stacks_in_use(struct brolga__stacks_pool *pool,
-                                   size_t bytes)
+static inline size_t stacks_in_use(struct brolga *runtime, size_t bytes)
 {
-    unsigned number = 0;
+    struct brolga__stacks_pool *pool = &runtime->stacks;
+    unsigned number = brolga__stack_class(bytes);
     size_t left, carved, free;
 
-    while (BROLGA__STACK_SIZE_MIN << number < bytes)
-        number++;
     (void)pthread_mutex_lock(&pool->lock);
     left = pool->of[number].carve_end - pool->of[number].carve;
     carved = pool->of[number].carve_end == 0
@@ -28,6 +26,9 @@ static inline size_t stacks_in_use(struct brolga__stacks_pool *pool,
                  : ((size_t)64 << 20) / bytes - left / bytes;
     free = pool->of[number].warm_count + pool->of[number].cold_count;
     (void)pthread_mutex_unlock(&pool->lock);
+    for (uint32_t i = 0; i < runtime->worker_count; i++)
+        if (runtime->workers[i].stock.size_class == number)
+            free += brolga__load_relaxed(&runtime->workers[i].stock.stacks);
     return carved - free;
 }
 

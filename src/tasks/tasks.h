@@ -244,8 +244,8 @@ struct brolga__block {
 struct brolga__stock {
     brolga_task *tasks; /* Free records of fibers. */
     uint32_t count;
-    uint32_t stacks;     /* In `stack`: of the default size, warm. */
-    unsigned size_class; /* Theirs. */
+    _Atomic uint32_t stacks; /* In `stack`: of the default size, warm. */
+    unsigned size_class;     /* Theirs. */
     struct brolga__stack stack[BROLGA__STOCK_STACKS];
     uint64_t next_id, last_id;
     _Atomic int64_t live; /* Taken here less put back here. */

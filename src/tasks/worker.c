@@ -441,33 +441,30 @@ static void fiber_main(void *arg)
 static int take_stack(struct brolga__worker *worker, brolga_task *task)
 {
     struct brolga__stock *stock = &worker->stock;
+    uint32_t left = brolga__load_relaxed(&stock->stacks);
     size_t bytes = brolga__load_relaxed(&task->stack_bytes);
 
-    if (brolga__likely(stock->stacks > 0 &&
-                       bytes == worker->rt->opts.stack_bytes)) {
-        task->stack = stock->stack[--stock->stacks];
+    if (brolga__likely(left > 0 && bytes == worker->rt->opts.stack_bytes)) {
+        task->stack = stock->stack[--left];
+        brolga__store_relaxed(&stock->stacks, left);
         return BROLGA_OK;
     }
     return brolga__stack_take(&worker->rt->stacks, bytes, &task->stack);
-}
-
-/* Of the size that the stock is for, or not. */
-static bool in_stock(const struct brolga__stock *stock,
-                     const struct brolga__stack *stack)
-{
-    return stock->stacks < BROLGA__STOCK_STACKS &&
-           stack->size_class == stock->size_class;
 }
 
 static void put_stack(struct brolga__worker *worker,
                       const struct brolga__stack *stack)
 {
     struct brolga__stock *stock = &worker->stock;
+    uint32_t there = brolga__load_relaxed(&stock->stacks);
 
-    if (brolga__likely(in_stock(stock, stack)))
-        stock->stack[stock->stacks++] = *stack;
-    else
+    if (brolga__likely(there < BROLGA__STOCK_STACKS &&
+                       stack->size_class == stock->size_class)) {
+        stock->stack[there] = *stack;
+        brolga__store_relaxed(&stock->stacks, there + 1);
+    } else {
         brolga__stack_put(&worker->rt->stacks, stack);
+    }
 }
 
 /* A task gets its stack when it first runs. If there is none, it ends. */

@@ -12,6 +12,7 @@
  */
 #include "race/reloads.h"
 #include "stacks.h"
+#include "wait_until.h"
 
 #include "tasks/tasks.h"
 
@@ -203,8 +204,8 @@ static void look_for_leaks(int open)
 {
     size_t bytes = resident_bytes();
 
-    race_check(stacks_in_use(&rt->stacks, STACK_BYTES) == 0, "%zu stacks",
-               stacks_in_use(&rt->stacks, STACK_BYTES));
+    race_check(wait_until(stacks_in_use(rt, STACK_BYTES) == 0), "%zu stacks",
+               stacks_in_use(rt, STACK_BYTES));
     race_check(descriptors() == open, "%d descriptors, %d before",
                descriptors(), open);
     race_check(bytes < bytes_at_half + (16 << 20), "%zu KiB, %zu before",

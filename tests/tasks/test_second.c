@@ -152,7 +152,7 @@ Test(second, a_task_ends_on_a_second_stack, .timeout = 60, .init = world_open,
         cr_assert_str_eq(failure.message, "moved");
         check_seen(2);
     }
-    cr_assert_eq(stacks_in_use(&rt->stacks, STACK_BYTES), 0);
+    cr_assert(wait_until(stacks_in_use(rt, STACK_BYTES) == 0));
 }
 
 static brolga_word move_without_memory(void *arg)
@@ -265,7 +265,7 @@ promise(c8_a_trap_on_a_small_stack_ends_on_another)
     struct brolga_spawn_opts small = {.stack_bytes = SMALL_BYTES};
 
     check_kind(open_and_call, &illegal, &small, BROLGA_FAILURE_TRAP, 2);
-    cr_assert_eq(stacks_in_use(&rt->stacks, SMALL_BYTES), 0);
+    cr_assert(wait_until(stacks_in_use(rt, SMALL_BYTES) == 0));
 }
 
 static void panic_handler(void *arg)

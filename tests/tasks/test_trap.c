@@ -256,7 +256,7 @@ Test(trap, c8_many_failures_leave_nothing_behind, .timeout = 240,
         }
     }
     cr_assert_eq(brolga__alloc_live(), blocks);
-    cr_assert_eq(stacks_in_use(&rt->stacks, opts[0].stack_bytes), 0);
+    cr_assert(wait_until(stacks_in_use(rt, opts[0].stack_bytes) == 0));
     cr_assert_eq(descriptors(), open);
     cr_assert_lt(resident_bytes(), bytes + (8 << 20));
     (void)published_constant("illegal", &next[0], 1);
