@@ -252,12 +252,6 @@ BROLGA_API void brolga_chan_stats(brolga_chan *chan,
 
 /* --- waiting without blocking ------------------------------------------- */
 
-/* A word that threads share: _Atomic is no part of C++, the layout is one. */
-#ifdef __cplusplus
-typedef int32_t brolga_shared_int;
-#else
-typedef _Atomic int32_t brolga_shared_int;
-#endif
 
 /**
  * One operation that waits in a channel. The caller owns the memory and sets

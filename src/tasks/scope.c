@@ -304,6 +304,7 @@ static void init(brolga_scope *scope, brolga_task *task,
     scope->id = brolga__add_relaxed(&task->rt->next_scope, 1) + 1;
     scope->owner = task;
     scope->outer = task->scope;
+    scope->forks = task->forks;
     scope->policy = opts->policy;
     scope->failures_max =
         opts->failures_max != 0 ? opts->failures_max : FAILURES_KEPT;
@@ -442,7 +443,9 @@ static bool settle(brolga_scope *scope, brolga_task *task)
 
     brolga__lock_take(&scope->lock);
     brolga__list_remove(&task->in_scope);
-    if (task->failed) {
+    if (task->failed && task->entry == BROLGA__ENTRY_FORK) {
+        scope->report.ended++; /* The task that joins it fails by it. */
+    } else if (task->failed) {
         keep_failure(scope, task);
         cancels = scope->policy == BROLGA_SCOPE_ALL;
     } else if (task->told) {
@@ -579,7 +582,7 @@ int brolga_scope_join(brolga_scope *scope, struct brolga_scope_report *report)
     brolga_task *task = brolga__self();
     int result;
 
-    if (task == NULL || task->scope != scope)
+    if (task == NULL || task->scope != scope || task->forks != scope->forks)
         return BROLGA_ESTATE;
     result = close_scope(task, scope, report);
     brolga_safepoint();

@@ -118,6 +118,12 @@ static void let_go(brolga_task *task)
     task->slot = 0;
 }
 
+void brolga__task_uncreate(brolga_task *task)
+{
+    brolga__record_ended(task);
+    brolga__task_unref(task);
+}
+
 /* Takes back a task that could not be started. */
 static void unmake(brolga_task *task)
 {
@@ -126,8 +132,7 @@ static void unmake(brolga_task *task)
         brolga__scope_leave(task, true);
         brolga__task_unref(task); /* The scope's. */
     }
-    brolga__record_ended(task);
-    brolga__task_unref(task);
+    brolga__task_uncreate(task);
 }
 
 static int start(brolga_task *task, const char *name, brolga_task **out)
@@ -191,6 +196,26 @@ int brolga__spawn(brolga *rt, const struct brolga__start *how,
         task->pinned =
             brolga_got_pin_address(rt->got, function_address(how->fn));
     return start(task, opts != NULL ? opts->name : NULL, out);
+}
+
+void brolga__task_of_fork(brolga_task *task, const struct brolga_fork *fork)
+{
+    struct brolga_spawn_opts opts = {
+        .scope = fork->home != NULL ? fork->home : &task->rt->root};
+    int err = brolga__scope_enter(task, &opts);
+
+    /* The forking task awaits it before it closes that scope. */
+    brolga__assert(err == BROLGA_OK);
+    (void)err;
+    task->competes = false;
+    task->entry = BROLGA__ENTRY_FORK;
+    task->fn = fork->fn;
+    task->arg = fork->arg;
+    task->at_end = NULL;
+    task->pinned =
+        brolga_got_pin_address(task->rt->got, function_address(fork->fn));
+    brolga__note_since(task);
+    brolga__identify(task, task->number, NULL);
 }
 
 int brolga_spawn(brolga *rt, brolga_task_fn fn, void *arg,
@@ -507,6 +532,23 @@ void brolga__task_describe_failure(brolga_task *task,
            task->function_bytes);
 }
 
+/* Takes the result of a task that has ended, and lets go of it. */
+static int take_result(brolga_task *task, brolga_word *result,
+                       struct brolga_failure *failure)
+{
+    int err = BROLGA_OK;
+
+    if (brolga__unlikely(task->failed)) {
+        err = BROLGA_EFAILED;
+        if (failure != NULL)
+            brolga__task_describe_failure(task, failure);
+    } else if (result != NULL) {
+        *result = task->result;
+    }
+    brolga__task_unref(task);
+    return err;
+}
+
 int brolga_join(brolga_task *task, uint64_t deadline_ns, brolga_word *result,
                 struct brolga_failure *failure)
 {
@@ -518,17 +560,19 @@ int brolga_join(brolga_task *task, uint64_t deadline_ns, brolga_word *result,
                            : join_task(task, self, deadline_ns);
     if (err != BROLGA_OK)
         return err;
-    if (brolga__unlikely(task->failed)) {
-        err = BROLGA_EFAILED;
-        if (failure != NULL)
-            brolga__task_describe_failure(task, failure);
-    } else if (result != NULL) {
-        *result = task->result;
-    }
-    brolga__task_unref(task);
+    err = take_result(task, result, failure);
     if (self != NULL)
         brolga_safepoint();
     return err;
+}
+
+int brolga__join_through(brolga_task *task, brolga_word *result,
+                         struct brolga_failure *failure)
+{
+    if (await(task, (uintptr_t)brolga__self()))
+        while (!has_ended(task))
+            brolga__await("fork");
+    return take_result(task, result, failure);
 }
 
 void brolga_detach(brolga_task *task)

@@ -9,6 +9,7 @@
 #ifndef BROLGA_SRC_TASKS_TASKS_H
 #define BROLGA_SRC_TASKS_TASKS_H
 
+#include <brolga/fork.h>
 #include <brolga/look.h>
 #include <brolga/scope.h>
 #include <brolga/task.h>
@@ -48,7 +49,8 @@ enum brolga__task_kind {
 enum brolga__entry {
     BROLGA__ENTRY_FUNCTION,
     BROLGA__ENTRY_SLOT,
-    BROLGA__ENTRY_LOOP
+    BROLGA__ENTRY_LOOP,
+    BROLGA__ENTRY_FORK /* As a function; see fork.c. */
 };
 
 /* Why a task or a scope is canceled: the first reason stays. */
@@ -112,6 +114,7 @@ struct brolga_scope {
     struct brolga__timer timer;
     bool timed; /* The timer has been armed. */
     bool told;  /* The owner has been told of the reason. Written by it. */
+    struct brolga_fork *forks; /* The owner's when it was opened. */
 
     _Atomic uint32_t reason; /* enum brolga__reason; written under the lock. */
     _Atomic uint32_t refs;   /* The owner's, and those of who cancels. */
@@ -189,6 +192,7 @@ struct brolga_task {
     _Atomic size_t stack_used;    /* The most, at a switch. */
     brolga_scope *scope;          /* The innermost that it has open, or NULL. */
     struct brolga__defer *defers; /* The last one first. */
+    struct brolga_fork *forks;    /* To be joined; the last one first. */
 
     /* --- what few tasks use --- */
 
@@ -251,11 +255,21 @@ struct brolga__stock {
     _Atomic int64_t live; /* Taken here less put back here. */
 };
 
+/* Forks that a deque holds; the rest is for its task alone. */
+#define BROLGA__FORKS 1024
+
+struct brolga__forks {
+    _Alignas(BROLGA__CACHE_LINE) _Atomic int64_t top;    /* Taken: CAS. */
+    _Alignas(BROLGA__CACHE_LINE) _Atomic int64_t bottom; /* The owner's end. */
+    struct brolga_fork *_Atomic slot[BROLGA__FORKS];
+};
+
 /*
- * Written by the carrier that holds it, but for the queue's head and `next`,
- * which others may take.
+ * Written by the carrier that holds it, but for the queue's head, the top of
+ * the forks and `next`, which others may take.
  */
 struct brolga__worker {
+    struct brolga__forks forks; /* Of the task that runs. */
     struct brolga__runq queue;
     brolga_task *_Atomic next; /* The hand-over slot: to be run first. */
 
@@ -399,6 +413,9 @@ void brolga__hand_over(brolga_task *task);
 /* The same for a task that has just been spawned. */
 void brolga__launch(brolga_task *task);
 
+/* More is ready than the calling worker runs at once; see worker.c. */
+void brolga__attract(struct brolga__worker *worker, bool several);
+
 /* Wakes a worker that looks for work, unless all are busy or one does. */
 void brolga__wake_one(struct brolga *rt);
 
@@ -512,6 +529,31 @@ BROLGA_NORETURN void brolga__task_leave(brolga_task *task);
 void brolga__task_end(brolga_task *task);
 /* The same, when the one that joins it runs it. */
 void brolga__child_end(brolga_task *task);
+
+/* A record that was taken in vain. */
+void brolga__task_uncreate(brolga_task *task);
+/* Makes a fresh record the task of a fork. */
+void brolga__task_of_fork(brolga_task *task, const struct brolga_fork *fork);
+/* brolga_join() that no cancellation cuts short. */
+int brolga__join_through(brolga_task *task, brolga_word *result,
+                         struct brolga_failure *failure);
+
+/* --- forks (fork.c) ----------------------------------------------------- */
+
+/* By the owner, and a hint for others. */
+static inline bool brolga__forks_empty(struct brolga__forks *forks)
+{
+    return brolga__load_relaxed(&forks->top) >=
+           brolga__load_relaxed(&forks->bottom);
+}
+
+/* A task for the oldest fork, the caller's to run; NULL if there is none. */
+brolga_task *brolga__forks_steal(struct brolga *rt,
+                                 struct brolga__forks *forks);
+/* Makes tasks of all forks. By the owner, whose task leaves it. */
+void brolga__forks_flush(struct brolga *rt, struct brolga__forks *forks);
+/* Cancels and awaits what others have of the calling task's forks. */
+void brolga__forks_abandon(brolga_task *task);
 
 /* --- scopes (scope.c) --------------------------------------------------- */
 

@@ -228,7 +228,7 @@ void brolga__wake_one(struct brolga *rt)
  * is left to its worker by this is run after the current one, and at the end
  * of the time slice, if that does not come before, somebody is woken for it.
  */
-static void attract(struct brolga__worker *worker, bool several)
+void brolga__attract(struct brolga__worker *worker, bool several)
 {
     struct brolga *rt = worker->rt;
 
@@ -259,7 +259,7 @@ void brolga__schedule(brolga_task *task)
         return;
     }
     push(worker, task, false);
-    attract(worker, true);
+    brolga__attract(worker, true);
 }
 
 void brolga__launch(brolga_task *task)
@@ -273,7 +273,7 @@ void brolga__launch(brolga_task *task)
     }
     brolga__store_release(&task->fresh, true); /* AM: claim */
     push(worker, task, true);
-    attract(worker, brolga__runq_count(&worker->queue) > 1);
+    brolga__attract(worker, brolga__runq_count(&worker->queue) > 1);
 }
 
 void brolga__hand_over(brolga_task *task)
@@ -289,13 +289,13 @@ void brolga__hand_over(brolga_task *task)
     /* Only the owner puts a task in, so NULL does not change. */
     if (brolga__load_relaxed(&worker->next) == NULL) {
         brolga__store_release(&worker->next, task); /* AP: take_next */
-        attract(worker, false);
+        brolga__attract(worker, false);
         return;
     }
     old = brolga__swap_acq_rel(&worker->next, task); /* AP */
     if (old != NULL)
         push(worker, old, false);
-    attract(worker, true);
+    brolga__attract(worker, true);
 }
 
 /* --- finding a task ----------------------------------------------------- */
@@ -332,6 +332,8 @@ static brolga_task *steal(struct brolga__worker *worker, bool all)
         if (victim == worker)
             continue;
         task = brolga__runq_steal(&worker->queue, &victim->queue);
+        if (task == NULL)
+            task = brolga__forks_steal(rt, &victim->forks);
         if (task == NULL && all)
             task = take_next(victim);
         if (task != NULL) {
@@ -499,7 +501,7 @@ static void yield(brolga_task *task, struct brolga__worker *worker)
 {
     push(worker, task, false);
     if (brolga__unlikely(brolga__load_relaxed(&worker->rt->idle_count) > 0))
-        attract(worker, brolga__runq_count(&worker->queue) > 1);
+        brolga__attract(worker, brolga__runq_count(&worker->queue) > 1);
 }
 
 static void park(brolga_task *task, struct brolga__worker *worker)
@@ -667,6 +669,9 @@ void brolga__switch_out(enum brolga__request request)
 
     if (brolga__unlikely(task->under != NULL))
         brolga__part(task);
+    if (carrier->worker != NULL &&
+        brolga__unlikely(!brolga__forks_empty(&carrier->worker->forks)))
+        brolga__forks_flush(task->rt, &carrier->worker->forks);
     brolga__note_stack(task,
                        task->ctx.high - (uintptr_t)__builtin_frame_address(0));
     next = next_prepared(carrier);
