@@ -11,7 +11,8 @@
  * value has been taken: a receiver calls through a version that is at least as
  * new as the sender's at the send.
  *
- * Those who wait are served in the order in which they came.
+ * Those who wait are served in the order in which they came, and before anyone
+ * who comes later.
  *
  * docs/channels.md is the chapter on all this.
  */
@@ -26,7 +27,7 @@
 extern "C" {
 #endif
 
-/** A channel. Counted references; one lock each. */
+/** A channel. Counted references. */
 typedef struct brolga_chan brolga_chan;
 
 struct brolga_chan_opts {
@@ -238,6 +239,8 @@ struct brolga_chan_stats {
     uint64_t dropped; /* because the last receiver left */
     size_t senders_waiting;
     size_t receivers_waiting;
+    uint64_t sends_waited;    /* sends, ever, that could not be done at once */
+    uint64_t receives_waited; /* the same of receives; arms of selects count */
     bool closed;
 };
 
@@ -245,7 +248,7 @@ struct brolga_chan_stats {
  * Look at a channel.
  *
  * Threads:  any.
- * Blocks:   for the channel's lock.
+ * Blocks:   for the channel's locks.
  */
 BROLGA_API void brolga_chan_stats(brolga_chan *chan,
                                   struct brolga_chan_stats *out);
@@ -321,7 +324,7 @@ brolga_waiter_result(const struct brolga_waiter *waiter);
  * Owns:     `waiter` and `elem` are the caller's alone again. A value given is
  *           the caller's unless the result is BROLGA_OK.
  * Threads:  the waiter's owner.
- * Blocks:   for the channel's lock.
+ * Blocks:   for the channel's locks.
  * Returns:  BROLGA_ECANCELED: withdrawn, nothing has happened; otherwise its
  *           result, BROLGA_OK or BROLGA_ECLOSED.
  */

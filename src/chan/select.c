@@ -43,13 +43,13 @@ static void lock_all(struct channels *set, const struct brolga_arm *arms,
             insert_sorted(set, arms[i].chan);
     }
     for (size_t i = 0; i < set->count; i++)
-        brolga__lock_take(&set->at[i]->lock);
+        brolga__chan_lock(set->at[i]);
 }
 
 static void unlock_all(const struct channels *set)
 {
     for (size_t i = 0; i < set->count; i++)
-        brolga__lock_leave(&set->at[i]->lock);
+        brolga__chan_unlock(set->at[i]);
 }
 
 /* Any number below `count`; the state is guarded by the channel's lock. The
@@ -179,9 +179,9 @@ int brolga_select_withdraw(struct brolga_arm *arms, size_t count,
 
         if (chan == NULL)
             continue;
-        brolga__lock_take(&chan->lock);
+        brolga__chan_lock(chan);
         brolga__queue_remove(brolga__chan_queue(chan, waiter), waiter);
-        brolga__lock_leave(&chan->lock);
+        brolga__chan_unlock(chan);
     }
     /* No arm is in a queue now: nobody can claim one any more. */
     claimed = claimed_arm(arms);
