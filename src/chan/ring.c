@@ -15,12 +15,6 @@
 
 #define SLOTS_FIRST 16
 
-static bool valid(const struct brolga__ring *ring)
-{
-    return brolga__ring_count(ring) <= ring->slots &&
-           (ring->slots & (ring->slots - 1)) == 0;
-}
-
 static void set_slots(struct brolga__ring *ring, unsigned char *at,
                       size_t slots)
 {
@@ -101,7 +95,7 @@ int brolga__ring_grow(struct brolga__ring *ring)
 
     if (at == NULL)
         return BROLGA_ENOMEM;
-    brolga__check(valid(ring));
+    brolga__check(brolga__ring_count(ring) <= ring->slots);
     first = brolga__load_relaxed(&ring->head.index); /* L */
     last = brolga__load_relaxed(&ring->tail.index);  /* L */
     for (uint64_t i = first; i != last; i++)
