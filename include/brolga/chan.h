@@ -38,6 +38,8 @@ struct brolga_chan_opts {
     size_t bytes_max; /* For `unbounded`: sends that would make it hold more
                          bytes of elements (8 for a word, however large the
                          object behind it) get BROLGA_ELIMIT; 0 = no cap. */
+    bool one_shot;    /* It takes one value, without waiting for a receiver, and
+                         closes itself: for an answer. `capacity` is 0 or 1. */
 };
 
 /**
@@ -48,8 +50,8 @@ struct brolga_chan_opts {
  *           ownership. `opts` may be NULL (a rendezvous) and is copied.
  * Threads:  any.
  * Returns:  BROLGA_OK; BROLGA_ENOMEM; BROLGA_EINVAL for `unbounded` with a
- *           capacity, `bytes_max` without `unbounded`, or a type aligned to
- *           more than 64 bytes.
+ *           capacity, `bytes_max` without `unbounded`, `one_shot` with either
+ *           or a capacity above 1, or a type aligned to more than 64 bytes.
  */
 BROLGA_API BROLGA_NODISCARD int
 brolga_chan_create(const brolga_type *type, const struct brolga_chan_opts *opts,

@@ -17,6 +17,8 @@
 
 static bool opts_valid(const struct brolga_chan_opts *opts)
 {
+    if (opts->one_shot && (opts->unbounded || opts->capacity > 1))
+        return false;
     if (opts->unbounded)
         return opts->capacity == 0;
     return opts->bytes_max == 0;
@@ -29,7 +31,8 @@ static void set_opts(brolga_chan *chan, const struct brolga_chan_opts *opts)
     if (opts->unbounded)
         chan->capacity =
             opts->bytes_max == 0 ? SIZE_MAX : opts->bytes_max / chan->bytes;
-    chan->buffered = chan->capacity > 0;
+    chan->one_shot = opts->one_shot;
+    chan->buffered = chan->capacity > 0 && !opts->one_shot;
     if (opts->name != NULL)
         (void)snprintf(chan->name, sizeof(chan->name), "%s", opts->name);
 }
@@ -40,16 +43,17 @@ int brolga_chan_create(const brolga_type *type,
     static const struct brolga_chan_opts rendezvous;
     size_t bytes = type == NULL ? sizeof(brolga_word) : brolga_type_bytes(type);
     size_t align = type == NULL ? sizeof(brolga_word) : brolga_type_align(type);
+    struct brolga_chan_opts is = opts == NULL ? rendezvous : *opts;
     brolga_chan *chan;
 
-    if (opts == NULL)
-        opts = &rendezvous;
-    if (!opts_valid(opts) || align > BROLGA__CACHE_LINE)
+    if (!opts_valid(&is) || align > BROLGA__CACHE_LINE)
         return BROLGA_EINVAL;
+    if (is.one_shot)
+        is.capacity = 1;
     chan = brolga__alloc_line(sizeof(*chan));
     if (chan == NULL)
         return BROLGA_ENOMEM;
-    if (brolga__ring_init(&chan->ring, opts->capacity, bytes, align) !=
+    if (brolga__ring_init(&chan->ring, is.capacity, bytes, align) !=
         BROLGA_OK) {
         brolga__free(chan);
         return BROLGA_ENOMEM;
@@ -58,7 +62,7 @@ int brolga_chan_create(const brolga_type *type,
     chan->bytes = bytes;
     chan->plain = type == NULL || brolga_type_is_plain(type);
     chan->words = type == NULL || brolga_type_is_word(type);
-    set_opts(chan, opts);
+    set_opts(chan, &is);
     brolga__store_relaxed(&chan->refs, 1);
     *out = chan;
     return BROLGA_OK;
@@ -128,7 +132,7 @@ static size_t complete_some(struct brolga__queue *queue,
     return n;
 }
 
-static void wake_everyone(brolga_chan *chan)
+void brolga__chan_wake_everyone(brolga_chan *chan)
 {
     struct brolga__wake wakes[BATCH];
     size_t n;
@@ -168,7 +172,7 @@ int brolga_chan_close(brolga_chan *chan, int reason_code,
     brolga__chan_unlock(chan);
     if (was_closed)
         return BROLGA_ECLOSED;
-    wake_everyone(chan);
+    brolga__chan_wake_everyone(chan);
     return BROLGA_OK;
 }
 
@@ -227,7 +231,7 @@ void brolga_chan_leave(brolga_chan *chan, enum brolga_op end, int reason_code,
     }
     brolga__chan_unlock(chan);
     if (last)
-        wake_everyone(chan);
+        brolga__chan_wake_everyone(chan);
     drop_all(chan, &left);
     brolga_chan_release(chan);
 }

@@ -162,7 +162,8 @@ struct brolga_chan {
     size_t bytes;            /* of an element */
     size_t capacity;         /* most elements in the buffer */
     bool unbounded;
-    bool buffered; /* It has a buffer: the fast paths are worth a try. */
+    bool one_shot;
+    bool buffered; /* It has a buffer for which the fast paths do. */
     bool plain;    /* Copying is copying bytes; dropping does nothing. */
     bool words;    /* Elements are words. */
     char name[32];
@@ -192,7 +193,8 @@ struct brolga_chan {
 
 /* --- the lock ----------------------------------------------------------- */
 
-/* A rendezvous has no buffer, so its tail's lock does for both. */
+/* Without the fast paths (a rendezvous, a one-shot) the tail's lock does for
+ * both. */
 static inline void brolga__chan_lock(brolga_chan *chan)
 {
     brolga__spin_take(&chan->ring.tail.lock);
@@ -264,6 +266,19 @@ int brolga__waiter_try(struct brolga_waiter *waiter);
 
 /* Same, but leaves the waiter in the channel where that returns EAGAIN. */
 int brolga__waiter_offer(struct brolga_waiter *waiter);
+
+/* --- closing (chan.c) --------------------------------------------------- */
+
+/* Tells all who wait in a closed channel; without the lock. */
+void brolga__chan_wake_everyone(brolga_chan *chan);
+
+/* What is left to be done after an operation that has come out as BROLGA_OK,
+ * without the lock: a send to a one-shot has closed it. */
+static inline void brolga__chan_after(brolga_chan *chan, int op)
+{
+    if (brolga__unlikely(chan->one_shot) && op != BROLGA_RECV)
+        brolga__chan_wake_everyone(chan);
+}
 
 /* --- waiters (wait.c) --------------------------------------------------- */
 

@@ -115,14 +115,13 @@ static int make_room(brolga_chan *chan)
     return brolga__ring_grow(&chan->ring);
 }
 
-static int put(brolga_chan *chan, const void *elem, struct brolga__wake *wake)
+/* To a receiver that waits, else into the buffer. */
+static int put_somewhere(brolga_chan *chan, const void *elem,
+                         struct brolga__wake *wake)
 {
-    struct brolga_waiter *receiver;
+    struct brolga_waiter *receiver = brolga__queue_claim(&chan->receivers);
     int err;
 
-    if (brolga__load_relaxed(&chan->closed)) /* L */
-        return BROLGA_ECLOSED;
-    receiver = brolga__queue_claim(&chan->receivers);
     if (receiver != NULL) {
         hand_over(chan, receiver->elem, elem);
         *wake = brolga__waiter_complete(receiver, BROLGA_OK);
@@ -131,6 +130,18 @@ static int put(brolga_chan *chan, const void *elem, struct brolga__wake *wake)
     err = make_room(chan);
     if (err == BROLGA_OK)
         brolga__ring_put(&chan->ring, elem);
+    return err;
+}
+
+static int put(brolga_chan *chan, const void *elem, struct brolga__wake *wake)
+{
+    int err;
+
+    if (brolga__load_relaxed(&chan->closed)) /* L */
+        return BROLGA_ECLOSED;
+    err = put_somewhere(chan, elem, wake);
+    if (chan->one_shot && err == BROLGA_OK)
+        brolga__store_relaxed(&chan->closed, true); /* L */
     return err;
 }
 
@@ -209,6 +220,8 @@ int brolga__waiter_try(struct brolga_waiter *waiter)
     err = attempt(chan, waiter, &wake);
     brolga__chan_unlock(chan);
     brolga__wake_call(&wake);
+    if (err == BROLGA_OK)
+        brolga__chan_after(chan, waiter->op);
     return err;
 }
 
@@ -225,6 +238,8 @@ int brolga__waiter_offer(struct brolga_waiter *waiter)
         brolga__waiter_enqueue(waiter, NULL, 0);
     brolga__chan_unlock(chan);
     brolga__wake_call(&wake);
+    if (err == BROLGA_OK)
+        brolga__chan_after(chan, waiter->op);
     return err;
 }
 

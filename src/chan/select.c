@@ -144,6 +144,8 @@ static int offer_arms(struct brolga_arm *arms, size_t count, bool may_wait,
         enqueue_arms(arms, count);
     unlock_all(&set);
     brolga__wake_call(&wake);
+    if (err == BROLGA_OK)
+        brolga__chan_after(arms[*chosen].chan, arms[*chosen].op);
     if (err != BROLGA_EAGAIN || !may_wait)
         undo_arms(arms, count, err == BROLGA_OK ? *chosen : count);
     return err;
