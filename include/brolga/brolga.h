@@ -8,6 +8,7 @@
  *   got.h    slots, units, versions       copy.h   types, copy, move, freeze
  *   task.h   tasks, safepoints            chan.h   channels, select
  *   io.h     blocking work, files, processes, sockets (the tasks layer too)
+ *   broadcast.h  every subscriber gets every value (the channel layer too)
  *
  * Two more are for their own users: module.h for a C file that is reloaded,
  * and reload.h for a program that reloads C files.
@@ -23,6 +24,7 @@
 #include <brolga/io.h>
 #include <brolga/task.h>
 
+#include <brolga/broadcast.h>
 #include <brolga/chan.h>
 
 #endif

@@ -5,7 +5,7 @@
  * nothing; the receiver owns what it receives. A value that is sent is received
  * once, or stays with the sender because the send failed, or is dropped by one
  * of two rules: the last reference to its channel goes, or the last receiver
- * leaves.
+ * leaves. (A subscription to a broadcast has a third: broadcast.h.)
  *
  * Every send and receive ends with a safepoint when a task calls it, after the
  * value has been taken: a receiver calls through a version that is at least as
@@ -238,7 +238,7 @@ struct brolga_chan_stats {
     size_t capacity; /* SIZE_MAX if unbounded */
     uint64_t sent;
     uint64_t received;
-    uint64_t dropped; /* because the last receiver left */
+    uint64_t dropped; /* by the rules: see above, and broadcast.h */
     size_t senders_waiting;
     size_t receivers_waiting;
     uint64_t sends_waited;    /* sends, ever, that could not be done at once */

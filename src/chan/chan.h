@@ -9,6 +9,7 @@
  *   select.c  several channels at once
  *   chan.c    creation, references, ends, closing, statistics
  *   each.c    a task for each message
+ *   feed.c    values from a broadcast; broadcast.c  the broadcast
  *
  * The buffer has two ends with a lock each, so that a sender and a receiver on
  * two processors share no cache line but those of the values, and now and then
@@ -163,6 +164,8 @@ struct brolga_chan {
     size_t capacity;         /* most elements in the buffer */
     bool unbounded;
     bool one_shot;
+    bool fed;      /* A subscription: only its broadcast puts values in, ... */
+    bool drops;    /* ... and drops the oldest where there is no room. */
     bool buffered; /* It has a buffer for which the fast paths do. */
     bool plain;    /* Copying is copying bytes; dropping does nothing. */
     bool words;    /* Elements are words. */
@@ -180,6 +183,8 @@ struct brolga_chan {
     _Atomic bool closed; /* Read outside the lock, too, as a hint only. */
     uint64_t direct;     /* values that never were in the buffer */
     uint64_t dropped;    /* values that nobody took out of the buffer */
+    uint64_t gap;        /* values dropped since one was taken; feed.c */
+    uint64_t missed;     /* the same, before one was taken */
     uint64_t sends_waited;
     uint64_t receives_waited;
     uint64_t random; /* select's choice */
@@ -211,6 +216,10 @@ static inline void brolga__chan_unlock(brolga_chan *chan)
         brolga__spin_leave(&chan->ring.head.lock);
     brolga__spin_leave(&chan->ring.tail.lock);
 }
+
+/* What a waiter may wait for besides enum brolga_op: room, in which its owner
+ * will put a value. Only the broadcast of a subscription does. */
+enum { BROLGA__ROOM = BROLGA_RECV + 1 };
 
 /* --- passing values (pass.c); most with the lock held ------------------- */
 
@@ -248,9 +257,15 @@ struct brolga_waiter *brolga__queue_claim(struct brolga__queue *queue);
 struct brolga__wake brolga__waiter_complete(struct brolga_waiter *waiter,
                                             int result);
 
+/* Gives a value to a receiver that waits, or to the buffer: BROLGA_OK,
+ * BROLGA_EAGAIN, ELIMIT, ENOMEM. `wake->fn` must be NULL before. */
+int brolga__chan_place(brolga_chan *chan, const void *elem,
+                       struct brolga__wake *wake);
+
 /*
  * Does a waiter's operation if that is possible now. `wake->fn` must be NULL
- * before. BROLGA_OK, BROLGA_EAGAIN, ECLOSED, ELIMIT, ENOMEM.
+ * before. BROLGA_OK, BROLGA_EAGAIN, ECLOSED, ELIMIT, ENOMEM; ESTATE for a
+ * send to a subscription.
  */
 int brolga__chan_attempt(brolga_chan *chan, const struct brolga_waiter *waiter,
                          struct brolga__wake *wake);
@@ -315,6 +330,24 @@ static inline bool brolga__waiter_waits(const struct brolga_waiter *waiter)
 
 /* brolga_chan_withdraw() without undoing the copy. */
 int brolga__waiter_end(struct brolga_waiter *waiter);
+
+/* Does a prepared waiter's operation, or parks until it is done: op.c. */
+int brolga__waiter_wait(struct brolga_waiter *waiter, uint64_t deadline_ns);
+
+/* --- subscriptions (feed.c) --------------------------------------------- */
+
+/* Makes a subscription of a channel that nobody knows yet. */
+void brolga__chan_subscribe(brolga_chan *chan, bool drops);
+
+/* Whether the next value has room: BROLGA_OK, BROLGA_EAGAIN, ECLOSED. */
+int brolga__chan_has_room(brolga_chan *chan);
+
+/* The same, but waits for it; also ETIMEOUT, ECANCELED. */
+int brolga__chan_await_room(brolga_chan *chan, uint64_t deadline_ns);
+
+/* Puts an element in, for which there is room, or else the oldest is dropped.
+ * False if the subscriber has left: then the value is still the caller's. */
+bool brolga__chan_feed(brolga_chan *chan, const void *elem);
 
 /* --- the end of every operation ----------------------------------------- */
 

@@ -25,9 +25,8 @@ static int park_until_done(struct brolga_waiter *waiter, uint64_t deadline_ns)
     return result == BROLGA_ECANCELED ? parked : result;
 }
 
-/* Does a prepared operation under the lock, or leaves it in the channel and
- * parks. That a task is canceled is found by the park. */
-static int wait_for(struct brolga_waiter *waiter, uint64_t deadline_ns)
+/* That a task is canceled is found by the park. */
+int brolga__waiter_wait(struct brolga_waiter *waiter, uint64_t deadline_ns)
 {
     int err;
 
@@ -112,7 +111,7 @@ static __attribute__((noinline)) int until_slow(brolga_chan *chan,
 
     if (err != BROLGA_OK || copied_at_once(&waiter))
         return brolga__chan_finish(err);
-    err = wait_for(&waiter, deadline_ns);
+    err = brolga__waiter_wait(&waiter, deadline_ns);
     if (err != BROLGA_OK)
         brolga__waiter_undo(&waiter);
     return brolga__chan_finish(err);

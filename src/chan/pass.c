@@ -115,9 +115,8 @@ static int make_room(brolga_chan *chan)
     return brolga__ring_grow(&chan->ring);
 }
 
-/* To a receiver that waits, else into the buffer. */
-static int put_somewhere(brolga_chan *chan, const void *elem,
-                         struct brolga__wake *wake)
+int brolga__chan_place(brolga_chan *chan, const void *elem,
+                       struct brolga__wake *wake)
 {
     struct brolga_waiter *receiver = brolga__queue_claim(&chan->receivers);
     int err;
@@ -139,10 +138,22 @@ static int put(brolga_chan *chan, const void *elem, struct brolga__wake *wake)
 
     if (brolga__load_relaxed(&chan->closed)) /* L */
         return BROLGA_ECLOSED;
-    err = put_somewhere(chan, elem, wake);
+    if (chan->fed)
+        return BROLGA_ESTATE;
+    err = brolga__chan_place(chan, elem, wake);
     if (chan->one_shot && err == BROLGA_OK)
         brolga__store_relaxed(&chan->closed, true); /* L */
     return err;
+}
+
+/* Whether a broadcast may put a value in: room that it finds stays. */
+static int find_room(const brolga_chan *chan)
+{
+    if (brolga__load_relaxed(&chan->closed)) /* L */
+        return BROLGA_ECLOSED;
+    if (chan->drops || brolga__ring_count(&chan->ring) < chan->capacity)
+        return BROLGA_OK;
+    return BROLGA_EAGAIN;
 }
 
 /* A slot became free: the first sender that waits gets it. */
@@ -155,7 +166,8 @@ static void refill(brolga_chan *chan, struct brolga__wake *wake)
     sender = brolga__queue_claim(&chan->senders);
     if (sender == NULL)
         return;
-    brolga__ring_put(&chan->ring, sender->elem);
+    if (sender->op != BROLGA__ROOM)
+        brolga__ring_put(&chan->ring, sender->elem);
     *wake = brolga__waiter_complete(sender, BROLGA_OK);
 }
 
@@ -165,6 +177,8 @@ static int take(brolga_chan *chan, void *elem, struct brolga__wake *wake)
 
     if (brolga__ring_count(&chan->ring) > 0) {
         brolga__ring_take(&chan->ring, elem);
+        chan->missed += chan->gap;
+        chan->gap = 0;
         refill(chan, wake);
         return BROLGA_OK;
     }
@@ -173,6 +187,8 @@ static int take(brolga_chan *chan, void *elem, struct brolga__wake *wake)
     sender = brolga__queue_claim(&chan->senders);
     if (sender == NULL)
         return BROLGA_EAGAIN;
+    brolga__assert(sender->op !=
+                   BROLGA__ROOM); /* Those wait while it is full. */
     hand_over(chan, elem, sender->elem);
     *wake = brolga__waiter_complete(sender, BROLGA_OK);
     return BROLGA_OK;
@@ -184,6 +200,8 @@ static inline int attempt(brolga_chan *chan, const struct brolga_waiter *waiter,
     brolga__check(brolga__ring_count(&chan->ring) <= chan->capacity);
     if (waiter->op == BROLGA_RECV)
         return take(chan, waiter->elem, wake);
+    if (brolga__unlikely(waiter->op == BROLGA__ROOM))
+        return find_room(chan);
     return put(chan, waiter->elem, wake);
 }
 
@@ -255,7 +273,7 @@ __attribute__((noinline)) uint64_t brolga__chan_find_slots(brolga_chan *chan)
     if (limit > chan->capacity)
         limit = chan->capacity;
     if (brolga__load_relaxed(&chan->closed) || /* L */
-        chan->receivers.count > 0)
+        chan->receivers.count > 0 || chan->fed)
         return 0;
     taken = brolga__load_acquire(&chan->ring.head.index); /* H: ring_take */
     tail->room = limit - (brolga__load_relaxed(&tail->index) - taken);
