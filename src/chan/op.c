@@ -13,7 +13,8 @@
 
 /* Parks until the waiter is completed. What ends the waiting early withdraws
  * it; but if it was completed meanwhile, that counts. */
-static int park_until_done(struct brolga_waiter *waiter, uint64_t deadline_ns)
+static inline int park_until_done(struct brolga_waiter *waiter,
+                                  uint64_t deadline_ns)
 {
     const char *where = waiter->op == BROLGA_RECV ? "recv" : "send";
     int parked = BROLGA_OK;
@@ -25,8 +26,9 @@ static int park_until_done(struct brolga_waiter *waiter, uint64_t deadline_ns)
     return result == BROLGA_ECANCELED ? parked : result;
 }
 
-/* That a task is canceled is found by the park. */
-int brolga__waiter_wait(struct brolga_waiter *waiter, uint64_t deadline_ns)
+/* Does a prepared operation, or leaves it in the channel and parks. That a task
+ * is canceled is found by the park. Inline: see until(). */
+static inline int wait_for(struct brolga_waiter *waiter, uint64_t deadline_ns)
 {
     int err;
 
@@ -40,6 +42,11 @@ int brolga__waiter_wait(struct brolga_waiter *waiter, uint64_t deadline_ns)
     waiter->arg = brolga_view_self(); /* brolga_self() */
     err = brolga__waiter_offer(waiter);
     return err == BROLGA_EAGAIN ? park_until_done(waiter, deadline_ns) : err;
+}
+
+int brolga__waiter_wait(struct brolga_waiter *waiter, uint64_t deadline_ns)
+{
+    return wait_for(waiter, deadline_ns);
 }
 
 /* Whether copying a value is known to be in vain. Only a hint: another thread
@@ -111,7 +118,7 @@ static __attribute__((noinline)) int until_slow(brolga_chan *chan,
 
     if (err != BROLGA_OK || copied_at_once(&waiter))
         return brolga__chan_finish(err);
-    err = brolga__waiter_wait(&waiter, deadline_ns);
+    err = wait_for(&waiter, deadline_ns);
     if (err != BROLGA_OK)
         brolga__waiter_undo(&waiter);
     return brolga__chan_finish(err);
