@@ -1,8 +1,8 @@
 /*
  * A lock of one word for critical sections of a few nanoseconds: one atomic
  * read-modify-write to take it, a plain store to leave it. Holders must not
- * park, block, call foreign code or reach a safepoint. It may be taken by tasks
- * and plain threads alike.
+ * park, wait for anybody, call what their caller gave them, or reach a
+ * safepoint. It may be taken by tasks and plain threads alike.
  *
  *   A  What one holder wrote, the next one sees: store_release in leave ->
  *      swap_acquire in take and try.
@@ -14,7 +14,8 @@
  * turns. So it is unfair in the short run, and who comes in is up to chance.
  *
  * Nobody sleeps on the word, so leaving it need not look for sleepers. Where a
- * holder seems to have lost its processor, those who wait give theirs away.
+ * holder takes long, because it has lost its processor or needs memory for
+ * once, those who wait give theirs away, and then take naps.
  *
  * A zeroed lock is free. lock.h has one that sleeps, for longer sections.
  */

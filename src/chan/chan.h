@@ -37,7 +37,8 @@
  *   A  An operation that was completed by another: whoever sees `result` set
  *      sees the value moved, and the completer does not touch the waiter any
  *      more: store_release in brolga__waiter_complete -> load_acquire in
- *      brolga_waiter_result. So the owner may let the waiter's memory go.
+ *      brolga_waiter_result, brolga__waiter_waits and brolga__waiter_end. So
+ *      the owner may let the waiter's memory go.
  *   R  The last reference sees what all others did: sub_acq_rel in
  *      brolga_chan_release, with itself.
  *

@@ -156,7 +156,10 @@ static int find_room(const brolga_chan *chan)
     return BROLGA_EAGAIN;
 }
 
-/* A slot became free: the first sender that waits gets it. */
+/* A slot became free: the first sender that waits gets it. It is woken at once,
+ * not when many slots are free: it may be the one for whom its receiver waits
+ * next. In a stream that costs little: woken, it finds the many slots that were
+ * freed until it runs. */
 static void refill(brolga_chan *chan, struct brolga__wake *wake)
 {
     struct brolga_waiter *sender;
