@@ -10,6 +10,7 @@
  *   io.h     blocking work, files, processes, sockets (the tasks layer too)
  *   scope.h  scopes, cleaning up          look.h   what the tasks are doing
  *   fork.h   fork and join
+ *   broadcast.h  every subscriber gets every value (the channel layer too)
  *
  * Two more are for their own users: module.h for a C file that is reloaded,
  * and reload.h for a program that reloads C files.
@@ -29,6 +30,7 @@
 #include <brolga/look.h>
 #include <brolga/scope.h>
 
+#include <brolga/broadcast.h>
 #include <brolga/chan.h>
 
 #endif
