@@ -30,7 +30,8 @@ void brolga__ctx_aim(struct brolga__ctx *ctx, uintptr_t high,
     /* The stack's previous user left its red zones behind. */
     ASAN_UNPOISON_MEMORY_REGION((void *)ctx->low, high - ctx->low);
 #endif
-    memset(frame, 0, high - (uintptr_t)frame);
+    for (uintptr_t *word = frame; word < (uintptr_t *)high; word++)
+        *word = 0;
     frame[brolga__ctx_entry_word] = (uintptr_t)entry;
     frame[brolga__ctx_arg_word] = (uintptr_t)arg;
     frame[brolga__ctx_start_word] = (uintptr_t)brolga__ctx_start;

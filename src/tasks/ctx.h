@@ -50,7 +50,8 @@ struct brolga__ctx {
 #endif
 };
 
-/* Prepares a context that will call entry(arg), which must not return. */
+/* Prepares a context that will call entry(arg), and then brolga__ctx_done(),
+ * which must not return. */
 void brolga__ctx_init(struct brolga__ctx *ctx, uintptr_t low, uintptr_t high,
                       void (*entry)(void *arg), void *arg);
 
@@ -58,6 +59,9 @@ void brolga__ctx_init(struct brolga__ctx *ctx, uintptr_t low, uintptr_t high,
  * part of its stack below `high`, which is aligned to 16 bytes. */
 void brolga__ctx_aim(struct brolga__ctx *ctx, uintptr_t high,
                      void (*entry)(void *arg), void *arg);
+
+/* What a context goes on with when its entry has returned; in worker.c. */
+void brolga__ctx_done(void);
 
 /* Describes the calling thread's own stack as a context to switch back to. */
 void brolga__ctx_init_thread(struct brolga__ctx *ctx);

@@ -45,7 +45,8 @@ brolga__cpu_swap:
     .cfi_endproc
     .size brolga__cpu_swap, . - brolga__cpu_swap
 
-/* The lowest frame of a fiber: x19 = entry, x20 = argument. */
+/* The lowest frame of a fiber: x19 = entry, x20 = argument. When the entry
+ * returns, a branch leads on, so that calls and returns are in balance. */
     .globl brolga__ctx_start
     .hidden brolga__ctx_start
     .type brolga__ctx_start, %function
@@ -57,7 +58,8 @@ brolga__ctx_start:
     mov x30, xzr
     mov x0, x20
     blr x19
-    brk #1
+    mov x30, xzr
+    b brolga__ctx_done
     .cfi_endproc
     .size brolga__ctx_start, . - brolga__ctx_start
 

@@ -100,7 +100,7 @@ static void run_newest(brolga_task *task)
     fn(arg);
 }
 
-void brolga__task_finish(brolga_task *task)
+void brolga__task_finish_slowly(brolga_task *task)
 {
     brolga__forks_abandon(task);
     brolga__scopes_abandon(task);

@@ -131,7 +131,7 @@ void brolga__forks_flush(struct brolga *rt, struct brolga__forks *forks)
                 continue;
             }
             take(fork, task);
-            brolga__launch(task);
+            brolga__launch(task, brolga__worker_self(rt));
         } else { /* No memory: what is left waits for its join. */
             struct brolga_fork *fork = steal(forks);
 

@@ -10,10 +10,13 @@
 
 /* While something waits to be reclaimed the reclaimer looks again after a
  * pause that doubles from the first to the second. */
-#define PAUSE_FIRST (100 * BROLGA_US)
-#define PAUSE_LAST  (20 * BROLGA_MS)
+#define PAUSE_FIRST     (100 * BROLGA_US)
+#define PAUSE_LAST      (20 * BROLGA_MS)
+/* Limits of tasks up to here are kept to the task; beyond, workers keep some
+ * records in stock. */
+#define TASKS_MAX_EXACT 65536
 /* How long a task may run while others wait for its worker. */
-#define TIME_SLICE  (10 * BROLGA_MS)
+#define TIME_SLICE      (10 * BROLGA_MS)
 
 /* --- the reclaimer ------------------------------------------------------ */
 
@@ -159,6 +162,7 @@ static void defaults(struct brolga *rt, const struct brolga_opts *opts)
         rt->opts.stack_bytes = (size_t)256 << 10;
     if (rt->opts.tasks_max == 0)
         rt->opts.tasks_max = 1u << 24;
+    rt->counts_exactly = rt->opts.tasks_max <= TASKS_MAX_EXACT;
     if (rt->opts.blocking_threads == 0)
         rt->opts.blocking_threads = 4;
     if (rt->opts.cleanup_ns == 0)

@@ -550,6 +550,7 @@ static void hear(brolga_task *task, brolga_scope *scope)
     while ((node = brolga__list_pop_front(&scope->failures)) != NULL)
         brolga__list_push_back(&task->heard, node);
     task->heard_of = scope->id;
+    task->worn = true;
 }
 
 /* Waits, and takes the scope out of the tree. Its tasks have ended then, so

@@ -188,8 +188,8 @@ struct brolga_task {
     uint64_t number;     /* The same, for good. */
     brolga_scope *home;  /* The scope it is in; NULL: the root. */
     _Atomic uint64_t home_id;
-    _Atomic size_t stack_bytes;
-    _Atomic size_t stack_used;    /* The most, at a switch. */
+    _Atomic uint32_t stack_bytes;
+    _Atomic uint32_t stack_used;  /* The most, at a switch. */
     brolga_scope *scope;          /* The innermost that it has open, or NULL. */
     struct brolga__defer *defers; /* The last one first. */
     struct brolga_fork *forks;    /* To be joined; the last one first. */
@@ -343,6 +343,7 @@ struct brolga {
 
     /* Records of tasks; see record.c. */
     _Alignas(BROLGA__CACHE_LINE) _Atomic int64_t live; /* Others' share. */
+    bool counts_exactly;                               /* Here only. */
     _Atomic uint64_t next_id;
     _Atomic uint32_t threads;   /* Of THREAD tasks, that have not gone. */
     pthread_mutex_t free_lock;  /* Leaf. */
@@ -411,7 +412,7 @@ void brolga__schedule(brolga_task *task);
 /* The same for a task that has been woken: the calling worker runs it next. */
 void brolga__hand_over(brolga_task *task);
 /* The same for a task that has just been spawned. */
-void brolga__launch(brolga_task *task);
+void brolga__launch(brolga_task *task, struct brolga__worker *worker);
 
 /* More is ready than the calling worker runs at once; see worker.c. */
 void brolga__attract(struct brolga__worker *worker, bool several);
@@ -467,6 +468,12 @@ bool brolga__worker_acquire(struct brolga__carrier *carrier);
 
 int brolga__workers_start(struct brolga *rt);
 void brolga__workers_stop(struct brolga *rt);
+
+/* Whether a task has seen the round of now. */
+static inline bool brolga__is_current(const brolga_task *task)
+{
+    return task->view.seen == brolga__epoch_round(task->rt->epoch);
+}
 
 /* --- safepoints (safepoint.c) ------------------------------------------- */
 
@@ -528,7 +535,7 @@ BROLGA_NORETURN void brolga__task_leave(brolga_task *task);
  * reference. */
 void brolga__task_end(brolga_task *task);
 /* The same, when the one that joins it runs it. */
-void brolga__child_end(brolga_task *task);
+void brolga__child_end(brolga_task *task, struct brolga__worker *worker);
 
 /* A record that was taken in vain. */
 void brolga__task_uncreate(brolga_task *task);
@@ -579,7 +586,13 @@ int brolga__interrupted(brolga_task *task);
 
 /* Closes the calling task's scopes and runs its handlers. Called once more if
  * a handler panics: it goes on with the next one. */
-void brolga__task_finish(brolga_task *task);
+void brolga__task_finish_slowly(brolga_task *task);
+static inline void brolga__task_finish(brolga_task *task)
+{
+    if (brolga__unlikely(task->forks != NULL || task->scope != NULL ||
+                         task->defers != NULL || task->worn))
+        brolga__task_finish_slowly(task);
+}
 
 /* --- looking on (look.c) ------------------------------------------------ */
 
@@ -591,8 +604,9 @@ void brolga__watch_canceled(struct brolga *rt, uint64_t now_ns);
 /* A task switches out, or a thread parks, with `used` bytes of its stack. */
 static inline void brolga__note_stack(brolga_task *task, size_t used)
 {
+    /* Less than a stack can be large. */
     if (used > brolga__load_relaxed(&task->stack_used))
-        brolga__store_relaxed(&task->stack_used, used);
+        brolga__store_relaxed(&task->stack_used, (uint32_t)used);
 }
 /* A task's state changes now. Relaxed, as all that is only for reports. */
 static inline void brolga__note_since(brolga_task *task)
@@ -650,20 +664,92 @@ int brolga__thread_start(brolga_task *task);
 
 /* --- records of tasks (record.c) ---------------------------------------- */
 
+/* The slow paths of the functions below. */
+int brolga__record_fetch(struct brolga *rt, struct brolga__worker *worker,
+                         bool is_fiber, brolga_task **out);
+void brolga__record_count(struct brolga *rt, int64_t change);
+void brolga__record_return(brolga_task *task, struct brolga__worker *worker);
+uint64_t brolga__id_fetch(struct brolga *rt, struct brolga__worker *worker);
+
+/* Records that a worker takes or puts back at a time, and keeps at the most. */
+#define BROLGA__STOCK_BATCH BROLGA__BLOCK_TASKS
+#define BROLGA__STOCK_MAX   (4 * BROLGA__STOCK_BATCH)
+
+/* All of these take the worker that the calling thread holds, or NULL. */
+
+static inline void brolga__stock_count(struct brolga__stock *stock,
+                                       int64_t change)
+{
+    brolga__store_relaxed(&stock->live,
+                          brolga__load_relaxed(&stock->live) + change);
+}
+
 /* A free record, counted as live; BROLGA_OK, BROLGA_ENOMEM, or BROLGA_ELIMIT:
  * there are as many tasks as are allowed. */
-int brolga__record_take(struct brolga *rt, bool is_fiber, brolga_task **out);
+static inline int brolga__record_take(struct brolga *rt,
+                                      struct brolga__worker *worker,
+                                      bool is_fiber, brolga_task **out)
+{
+    brolga_task *task;
+
+    if (brolga__unlikely(worker == NULL || !is_fiber ||
+                         worker->stock.tasks == NULL || rt->counts_exactly))
+        return brolga__record_fetch(rt, worker, is_fiber, out);
+    task = worker->stock.tasks;
+    worker->stock.tasks = task->next;
+    worker->stock.count--;
+    brolga__stock_count(&worker->stock, 1);
+    *out = task;
+    return BROLGA_OK;
+}
+
 /* The task counts as live no more; its record is still in use. */
-void brolga__record_ended(brolga_task *task);
+static inline void brolga__record_ended(struct brolga *rt,
+                                        struct brolga__worker *worker)
+{
+    if (brolga__likely(worker != NULL && !rt->counts_exactly))
+        brolga__stock_count(&worker->stock, -1);
+    else
+        brolga__record_count(rt, -1);
+}
+
 /* Gives a record back. */
-void brolga__record_put(brolga_task *task);
+static inline void brolga__record_put(brolga_task *task,
+                                      struct brolga__worker *worker)
+{
+    if (brolga__unlikely(worker == NULL || !task->is_fiber ||
+                         worker->stock.count == BROLGA__STOCK_MAX)) {
+        brolga__record_return(task, worker);
+        return;
+    }
+    task->next = worker->stock.tasks;
+    worker->stock.tasks = task;
+    worker->stock.count++;
+}
+
+/* A number that no other task has had. */
+static inline uint64_t brolga__next_id(struct brolga *rt,
+                                       struct brolga__worker *worker)
+{
+    if (brolga__unlikely(worker == NULL ||
+                         worker->stock.next_id == worker->stock.last_id))
+        return brolga__id_fetch(rt, worker);
+    return ++worker->stock.next_id;
+}
+
 /* Frees all records. */
 void brolga__records_fini(struct brolga *rt);
 
-/* A number that no other task has had. */
-uint64_t brolga__next_id(struct brolga *rt);
 /* Shows the task to those who look on, under a number and a name; NULL: none. */
 void brolga__identify(brolga_task *task, uint64_t id, const char *name);
+/* The same without a name. */
+static inline void brolga__show(brolga_task *task)
+{
+    if (brolga__unlikely(task->named))
+        brolga__identify(task, task->number, NULL);
+    else
+        brolga__store_release(&task->id, task->number); /* AO: identity */
+}
 /* Who a task is; false if the record is free, or changes hands. */
 bool brolga__identity(brolga_task *task, uint64_t *id, char name[32]);
 

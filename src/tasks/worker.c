@@ -262,10 +262,8 @@ void brolga__schedule(brolga_task *task)
     brolga__attract(worker, true);
 }
 
-void brolga__launch(brolga_task *task)
+void brolga__launch(brolga_task *task, struct brolga__worker *worker)
 {
-    struct brolga__worker *worker = brolga__worker_self(task->rt);
-
     if (worker == NULL) {
         inject(task->rt, task);
         brolga__wake_one(task->rt);
@@ -437,7 +435,6 @@ static void fiber_main(void *arg)
     brolga__ctx_entered(&task->ctx);
     serve(brolga__load_relaxed(&task->carrier));
     task->result = brolga__task_call(task);
-    brolga__fiber_end(task);
 }
 
 static int take_stack(struct brolga__worker *worker, brolga_task *task)
@@ -559,8 +556,29 @@ static inline bool is_current(brolga_task *task,
            brolga__load_relaxed(&member->seen) == round; /* ours alone */
 }
 
+/*
+ * A task that has not run starts in the version of the one that runs before it
+ * here, if that one has nothing to catch up on: this is what its first
+ * safepoint would come to. Else it passes that by itself (brolga__task_call).
+ */
+static inline void inherit_view(brolga_task *task,
+                                struct brolga__carrier *carrier)
+{
+    brolga_task *from = brolga__self();
+
+    if (brolga__unlikely(from == NULL || !is_current(from, carrier->member) ||
+                         brolga__load_relaxed(&from->adopt_at_top) ||
+                         brolga__load_relaxed(&task->adopt_at_top)))
+        return;
+    task->version = from->version;
+    task->view.slots = from->view.slots;
+    brolga__store_relaxed(&task->in_version,
+                          brolga__load_relaxed(&from->in_version));
+    task->view.seen = from->view.seen;
+}
+
 /* Makes everything ready for a switch to a task. False: it has no stack, and
- * has ended. One that has not run is at a safepoint first, by itself. */
+ * has ended. */
 static inline bool prepare(struct brolga__carrier *carrier, brolga_task *task)
 {
     struct brolga__worker *worker = carrier->worker;
@@ -577,7 +595,9 @@ static inline bool prepare(struct brolga__carrier *carrier, brolga_task *task)
     carrier->task = task;
     brolga__store_relaxed(&task->carrier, carrier);
     brolga__note_since(task);
-    if (!is_new && brolga__unlikely(!is_current(task, carrier->member)))
+    if (is_new)
+        inherit_view(task, carrier);
+    else if (brolga__unlikely(!is_current(task, carrier->member)))
         brolga__task_refresh(task, carrier->member,
                              brolga__load_relaxed(&task->top), task->ctx.sp);
     brolga__view_set_self(&task->view);
@@ -682,7 +702,7 @@ void brolga__switch_out(enum brolga__request request)
     serve(brolga__load_relaxed(&task->carrier));
 }
 
-void brolga__fiber_end(brolga_task *task)
+BROLGA_NORETURN static inline void end_fiber(brolga_task *task)
 {
     struct brolga__carrier *carrier = brolga__load_relaxed(&task->carrier);
     brolga_task *next = task->under;
@@ -695,7 +715,7 @@ void brolga__fiber_end(brolga_task *task)
     if (brolga__likely(next != NULL)) {
         brolga__view_set_self(&next->view);
         carrier->task = next;
-        brolga__child_end(task);
+        brolga__child_end(task, carrier->worker);
     } else {
         brolga__view_set_self(NULL);
         brolga__task_end(task);
@@ -704,6 +724,16 @@ void brolga__fiber_end(brolga_task *task)
     carrier->request = BROLGA__REQUEST_END;
     leave(carrier, &carrier->dead, next, true);
     abort(); /* Nobody switches back. */
+}
+
+void brolga__fiber_end(brolga_task *task)
+{
+    end_fiber(task);
+}
+
+void brolga__ctx_done(void)
+{
+    end_fiber(brolga__self());
 }
 
 /* Nobody else is ready here: a yield is a safepoint, and that is all. */
