@@ -19,7 +19,7 @@ extern const size_t brolga__ctx_arg_word;
 extern const size_t brolga__ctx_start_word;
 
 void brolga__ctx_aim(struct brolga__ctx *ctx, uintptr_t high,
-                     void (*entry)(void *arg), void *arg)
+                     brolga__ctx_entry *entry, void *arg)
 {
     /* One spare word pair on top, so that the start frame's caller reads as
      * zero to unwinders. */
@@ -39,7 +39,7 @@ void brolga__ctx_aim(struct brolga__ctx *ctx, uintptr_t high,
 }
 
 void brolga__ctx_init(struct brolga__ctx *ctx, uintptr_t low, uintptr_t high,
-                      void (*entry)(void *arg), void *arg)
+                      brolga__ctx_entry *entry, void *arg)
 {
     ctx->low = low;
     ctx->high = high;

@@ -5,7 +5,8 @@
  */
     .text
 
-/* The lowest frame of a fiber. On the stack: entry, argument. When the entry
+/* The lowest frame of a fiber. On the stack: entry, argument;
+ * what was passed is in rsi and rdx already, as the entry wants it. When that
  * returns, a jump leads on, so that calls and returns are in balance. */
     .globl brolga__ctx_start
     .hidden brolga__ctx_start

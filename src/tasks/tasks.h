@@ -136,7 +136,7 @@ struct brolga_scope {
  */
 struct brolga_task {
     /* First: compiled code holds this address. Written by the task. */
-    struct brolga_view view;
+    _Alignas(BROLGA__CACHE_LINE) struct brolga_view view;
     struct brolga__version *version; /* Whose slots the view has. */
     /* Written by the task, or by its carrier while it is switched out. */
     struct brolga__ctx ctx;
@@ -297,7 +297,8 @@ enum brolga__request {
     BROLGA__REQUEST_YIELD,
     BROLGA__REQUEST_PARK,
     BROLGA__REQUEST_END,
-    BROLGA__REQUEST_REQUEUE /* It has come back from foreign code. */
+    BROLGA__REQUEST_REQUEUE, /* It has come back from foreign code. */
+    BROLGA__REQUESTS
 };
 
 /* An OS thread that runs tasks. Never freed while the runtime lives. */
@@ -306,8 +307,6 @@ struct brolga__carrier {
     struct brolga__ctx ctx;        /* The thread's own stack. */
     struct brolga__worker *worker; /* NULL while its task blocks. */
     brolga_task *task;             /* That runs. */
-    brolga_task *left;             /* The last one; NULL: it has been served. */
-    enum brolga__request request;  /* For `left`. */
     struct brolga__ctx dead;       /* Of a task that has ended, until someone */
     struct brolga__stack dead_stack; /* else runs. */
     struct brolga_epoch_member *member;
@@ -449,7 +448,7 @@ static inline brolga_task *brolga__redeem(brolga__entry_word entry)
 
 /* Leaves the calling fiber, with what is to be done for it then, for the next
  * task that is ready, or for its carrier; returns when it is run again. */
-void brolga__switch_out(enum brolga__request request);
+void brolga__switch_out(enum brolga__request what);
 /* Lets the other ready tasks run first. A safepoint. */
 void brolga__yield(brolga_task *task);
 /* Runs a task that the caller has claimed and waits for; returns when it has
@@ -469,10 +468,17 @@ bool brolga__worker_acquire(struct brolga__carrier *carrier);
 int brolga__workers_start(struct brolga *rt);
 void brolga__workers_stop(struct brolga *rt);
 
+/* The round of now, by the task's own way to it: a load less. */
+static inline uint64_t brolga__round_of(const brolga_task *task)
+{
+    return brolga__load_acquire(
+        (const _Atomic uint64_t *)(const void *)task->view.round);
+}
+
 /* Whether a task has seen the round of now. */
 static inline bool brolga__is_current(const brolga_task *task)
 {
-    return task->view.seen == brolga__epoch_round(task->rt->epoch);
+    return task->view.seen == brolga__round_of(task);
 }
 
 /* --- safepoints (safepoint.c) ------------------------------------------- */

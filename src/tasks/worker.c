@@ -426,14 +426,14 @@ static brolga_task *find_task(struct brolga__carrier *carrier)
 
 /* --- running a task ----------------------------------------------------- */
 
-static void serve(struct brolga__carrier *carrier);
+static struct brolga__carrier *serve(struct brolga__passed passed);
 
-static void fiber_main(void *arg)
+static void fiber_main(void *arg, struct brolga__passed passed)
 {
     brolga_task *task = arg;
 
     brolga__ctx_entered(&task->ctx);
-    serve(brolga__load_relaxed(&task->carrier));
+    (void)serve(passed);
     task->result = brolga__task_call(task);
 }
 
@@ -516,33 +516,47 @@ static void park(brolga_task *task, struct brolga__worker *worker)
     brolga__schedule(task);
 }
 
+/* What a switch passes: the carrier, and a task with what it wants done. */
+static inline struct brolga__passed request(struct brolga__carrier *carrier,
+                                            brolga_task *task,
+                                            enum brolga__request what)
+{
+    return (struct brolga__passed){carrier, (uintptr_t)task | what};
+}
+
+_Static_assert(BROLGA__REQUESTS <= BROLGA__CACHE_LINE, "tasks are aligned");
+
 /*
  * Every switch between contexts of a carrier leads here, on the other side:
- * what the last task wants done now that its context is saved.
+ * what the last task wants done now that its context is saved. Returns the
+ * carrier, which may be another one than before.
  */
-static inline void serve(struct brolga__carrier *carrier)
+static inline struct brolga__carrier *serve(struct brolga__passed passed)
 {
-    brolga_task *left = carrier->left;
+    struct brolga__carrier *carrier = passed.by;
+    uintptr_t what = passed.what % BROLGA__CACHE_LINE;
+    brolga_task *left = (brolga_task *)(passed.what - what);
 
-    switch (carrier->request) {
-    case BROLGA__REQUEST_PARK:
+    if (left != NULL)
         brolga__store_relaxed(&left->carrier, NULL);
+    switch ((enum brolga__request)what) {
+    case BROLGA__REQUEST_PARK:
         park(left, carrier->worker);
         break;
     case BROLGA__REQUEST_YIELD:
-        brolga__store_relaxed(&left->carrier, NULL);
         yield(left, carrier->worker);
         break;
     case BROLGA__REQUEST_END:
         bury(carrier);
         break;
     case BROLGA__REQUEST_REQUEUE: /* The carrier has no worker. */
-        brolga__store_relaxed(&left->carrier, NULL);
         brolga__schedule(left);
         break;
-    case BROLGA__REQUEST_NONE: /* It was the carrier's own context. */
+    case BROLGA__REQUEST_NONE: /* It is not to be left. */
+    case BROLGA__REQUESTS:
         break;
     }
+    return carrier;
 }
 
 /* Whether a task that runs next has nothing to catch up on: the round that it
@@ -550,7 +564,7 @@ static inline void serve(struct brolga__carrier *carrier)
 static inline bool is_current(brolga_task *task,
                               struct brolga_epoch_member *member)
 {
-    uint64_t round = brolga__epoch_round(task->rt->epoch);
+    uint64_t round = brolga__round_of(task);
 
     return task->view.seen == round &&
            brolga__load_relaxed(&member->seen) == round; /* ours alone */
@@ -609,9 +623,8 @@ static void run_task(struct brolga__carrier *carrier, brolga_task *task)
 {
     if (!prepare(carrier, task))
         return;
-    carrier->request = BROLGA__REQUEST_NONE;
-    brolga__ctx_switch(&carrier->ctx, &task->ctx, false);
-    serve(carrier);
+    (void)serve(brolga__ctx_pass(&carrier->ctx, &task->ctx, false,
+                                 request(carrier, NULL, BROLGA__REQUEST_NONE)));
 }
 
 /* The next task that is at hand and can be run; NULL: it is for the carrier to
@@ -630,17 +643,16 @@ static inline brolga_task *next_prepared(struct brolga__carrier *carrier)
 }
 
 /* From a task's context to that of the next task, if there is one. */
-static inline void leave(struct brolga__carrier *carrier,
-                         struct brolga__ctx *from, brolga_task *next,
-                         bool for_ever)
+static inline struct brolga__passed leave(struct brolga__carrier *carrier,
+                                          struct brolga__ctx *from,
+                                          brolga_task *next, bool for_ever,
+                                          struct brolga__passed passed)
 {
-    if (brolga__likely(next != NULL)) {
-        brolga__ctx_switch(from, &next->ctx, for_ever);
-        return;
-    }
+    if (brolga__likely(next != NULL))
+        return brolga__ctx_pass(from, &next->ctx, for_ever, passed);
     brolga__view_set_self(NULL);
     carrier->task = NULL;
-    brolga__ctx_switch(from, &carrier->ctx, for_ever);
+    return brolga__ctx_pass(from, &carrier->ctx, for_ever, passed);
 }
 
 /*
@@ -674,14 +686,14 @@ void brolga__run_child(brolga_task *self, brolga_task *child)
     brolga__store_relaxed(&self->parked_in, "join");
     if (prepare(carrier, child)) {
         child->under = self;
-        carrier->request = BROLGA__REQUEST_NONE;
-        brolga__ctx_switch(&self->ctx, &child->ctx, false);
-        serve(brolga__load_relaxed(&self->carrier));
+        (void)serve(
+            brolga__ctx_pass(&self->ctx, &child->ctx, false,
+                             request(carrier, NULL, BROLGA__REQUEST_NONE)));
     }
     brolga__store_relaxed(&self->parked_in, NULL);
 }
 
-void brolga__switch_out(enum brolga__request request)
+void brolga__switch_out(enum brolga__request what)
 {
     brolga_task *task = brolga__self();
     struct brolga__carrier *carrier = brolga__load_relaxed(&task->carrier);
@@ -695,11 +707,8 @@ void brolga__switch_out(enum brolga__request request)
     brolga__note_stack(task,
                        task->ctx.high - (uintptr_t)__builtin_frame_address(0));
     next = next_prepared(carrier);
-    carrier->left = task;
-    carrier->request = request;
-    leave(carrier, &task->ctx, next, false);
-    /* Perhaps on another thread. */
-    serve(brolga__load_relaxed(&task->carrier));
+    (void)serve(
+        leave(carrier, &task->ctx, next, false, request(carrier, task, what)));
 }
 
 BROLGA_NORETURN static inline void end_fiber(brolga_task *task)
@@ -721,8 +730,8 @@ BROLGA_NORETURN static inline void end_fiber(brolga_task *task)
         brolga__task_end(task);
         next = next_prepared(carrier);
     }
-    carrier->request = BROLGA__REQUEST_END;
-    leave(carrier, &carrier->dead, next, true);
+    (void)leave(carrier, &carrier->dead, next, true,
+                request(carrier, NULL, BROLGA__REQUEST_END));
     abort(); /* Nobody switches back. */
 }
 
