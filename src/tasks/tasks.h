@@ -297,6 +297,7 @@ enum brolga__request {
     BROLGA__REQUEST_YIELD,
     BROLGA__REQUEST_PARK,
     BROLGA__REQUEST_END,
+    BROLGA__REQUEST_SHED,    /* To park without its stack. */
     BROLGA__REQUEST_REQUEUE, /* It has come back from foreign code. */
     BROLGA__REQUESTS
 };
@@ -457,6 +458,9 @@ void brolga__run_child(brolga_task *self, brolga_task *child);
 /* Parks those who run the calling task in their joins. Before it leaves its
  * carrier, and when the reclaimer wants to see them. */
 void brolga__part(brolga_task *task);
+/* Parks the calling fiber and gives its stack away: when it is woken, its entry
+ * is called anew. It is at a top safepoint (brolga__top_enter). */
+BROLGA_NORETURN void brolga__shed(brolga_task *task);
 /* Ends the calling fiber. */
 BROLGA_NORETURN void brolga__fiber_end(brolga_task *task);
 
@@ -799,6 +803,13 @@ int brolga__park(const char *where, uint64_t deadline_ns);
  * for what has been begun and must end first. May return for no reason.
  */
 void brolga__await(const char *where);
+
+/**
+ * The same for a fiber at a top safepoint that needs nothing on its stack: it
+ * parks without one, and does not return but has its entry called anew. It
+ * returns if there is nothing to wait for.
+ */
+void brolga__park_bare(const char *where);
 
 /**
  * Makes a task's park return; remembered if it does not park now. The memory

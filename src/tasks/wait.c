@@ -163,6 +163,18 @@ void brolga__await(const char *where)
         park_now(task, where);
 }
 
+void brolga__park_bare(const char *where)
+{
+    brolga_task *task = brolga__self();
+
+    if (take_permit(task))
+        return;
+    task->parks++;
+    brolga__store_relaxed(&task->parked_in, where);
+    brolga__note_since(task);
+    brolga__shed(task);
+}
+
 static int sleep_until(uint64_t when_ns)
 {
     for (;;) {

@@ -549,6 +549,10 @@ static inline struct brolga__carrier *serve(struct brolga__passed passed)
     case BROLGA__REQUEST_END:
         bury(carrier);
         break;
+    case BROLGA__REQUEST_SHED:
+        bury(carrier);
+        park(left, carrier->worker);
+        break;
     case BROLGA__REQUEST_REQUEUE: /* The carrier has no worker. */
         brolga__schedule(left);
         break;
@@ -609,9 +613,10 @@ static inline bool prepare(struct brolga__carrier *carrier, brolga_task *task)
     carrier->task = task;
     brolga__store_relaxed(&task->carrier, carrier);
     brolga__note_since(task);
-    if (is_new)
+    if (is_new) {
+        brolga__store_relaxed(&task->parked_in, NULL); /* See brolga__shed. */
         inherit_view(task, carrier);
-    else if (brolga__unlikely(!is_current(task, carrier->member)))
+    } else if (brolga__unlikely(!is_current(task, carrier->member)))
         brolga__task_refresh(task, carrier->member,
                              brolga__load_relaxed(&task->top), task->ctx.sp);
     brolga__view_set_self(&task->view);
@@ -711,15 +716,36 @@ void brolga__switch_out(enum brolga__request what)
         leave(carrier, &task->ctx, next, false, request(carrier, task, what)));
 }
 
+/* What the calling task leaves behind is its carrier's to bury: the record may
+ * have its next task, or another stack, before we are off this one. */
+static inline void die(brolga_task *task, struct brolga__carrier *carrier)
+{
+    carrier->dead = task->ctx;
+    carrier->dead_stack = task->stack;
+    task->ctx.sp = 0;
+}
+
+void brolga__shed(brolga_task *task)
+{
+    struct brolga__carrier *carrier = brolga__load_relaxed(&task->carrier);
+    brolga_task *next;
+
+    brolga__assert(brolga__load_relaxed(&task->top));
+    if (task->under != NULL)
+        brolga__part(task);
+    die(task, carrier);
+    next = next_prepared(carrier);
+    (void)leave(carrier, &carrier->dead, next, true,
+                request(carrier, task, BROLGA__REQUEST_SHED));
+    abort(); /* Nobody switches back. */
+}
+
 BROLGA_NORETURN static inline void end_fiber(brolga_task *task)
 {
     struct brolga__carrier *carrier = brolga__load_relaxed(&task->carrier);
     brolga_task *next = task->under;
 
-    /* The record may have its next task before we are off this stack. */
-    carrier->dead = task->ctx;
-    carrier->dead_stack = task->stack;
-    task->ctx.sp = 0;
+    die(task, carrier);
     brolga__store_relaxed(&task->carrier, NULL);
     if (brolga__likely(next != NULL)) {
         brolga__view_set_self(&next->view);
