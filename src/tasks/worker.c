@@ -621,6 +621,19 @@ static inline void leave(struct brolga__carrier *carrier,
     brolga__ctx_switch(from, &carrier->ctx, for_ever);
 }
 
+/* Whoever runs the task in a join is to be woken by its end, from here on. */
+static brolga_task *let_go(brolga_task *task)
+{
+    brolga_task *joiner = task->under;
+
+    if (joiner == NULL)
+        return NULL;
+    task->under = NULL;
+    /* Nobody else looks at it before the child's end. */
+    brolga__store_relaxed(&task->end, (uintptr_t)joiner);
+    return joiner;
+}
+
 /*
  * A task that joins one that nobody has begun runs it itself: it switches to
  * it, and is switched back to at its end. Meanwhile it is not parked: it counts
@@ -633,15 +646,18 @@ static inline void leave(struct brolga__carrier *carrier,
 void brolga__part(brolga_task *task)
 {
     struct brolga__carrier *carrier = brolga__load_relaxed(&task->carrier);
-    brolga_task *joiner;
+    brolga_task *joiner = let_go(task);
 
-    for (; (joiner = task->under) != NULL; task = joiner) {
-        task->under = NULL;
-        /* Nobody else looks at it before the child's end, which is ours. */
-        brolga__store_relaxed(&task->end, (uintptr_t)joiner);
+    while (joiner != NULL) {
+        /* Before it is parked: it may run elsewhere then, and end. */
+        brolga_task *outer = let_go(joiner);
+
         joiner->parks++;
+        brolga__note_since(joiner);
+        brolga__note_stack(joiner, joiner->ctx.high - joiner->ctx.sp);
         brolga__store_relaxed(&joiner->carrier, NULL);
         park(joiner, carrier->worker);
+        joiner = outer;
     }
 }
 
