@@ -266,10 +266,11 @@ struct brolga__worker {
     uint32_t in_a_row;    /* Tasks run from the slot since the last other. */
     uint64_t since_ticks; /* When the running task was switched to. */
     struct brolga__stock stock;
-    _Atomic uint64_t runs;
+    _Atomic uint64_t turns;  /* Tasks run that began a time slice, */
+    _Atomic uint64_t nested; /* and those that were run in joins. */
     _Atomic uint64_t steals;
     _Atomic uint64_t parks;
-    uint64_t runs_seen;               /* The monitor's. */
+    uint64_t turns_seen, nested_seen; /* The monitor's. */
     _Atomic bool preempt;             /* The running task's time is up. */
     struct brolga__carrier *carrier;  /* Asleep with it, or NULL. idle_lock */
     struct brolga__worker *idle_next; /* idle_lock */

@@ -561,17 +561,10 @@ static inline bool is_current(brolga_task *task,
  * has ended. One that has not run is at a safepoint first, by itself. */
 static inline bool prepare(struct brolga__carrier *carrier, brolga_task *task)
 {
-    struct brolga__worker *worker = carrier->worker;
     bool is_new = task->ctx.sp == 0;
 
-    if (is_new && !give_stack(worker, task))
+    if (is_new && !give_stack(carrier->worker, task))
         return false;
-    if (brolga__unlikely(brolga__load_relaxed(&worker->preempt)))
-        brolga__store_relaxed(&worker->preempt, false);
-    brolga__store_relaxed(&worker->runs,
-                          brolga__load_relaxed(&worker->runs) + 1);
-    if (brolga__unlikely(brolga__load_relaxed(&worker->rt->idle_count) > 0))
-        worker->since_ticks = brolga__cpu_ticks();
     carrier->task = task;
     brolga__store_relaxed(&task->carrier, carrier);
     brolga__note_since(task);
@@ -582,11 +575,24 @@ static inline bool prepare(struct brolga__carrier *carrier, brolga_task *task)
     return true;
 }
 
+/* A time slice begins. Not with a task that is run in a join: that is of the
+ * joiner's own slice, or who joins what he spawns could go on for ever. */
+static inline void begin_turn(struct brolga__worker *worker)
+{
+    if (brolga__unlikely(brolga__load_relaxed(&worker->preempt)))
+        brolga__store_relaxed(&worker->preempt, false);
+    brolga__store_relaxed(&worker->turns,
+                          brolga__load_relaxed(&worker->turns) + 1);
+    if (brolga__unlikely(brolga__load_relaxed(&worker->rt->idle_count) > 0))
+        worker->since_ticks = brolga__cpu_ticks();
+}
+
 /* From the carrier's own context. */
 static void run_task(struct brolga__carrier *carrier, brolga_task *task)
 {
     if (!prepare(carrier, task))
         return;
+    begin_turn(carrier->worker);
     carrier->request = BROLGA__REQUEST_NONE;
     brolga__ctx_switch(&carrier->ctx, &task->ctx, false);
     serve(carrier);
@@ -604,6 +610,8 @@ static inline brolga_task *next_prepared(struct brolga__carrier *carrier)
     do
         task = next_ready(carrier->worker);
     while (task != NULL && brolga__unlikely(!prepare(carrier, task)));
+    if (brolga__likely(task != NULL))
+        begin_turn(carrier->worker);
     return task;
 }
 
@@ -664,9 +672,12 @@ void brolga__part(brolga_task *task)
 void brolga__run_child(brolga_task *self, brolga_task *child)
 {
     struct brolga__carrier *carrier = brolga__load_relaxed(&self->carrier);
+    struct brolga__worker *worker = carrier->worker;
 
     brolga__store_relaxed(&self->parked_in, "join");
     if (prepare(carrier, child)) {
+        brolga__store_relaxed(&worker->nested,
+                              brolga__load_relaxed(&worker->nested) + 1);
         child->under = self;
         carrier->request = BROLGA__REQUEST_NONE;
         brolga__ctx_switch(&self->ctx, &child->ctx, false);
