@@ -5,12 +5,23 @@
  * the injected tasks); then its carrier sleeps with it. At most one searcher is
  * woken at a time: it wakes the next one when it has found something.
  *
- *   S  No task is left behind while a worker sleeps. Who pushes: push (seq_cst
- *      RMW of a tail or of `injected`), then look at `idle_count` and
- *      `searching`. Who goes to sleep: count itself idle and stop searching
- *      (seq_cst RMWs), then look at every queue. In the one order of these
- *      operations one of the two is first, so the other one sees it.
+ *   S  No task is left behind that only a sleeper could run. The owner of a
+ *      worker runs what is in its queue and its hand-over slot before it rests.
+ *      Two kinds of tasks have no such owner. The injected ones: who injects
+ *      counts (seq_cst RMW of `injected`), then looks at `idle_count` and
+ *      `searching`. And those in the queue of a worker whose carrier gives it
+ *      up: that one moves its slot to the queue, counts the worker idle
+ *      (seq_cst RMW), looks whether there is work, and then at `searching`. Who
+ *      goes to sleep: count itself idle and stop searching (seq_cst RMWs), then
+ *      look at `injected` and every queue. In the one order of these operations
+ *      one of the two is first, so the other one sees it: what was pushed
+ *      before the RMW of `idle_count` is seen after a later one.
  *      tests/model/idle.pml checks this.
+ *
+ *      That others help an owner is a matter of speed, and its pushes are not
+ *      ordered before its look at `idle_count`. If that look misses a sleeper,
+ *      or the slot's task waits behind one that does not end, the monitor
+ *      (runtime.c) wakes someone after a time slice.
  *   T  A woken carrier sees its worker: release store of carrier->wake ->
  *      acquire load in sleep_until_woken().
  *   U  An injected task is seen whole: inject_lock.
@@ -830,14 +841,16 @@ static void *carrier_main(void *arg)
 void brolga__worker_release(struct brolga__carrier *carrier)
 {
     struct brolga *rt = carrier->rt;
+    brolga_task *handed = take_next(carrier->worker);
 
-    bool handed = brolga__load_relaxed(&carrier->worker->next) != NULL;
-
+    /* S: into sight, for nobody looks at slots before a sleep. */
+    if (handed != NULL)
+        push(carrier->worker, handed, false);
     (void)pthread_mutex_lock(&rt->idle_lock);
     idle_push(carrier->worker, NULL);
     carrier->worker = NULL;
     (void)pthread_mutex_unlock(&rt->idle_lock);
-    if (handed || work_visible(rt)) /* S: as in rest() */
+    if (work_visible(rt)) /* S: as in rest() */
         brolga__wake_one(rt);
 }
 
