@@ -20,10 +20,16 @@
  *      number, each but the last with acquire. If it sees a word of a later
  *      name, it sees a later number, too.
  *
- * Live tasks. Each worker counts those that were taken there, less those that
- * ended there; others count in one word. The sum is exact when nobody spawns
- * or ends. So the limit holds but for what workers have in stock, unless it is
- * low: then all count in one word.
+ * Live tasks. Each worker counts those that were taken there, and those that
+ * ended there; others count in one word, up and down. Who adds up reads the
+ * ends first:
+ *
+ *   AQ An end that is counted has its beginning counted: release store of
+ *      `ended` -> acquire load in live(), which then looks at `taken`.
+ *
+ * So the sum is never too low, and exact when nobody spawns or ends: a runtime
+ * that seems empty is. The limit holds but for what workers have in stock,
+ * unless it is low: then all count in one word.
  */
 #include "tasks/tasks.h"
 
@@ -49,11 +55,15 @@ static bool counts_exactly(const struct brolga *rt)
 
 static int64_t live(struct brolga *rt)
 {
-    int64_t sum = brolga__load_acquire(&rt->live); /* X: sub in ended */
+    uint64_t taken = 0, ended = 0;
+    int64_t others;
 
     for (uint32_t i = 0; i < rt->worker_count; i++)
-        sum += brolga__load_relaxed(&rt->workers[i].stock.live);
-    return sum;
+        ended += brolga__load_acquire(&rt->workers[i].stock.ended); /* AQ */
+    others = brolga__load_acquire(&rt->live); /* X: in ended */
+    for (uint32_t i = 0; i < rt->worker_count; i++)
+        taken += brolga__load_relaxed(&rt->workers[i].stock.taken);
+    return (int64_t)(taken - ended) + others;
 }
 
 uint32_t brolga_tasks_live(brolga *rt)
@@ -63,25 +73,26 @@ uint32_t brolga_tasks_live(brolga *rt)
     return count > 0 ? (uint32_t)count : 0;
 }
 
-static void count(struct brolga *rt, struct brolga__worker *worker,
-                  int64_t change)
-{
-    if (worker == NULL || counts_exactly(rt)) {
-        (void)brolga__add_release(&rt->live, change); /* X: destroy */
-        return;
-    }
-    brolga__store_relaxed(&worker->stock.live,
-                          brolga__load_relaxed(&worker->stock.live) + change);
-}
-
 static bool at_limit(struct brolga *rt)
 {
     return live(rt) >= (int64_t)rt->opts.tasks_max;
 }
 
+/* By the worker's owner. */
+static void add_to(_Atomic uint64_t *count)
+{
+    brolga__store_release(count, brolga__load_relaxed(count) + 1); /* AQ */
+}
+
 void brolga__record_ended(brolga_task *task)
 {
-    count(task->rt, brolga__worker_self(task->rt), -1);
+    struct brolga *rt = task->rt;
+    struct brolga__worker *worker = brolga__worker_self(rt);
+
+    if (worker == NULL || counts_exactly(rt))
+        (void)brolga__add_release(&rt->live, -1); /* X: live */
+    else
+        add_to(&worker->stock.ended);
 }
 
 /* --- the common list, with free_lock ------------------------------------ */
@@ -193,7 +204,7 @@ int brolga__record_take(struct brolga *rt, bool is_fiber, brolga_task **out)
     if (worker != NULL && is_fiber && !counts_exactly(rt)) {
         err = take_from_stock(rt, &worker->stock, out);
         if (err == BROLGA_OK)
-            count(rt, worker, 1);
+            add_to(&worker->stock.taken);
         return err;
     }
     if (counts_exactly(rt) &&

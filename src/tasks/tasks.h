@@ -248,7 +248,8 @@ struct brolga__stock {
     unsigned size_class;     /* Theirs. */
     struct brolga__stack stack[BROLGA__STOCK_STACKS];
     uint64_t next_id, last_id;
-    _Atomic int64_t live; /* Taken here less put back here. */
+    _Atomic uint64_t taken; /* Tasks that began here, */
+    _Atomic uint64_t ended; /* and that ended here; record.c */
 };
 
 /*
