@@ -256,8 +256,9 @@ static void push(struct brolga__worker *worker, brolga_task *task, bool spawned)
 {
     if (brolga__likely(brolga__runq_push(&worker->queue, task, spawned)))
         return;
-    brolga__store_relaxed(&task->fresh, false);
-    inject(worker->rt, task);
+    /* A stale entry of its record may have got there first. */
+    if (!spawned || brolga__claim(task))
+        inject(worker->rt, task);
 }
 
 void brolga__schedule(brolga_task *task)
