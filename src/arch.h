@@ -76,6 +76,14 @@ static inline void brolga__cpu_reset_fp(void)
  * has its frame. Nothing may be kept below the stack pointer (-mno-red-zone).
  */
 #if defined(__x86_64__)
+#ifdef __AVX512F__ /* With -march=native there may be more. */
+#define BROLGA__AVX512_REGISTERS                                               \
+    "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23",    \
+        "xmm24", "xmm25", "xmm26", "xmm27", "xmm28", "xmm29", "xmm30",         \
+        "xmm31", "k1", "k2", "k3", "k4", "k5", "k6", "k7",
+#else
+#define BROLGA__AVX512_REGISTERS
+#endif
 static inline __attribute__((always_inline)) void
 brolga__cpu_swap(uintptr_t *save, uintptr_t load)
 {
@@ -94,7 +102,7 @@ brolga__cpu_swap(uintptr_t *save, uintptr_t load)
                            "r12", "r13", "r14", "r15", "xmm0", "xmm1", "xmm2",
                            "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8",
                            "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14",
-                           "xmm15", "cc", "memory");
+                           "xmm15", BROLGA__AVX512_REGISTERS "cc", "memory");
 }
 #else
 void brolga__cpu_swap(uintptr_t *save, uintptr_t load); /* ctx_<cpu>.S */
