@@ -34,6 +34,7 @@
 #include "tasks/tasks.h"
 
 #include "alloc.h"
+#include "tasks/hard.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -157,7 +158,8 @@ static int restock(struct brolga *rt, struct brolga__stock *stock)
     (void)pthread_mutex_lock(&rt->free_lock);
     if (rt->free_tasks[true] == NULL)
         err = block_add(rt, true);
-    while (stock->count < BATCH && rt->free_tasks[true] != NULL) {
+    while (stock->count < BATCH && rt->free_tasks[true] != NULL &&
+           !(brolga__hard_on && stock->count > 0)) {
         brolga_task *task = take_free(rt, true);
 
         task->next = stock->tasks;
@@ -227,7 +229,7 @@ int brolga__record_take(struct brolga *rt, bool is_fiber, brolga_task **out)
 static void give_up(struct brolga *rt, struct brolga__stock *stock)
 {
     (void)pthread_mutex_lock(&rt->free_lock);
-    while (stock->count > STOCK_MAX / 2) {
+    while (stock->count > (brolga__hard_on ? 0 : STOCK_MAX / 2)) {
         brolga_task *task = stock->tasks;
 
         stock->tasks = task->next;
@@ -250,7 +252,7 @@ void brolga__record_put(brolga_task *task)
     }
     task->next = worker->stock.tasks;
     worker->stock.tasks = task;
-    if (brolga__unlikely(++worker->stock.count > STOCK_MAX))
+    if (brolga__unlikely(++worker->stock.count > STOCK_MAX) || brolga__hard(4))
         give_up(rt, &worker->stock);
 }
 

@@ -7,6 +7,7 @@
 #include "alloc.h"
 #include "plat.h"
 #include "shield.h"
+#include "tasks/hard.h"
 
 /* While something waits to be reclaimed the reclaimer looks again after a
  * pause that doubles from the first to the second. */
@@ -273,6 +274,7 @@ int brolga_create(const struct brolga_opts *opts, brolga **out)
 
     if (rt == NULL)
         return BROLGA_ENOMEM;
+    brolga__hard_init();
     defaults(rt, opts);
     err = init_got(rt);
     if (err != BROLGA_OK) {

@@ -24,6 +24,7 @@
 
 #include "alloc.h"
 #include "plat.h"
+#include "tasks/hard.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -373,6 +374,8 @@ void brolga__task_end(brolga_task *task)
 
     wind_up(task);
     publish_end(task);
+    if (brolga__hard(8))
+        brolga__hard_pause();
     if (in_scope)
         leave_scope(task);
 }
@@ -483,7 +486,7 @@ static int join_task(brolga_task *task, brolga_task *self, uint64_t deadline_ns)
     int err = BROLGA_OK;
 
     if (deadline_ns == BROLGA_FOREVER && may_run(self, task) &&
-        brolga__claim(task)) {
+        !brolga__hard(8) && brolga__claim(task)) {
         brolga__run_child(self, task);
         if (has_ended(task))
             return BROLGA_OK;

@@ -31,6 +31,7 @@
 #include "alloc.h"
 #include "arch.h"
 #include "plat.h"
+#include "tasks/hard.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -246,7 +247,7 @@ static void attract(struct brolga__worker *worker, bool several)
     if (brolga__likely(brolga__load_relaxed(&rt->idle_count) == 0) ||
         brolga__load_relaxed(&rt->searching) != 0)
         return;
-    if (several ||
+    if (several || brolga__hard(2) ||
         brolga__cpu_ticks() - worker->since_ticks > BROLGA__TICKS_LONG)
         brolga__wake_one(rt);
 }
@@ -284,6 +285,8 @@ void brolga__launch(brolga_task *task)
         return;
     }
     brolga__store_release(&task->fresh, true); /* AM: claim */
+    if (brolga__hard(8))                       /* A stale entry may claim it. */
+        brolga__hard_pause();
     push(worker, task, true);
     attract(worker, brolga__runq_count(&worker->queue) > 1);
 }
@@ -343,7 +346,10 @@ static brolga_task *steal(struct brolga__worker *worker, bool all)
 
         if (victim == worker)
             continue;
-        task = brolga__runq_steal(&worker->queue, &victim->queue);
+        if (brolga__hard(4))
+            task = take_next(victim);
+        else
+            task = brolga__runq_steal(&worker->queue, &victim->queue);
         if (task == NULL && all)
             task = take_next(victim);
         if (task != NULL) {
@@ -411,7 +417,7 @@ static inline brolga_task *next_ready(struct brolga__worker *worker)
             return task;
     }
     if (brolga__load_relaxed(&worker->next) != NULL &&
-        worker->in_a_row < IN_A_ROW_MAX) {
+        worker->in_a_row < IN_A_ROW_MAX && !brolga__hard(4)) {
         worker->in_a_row++;
         task = take_next(worker);
         if (task != NULL)
@@ -616,7 +622,8 @@ static inline brolga_task *next_prepared(struct brolga__carrier *carrier)
 {
     brolga_task *task;
 
-    if (brolga__unlikely(carrier->worker == NULL || carrier->driven))
+    if (brolga__unlikely(carrier->worker == NULL || carrier->driven) ||
+        brolga__hard(8))
         return NULL;
     /* Ends: a task that cannot be run has ended. */
     do
@@ -672,6 +679,8 @@ void brolga__part(brolga_task *task)
         /* Before it is parked: it may run elsewhere then, and end. */
         brolga_task *outer = let_go(joiner);
 
+        if (brolga__hard(4))
+            brolga__hard_pause();
         joiner->parks++;
         brolga__note_since(joiner);
         brolga__note_stack(joiner, joiner->ctx.high - joiner->ctx.sp);
@@ -745,7 +754,7 @@ static bool is_alone(struct brolga__carrier *carrier)
 {
     struct brolga__worker *worker = carrier->worker;
 
-    return worker != NULL && !carrier->driven &&
+    return worker != NULL && !carrier->driven && !brolga__hard(2) &&
            brolga__load_relaxed(&worker->next) == NULL &&
            brolga__runq_count(&worker->queue) == 0 &&
            brolga__load_relaxed(&worker->rt->injected) == 0;

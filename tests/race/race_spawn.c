@@ -21,6 +21,7 @@
  * its rare paths often.
  */
 #include "race/reloads.h"
+#include "wait_until.h"
 
 #include <brolga/brolga.h>
 
@@ -38,6 +39,7 @@ struct job {
     brolga_word seen;   /* Its parent's version, later its own at its end. */
     _Atomic uint32_t runs;
     _Atomic uint32_t refs; /* Its own, and that of the handle. */
+    brolga_scope *scope;   /* That it is in, or NULL. */
     int depth;
     bool heard; /* Somebody has a handle. */
     bool panics;
@@ -144,6 +146,7 @@ static void spawn(struct worker *self, brolga_scope *scope)
     look(self);
     child.job =
         job_new(&self->random, self->job->depth - 1, self->seen, handle);
+    child.job->scope = scope != NULL ? scope : self->job->scope;
     add(&begun);
     err = brolga_spawn(rt, work, child.job, &opts, handle ? &child.task : NULL);
     if (err != BROLGA_OK) {
@@ -156,7 +159,7 @@ static void spawn(struct worker *self, brolga_scope *scope)
     if (!handle)
         return;
     add(&given);
-    brolga__store_relaxed(&board[below(&self->random, BOARD)], child.task);
+    brolga__store_release(&board[below(&self->random, BOARD)], child.task);
     self->kept[self->count++] = child;
 }
 
@@ -227,10 +230,20 @@ static void in_scope(struct worker *self)
 static void unpark_someone(struct worker *self)
 {
     brolga_task *task =
-        brolga__load_relaxed(&board[below(&self->random, BOARD)]);
+        brolga__load_acquire(&board[below(&self->random, BOARD)]);
 
     if (task != NULL)
         brolga__unpark(task);
+}
+
+/* While it runs its scope lives. Those who have run it in their joins hear of
+ * it, too, and are parted from it next. */
+static void cancel_all_of_us(struct worker *self)
+{
+    if (self->job->scope == NULL)
+        return;
+    brolga_scope_cancel(self->job->scope);
+    brolga_yield();
 }
 
 static void block(struct worker *self)
@@ -274,7 +287,10 @@ static void with_a_child(struct worker *self)
 
 static void step(struct worker *self)
 {
-    switch (below(&self->random, 16)) {
+    switch (below(&self->random, 17)) {
+    case 16:
+        cancel_all_of_us(self);
+        break;
     case 0:
     case 1:
         brolga_yield();
@@ -369,20 +385,24 @@ static bool commit_next(brolga_word number)
     return storm_commit(txn);
 }
 
+/* A new version for every few tasks. */
 static void *commit_all_the_time(void *arg)
 {
     brolga_word number = 1;
 
     (void)arg;
     while (!brolga__load_relaxed(&stop)) {
-        uint64_t next_ns = brolga_after_ns(200 * BROLGA_US);
+        uint64_t next = brolga__load_relaxed(&begun) + 20;
+        unsigned looks = 0;
 
         if (commit_next(number + 1)) {
             number++;
             commits++;
         }
-        while (brolga_now_ns() < next_ns)
-            (void)sched_yield();
+        while (!brolga__load_relaxed(&stop) &&
+               brolga__load_relaxed(&begun) < next &&
+               wait_pause(BROLGA_FOREVER, &looks))
+            continue;
     }
     return NULL;
 }
@@ -391,8 +411,12 @@ static void *drive_all_the_time(void *arg)
 {
     (void)arg;
     while (!brolga__load_relaxed(&stop)) {
-        driven += brolga_drive(rt, brolga_after_ns(100 * BROLGA_US));
-        (void)sched_yield();
+        unsigned looks = 99; /* To the first that sleeps. */
+        uint64_t runs = brolga_drive(rt, brolga_after_ns(100 * BROLGA_US));
+
+        driven += runs;
+        if (runs == 0)
+            (void)wait_pause(BROLGA_FOREVER, &looks);
     }
     return NULL;
 }
