@@ -82,6 +82,14 @@ struct brolga__passed {
  * has its frame. Nothing may be kept below the stack pointer (-mno-red-zone).
  */
 #if defined(__x86_64__)
+#ifdef __AVX512F__ /* With -march=native there may be more. */
+#define BROLGA__AVX512_REGISTERS                                               \
+    "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23",    \
+        "xmm24", "xmm25", "xmm26", "xmm27", "xmm28", "xmm29", "xmm30",         \
+        "xmm31", "k1", "k2", "k3", "k4", "k5", "k6", "k7",
+#else
+#define BROLGA__AVX512_REGISTERS
+#endif
 static inline __attribute__((always_inline)) struct brolga__passed
 brolga__cpu_swap(uintptr_t *save, uintptr_t load, struct brolga__passed passed)
 {
@@ -100,7 +108,7 @@ brolga__cpu_swap(uintptr_t *save, uintptr_t load, struct brolga__passed passed)
         : "rax", "rbx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
           "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",
           "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15",
-          "cc", "memory");
+          BROLGA__AVX512_REGISTERS "cc", "memory");
     return passed;
 }
 #else

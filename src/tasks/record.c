@@ -20,29 +20,41 @@
  *      number, each but the last with acquire. If it sees a word of a later
  *      name, it sees a later number, too.
  *
- * Live tasks. Each worker counts those that were taken there, less those that
- * ended there; others count in one word. The sum is exact when nobody spawns
- * or ends. So the limit holds but for what workers have in stock, unless it is
- * low: then all count in one word.
+ * Live tasks. Each worker counts those that were taken there, and those that
+ * ended there; others count in one word, up and down. Who adds up reads the
+ * ends first:
+ *
+ *   AQ An end that is counted has its beginning counted: release store of
+ *      `ended` -> acquire load in live(), which then looks at `taken`.
+ *
+ * So the sum is never too low, and exact when nobody spawns or ends: a runtime
+ * that seems empty is. The limit holds but for what workers have in stock,
+ * unless it is low: then all count in one word.
  */
 #include "tasks/tasks.h"
 
 #include "alloc.h"
+#include "tasks/hard.h"
 
 #include <stdio.h>
 #include <string.h>
 
 /* Numbers that a worker takes at a time. */
 #define IDS 1024
+
 /* --- live tasks --------------------------------------------------------- */
 
 static int64_t live(struct brolga *rt)
 {
-    int64_t sum = brolga__load_acquire(&rt->live); /* X: sub in ended */
+    uint64_t taken = 0, ended = 0;
+    int64_t others;
 
     for (uint32_t i = 0; i < rt->worker_count; i++)
-        sum += brolga__load_relaxed(&rt->workers[i].stock.live);
-    return sum;
+        ended += brolga__load_acquire(&rt->workers[i].stock.ended); /* AQ */
+    others = brolga__load_acquire(&rt->live); /* X: in ended */
+    for (uint32_t i = 0; i < rt->worker_count; i++)
+        taken += brolga__load_relaxed(&rt->workers[i].stock.taken);
+    return (int64_t)(taken - ended) + others;
 }
 
 uint32_t brolga_tasks_live(brolga *rt)
@@ -124,7 +136,8 @@ static int restock(struct brolga *rt, struct brolga__stock *stock)
     (void)pthread_mutex_lock(&rt->free_lock);
     if (rt->free_tasks[true] == NULL)
         err = block_add(rt, true);
-    while (stock->count < BROLGA__STOCK_BATCH && rt->free_tasks[true] != NULL) {
+    while (stock->count < BROLGA__STOCK_BATCH && rt->free_tasks[true] != NULL &&
+           !(brolga__hard_on && stock->count > 0)) {
         brolga_task *task = take_free(rt, true);
 
         task->next = stock->tasks;
@@ -182,7 +195,7 @@ int brolga__record_fetch(struct brolga *rt, struct brolga__worker *worker,
 static void give_up(struct brolga *rt, struct brolga__stock *stock)
 {
     (void)pthread_mutex_lock(&rt->free_lock);
-    while (stock->count > BROLGA__STOCK_MAX / 2) {
+    while (stock->count > (brolga__hard_on ? 0 : BROLGA__STOCK_MAX / 2)) {
         brolga_task *task = stock->tasks;
 
         stock->tasks = task->next;
@@ -198,7 +211,7 @@ void brolga__record_return(brolga_task *task, struct brolga__worker *worker)
 
     if (worker != NULL && task->is_fiber) {
         give_up(rt, &worker->stock);
-        brolga__record_put(task, worker);
+        brolga__stock_push(&worker->stock, task);
         return;
     }
     (void)pthread_mutex_lock(&rt->free_lock);

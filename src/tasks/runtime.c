@@ -7,6 +7,7 @@
 #include "alloc.h"
 #include "plat.h"
 #include "shield.h"
+#include "tasks/hard.h"
 
 /* While something waits to be reclaimed the reclaimer looks again after a
  * pause that doubles from the first to the second. */
@@ -44,29 +45,55 @@ void brolga__reclaimer_watch(struct brolga *rt)
         wake_reclaimer(rt, BROLGA__RESTS_FOR_EVER);
 }
 
-/* Tasks whose time is up while others wait are asked to yield. */
+/* Whether the worker's task has run since the last look. */
+static bool overruns(struct brolga__worker *worker)
+{
+    uint64_t turns = brolga__load_relaxed(&worker->turns);
+    bool same = turns == worker->turns_seen;
+
+    worker->turns_seen = turns;
+    return same;
+}
+
+/* Whether others wait for the worker. */
+static bool is_wanted(struct brolga__worker *worker)
+{
+    return brolga__runq_count(&worker->queue) > 0 ||
+           brolga__load_relaxed(&worker->next) != NULL ||
+           brolga__load_relaxed(&worker->rt->injected) > 0;
+}
+
+/* Whether tasks were run in joins for the first time since it was asked. */
+static bool has_joiners(struct brolga__worker *worker)
+{
+    uint64_t nested = brolga__load_relaxed(&worker->nested);
+    bool more = nested != worker->nested_seen;
+
+    worker->nested_seen = nested;
+    return more;
+}
+
+/* Tasks whose time is up while others wait are asked to yield. Those that they
+ * were run by in joins are parted from them, for they may have been canceled. */
 static void watch_time_slices(struct brolga *rt)
 {
-    bool asked = false;
+    bool wanted = false, joined = false;
 
     for (uint32_t i = 0; i < rt->worker_count; i++) {
         struct brolga__worker *worker = &rt->workers[i];
-        uint64_t runs = brolga__load_relaxed(&worker->runs);
 
-        if (runs == worker->runs_seen &&
-            (brolga__runq_count(&worker->queue) > 0 ||
-             brolga__load_relaxed(&worker->next) != NULL ||
-             brolga__load_relaxed(&rt->injected) > 0)) {
+        if (!overruns(worker))
+            continue;
+        if (is_wanted(worker)) {
             brolga__store_relaxed(&worker->preempt, true);
-            asked = true;
+            wanted = true;
         }
-        worker->runs_seen = runs;
+        joined |= has_joiners(worker);
     }
-    if (!asked)
-        return;
-    /* A new round sends every poll to its slow path. */
-    (void)brolga__epoch_begin_round(rt->epoch);
-    brolga__wake_one(rt); /* Someone may take over what waits. */
+    if (wanted || joined) /* A round sends every poll to its slow path. */
+        (void)brolga__epoch_begin_round(rt->epoch);
+    if (wanted) /* Someone may take over what waits. */
+        brolga__wake_one(rt);
 }
 
 /* Whether somebody might overrun a time slice. */
@@ -251,6 +278,7 @@ int brolga_create(const struct brolga_opts *opts, brolga **out)
 
     if (rt == NULL)
         return BROLGA_ENOMEM;
+    brolga__hard_init();
     defaults(rt, opts);
     err = init_got(rt);
     if (err != BROLGA_OK) {

@@ -24,6 +24,7 @@
 
 #include "alloc.h"
 #include "plat.h"
+#include "tasks/hard.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -426,6 +427,8 @@ void brolga__task_end(brolga_task *task)
 
     wind_up(task, brolga__worker_self(task->rt));
     publish_end(task);
+    if (brolga__hard(8))
+        brolga__hard_pause();
     if (in_scope)
         leave_scope(task);
 }
@@ -521,17 +524,22 @@ static int join_thread(brolga_task *task, uint64_t deadline_ns)
 }
 
 /* Whether a task may run the one that it waits for, if nobody has begun it:
- * that takes no queue, no wake, and mostly no park. */
-static bool may_run(brolga_task *self)
+ * that takes no queue, no wake, and mostly no park. Not if its wait ends with
+ * its time to clean up, for which a timer is needed; nor on a host's thread,
+ * which is to have it back between two tasks. */
+static bool may_run(brolga_task *self, brolga_task *task)
 {
-    return self->is_fiber && brolga__interrupted(self) == BROLGA_OK;
+    return self->is_fiber && self->rt == task->rt && !self->cleaning &&
+           !brolga__load_relaxed(&self->carrier)->driven &&
+           brolga__interrupted(self) == BROLGA_OK;
 }
 
 static int join_task(brolga_task *task, brolga_task *self, uint64_t deadline_ns)
 {
     int err = BROLGA_OK;
 
-    if (deadline_ns == BROLGA_FOREVER && may_run(self) && brolga__claim(task)) {
+    if (deadline_ns == BROLGA_FOREVER && may_run(self, task) &&
+        !brolga__hard(8) && brolga__claim(task)) {
         brolga__run_child(self, task);
         if (has_ended(task))
             return BROLGA_OK;

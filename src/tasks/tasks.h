@@ -21,6 +21,7 @@
 #include "list.h"
 #include "lock.h"
 #include "tasks/ctx.h"
+#include "tasks/hard.h"
 #include "tasks/pool.h"
 #include "tasks/runq.h"
 #include "tasks/stack.h"
@@ -252,7 +253,8 @@ struct brolga__stock {
     unsigned size_class;     /* Theirs. */
     struct brolga__stack stack[BROLGA__STOCK_STACKS];
     uint64_t next_id, last_id;
-    _Atomic int64_t live; /* Taken here less put back here. */
+    _Atomic uint64_t taken; /* Tasks that began here, */
+    _Atomic uint64_t ended; /* and that ended here; record.c */
 };
 
 /* Forks that a deque holds; the rest is for its task alone. */
@@ -280,10 +282,11 @@ struct brolga__worker {
     uint32_t in_a_row;    /* Tasks run from the slot since the last other. */
     uint64_t since_ticks; /* When the running task was switched to. */
     struct brolga__stock stock;
-    _Atomic uint64_t runs;
+    _Atomic uint64_t turns;  /* Tasks run that began a time slice, */
+    _Atomic uint64_t nested; /* and those that were run in joins. */
     _Atomic uint64_t steals;
     _Atomic uint64_t parks;
-    uint64_t runs_seen;               /* The monitor's. */
+    uint64_t turns_seen, nested_seen; /* The monitor's. */
     _Atomic bool preempt;             /* The running task's time is up. */
     struct brolga__carrier *carrier;  /* Asleep with it, or NULL. idle_lock */
     struct brolga__worker *idle_next; /* idle_lock */
@@ -687,11 +690,9 @@ uint64_t brolga__id_fetch(struct brolga *rt, struct brolga__worker *worker);
 
 /* All of these take the worker that the calling thread holds, or NULL. */
 
-static inline void brolga__stock_count(struct brolga__stock *stock,
-                                       int64_t change)
+static inline void brolga__stock_count(_Atomic uint64_t *count)
 {
-    brolga__store_relaxed(&stock->live,
-                          brolga__load_relaxed(&stock->live) + change);
+    brolga__store_release(count, brolga__load_relaxed(count) + 1); /* AQ */
 }
 
 /* A free record, counted as live; BROLGA_OK, BROLGA_ENOMEM, or BROLGA_ELIMIT:
@@ -708,7 +709,7 @@ static inline int brolga__record_take(struct brolga *rt,
     task = worker->stock.tasks;
     worker->stock.tasks = task->next;
     worker->stock.count--;
-    brolga__stock_count(&worker->stock, 1);
+    brolga__stock_count(&worker->stock.taken);
     *out = task;
     return BROLGA_OK;
 }
@@ -718,9 +719,17 @@ static inline void brolga__record_ended(struct brolga *rt,
                                         struct brolga__worker *worker)
 {
     if (brolga__likely(worker != NULL && !rt->counts_exactly))
-        brolga__stock_count(&worker->stock, -1);
+        brolga__stock_count(&worker->stock.ended);
     else
         brolga__record_count(rt, -1);
+}
+
+static inline void brolga__stock_push(struct brolga__stock *stock,
+                                      brolga_task *task)
+{
+    task->next = stock->tasks;
+    stock->tasks = task;
+    stock->count++;
 }
 
 /* Gives a record back. */
@@ -728,13 +737,11 @@ static inline void brolga__record_put(brolga_task *task,
                                       struct brolga__worker *worker)
 {
     if (brolga__unlikely(worker == NULL || !task->is_fiber ||
-                         worker->stock.count == BROLGA__STOCK_MAX)) {
+                         worker->stock.count == BROLGA__STOCK_MAX ||
+                         brolga__hard(4)))
         brolga__record_return(task, worker);
-        return;
-    }
-    task->next = worker->stock.tasks;
-    worker->stock.tasks = task;
-    worker->stock.count++;
+    else
+        brolga__stock_push(&worker->stock, task);
 }
 
 /* A number that no other task has had. */

@@ -5,12 +5,23 @@
  * the injected tasks); then its carrier sleeps with it. At most one searcher is
  * woken at a time: it wakes the next one when it has found something.
  *
- *   S  No task is left behind while a worker sleeps. Who pushes: push (seq_cst
- *      RMW of a tail or of `injected`), then look at `idle_count` and
- *      `searching`. Who goes to sleep: count itself idle and stop searching
- *      (seq_cst RMWs), then look at every queue. In the one order of these
- *      operations one of the two is first, so the other one sees it.
+ *   S  No task is left behind that only a sleeper could run. The owner of a
+ *      worker runs what is in its queue and its hand-over slot before it rests.
+ *      Two kinds of tasks have no such owner. The injected ones: who injects
+ *      counts (seq_cst RMW of `injected`), then looks at `idle_count` and
+ *      `searching`. And those in the queue of a worker whose carrier gives it
+ *      up: that one moves its slot to the queue, counts the worker idle
+ *      (seq_cst RMW), looks whether there is work, and then at `searching`. Who
+ *      goes to sleep: count itself idle and stop searching (seq_cst RMWs), then
+ *      look at `injected` and every queue. In the one order of these operations
+ *      one of the two is first, so the other one sees it: what was pushed
+ *      before the RMW of `idle_count` is seen after a later one.
  *      tests/model/idle.pml checks this.
+ *
+ *      That others help an owner is a matter of speed, and its pushes are not
+ *      ordered before its look at `idle_count`. If that look misses a sleeper,
+ *      or the slot's task waits behind one that does not end, the monitor
+ *      (runtime.c) wakes someone after a time slice.
  *   T  A woken carrier sees its worker: release store of carrier->wake ->
  *      acquire load in sleep_until_woken().
  *   U  An injected task is seen whole: inject_lock.
@@ -20,6 +31,7 @@
 #include "alloc.h"
 #include "arch.h"
 #include "plat.h"
+#include "tasks/hard.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -235,7 +247,7 @@ void brolga__attract(struct brolga__worker *worker, bool several)
     if (brolga__likely(brolga__load_relaxed(&rt->idle_count) == 0) ||
         brolga__load_relaxed(&rt->searching) != 0)
         return;
-    if (several ||
+    if (several || brolga__hard(2) ||
         brolga__cpu_ticks() - worker->since_ticks > BROLGA__TICKS_LONG)
         brolga__wake_one(rt);
 }
@@ -245,8 +257,9 @@ static void push(struct brolga__worker *worker, brolga_task *task, bool spawned)
 {
     if (brolga__likely(brolga__runq_push(&worker->queue, task, spawned)))
         return;
-    brolga__store_relaxed(&task->fresh, false);
-    inject(worker->rt, task);
+    /* A stale entry of its record may have got there first. */
+    if (!spawned || brolga__claim(task))
+        inject(worker->rt, task);
 }
 
 void brolga__schedule(brolga_task *task)
@@ -270,6 +283,8 @@ void brolga__launch(brolga_task *task, struct brolga__worker *worker)
         return;
     }
     brolga__store_release(&task->fresh, true); /* AM: claim */
+    if (brolga__hard(8))                       /* A stale entry may claim it. */
+        brolga__hard_pause();
     push(worker, task, true);
     brolga__attract(worker, brolga__runq_count(&worker->queue) > 1);
 }
@@ -329,7 +344,10 @@ static brolga_task *steal(struct brolga__worker *worker, bool all)
 
         if (victim == worker)
             continue;
-        task = brolga__runq_steal(&worker->queue, &victim->queue);
+        if (brolga__hard(4))
+            task = take_next(victim);
+        else
+            task = brolga__runq_steal(&worker->queue, &victim->queue);
         if (task == NULL)
             task = brolga__forks_steal(rt, &victim->forks);
         if (task == NULL && all)
@@ -399,7 +417,7 @@ static inline brolga_task *next_ready(struct brolga__worker *worker)
             return task;
     }
     if (brolga__load_relaxed(&worker->next) != NULL &&
-        worker->in_a_row < IN_A_ROW_MAX) {
+        worker->in_a_row < IN_A_ROW_MAX && !brolga__hard(4)) {
         worker->in_a_row++;
         task = take_next(worker);
         if (task != NULL)
@@ -599,17 +617,10 @@ static inline void inherit_view(brolga_task *task,
  * has ended. */
 static inline bool prepare(struct brolga__carrier *carrier, brolga_task *task)
 {
-    struct brolga__worker *worker = carrier->worker;
     bool is_new = task->ctx.sp == 0;
 
-    if (is_new && !give_stack(worker, task))
+    if (is_new && !give_stack(carrier->worker, task))
         return false;
-    if (brolga__unlikely(brolga__load_relaxed(&worker->preempt)))
-        brolga__store_relaxed(&worker->preempt, false);
-    brolga__store_relaxed(&worker->runs,
-                          brolga__load_relaxed(&worker->runs) + 1);
-    if (brolga__unlikely(brolga__load_relaxed(&worker->rt->idle_count) > 0))
-        worker->since_ticks = brolga__cpu_ticks();
     carrier->task = task;
     brolga__store_relaxed(&task->carrier, carrier);
     brolga__note_since(task);
@@ -623,11 +634,24 @@ static inline bool prepare(struct brolga__carrier *carrier, brolga_task *task)
     return true;
 }
 
+/* A time slice begins. Not with a task that is run in a join: that is of the
+ * joiner's own slice, or who joins what he spawns could go on for ever. */
+static inline void begin_turn(struct brolga__worker *worker)
+{
+    if (brolga__unlikely(brolga__load_relaxed(&worker->preempt)))
+        brolga__store_relaxed(&worker->preempt, false);
+    brolga__store_relaxed(&worker->turns,
+                          brolga__load_relaxed(&worker->turns) + 1);
+    if (brolga__unlikely(brolga__load_relaxed(&worker->rt->idle_count) > 0))
+        worker->since_ticks = brolga__cpu_ticks();
+}
+
 /* From the carrier's own context. */
 static void run_task(struct brolga__carrier *carrier, brolga_task *task)
 {
     if (!prepare(carrier, task))
         return;
+    begin_turn(carrier->worker);
     (void)serve(brolga__ctx_pass(&carrier->ctx, &task->ctx, false,
                                  request(carrier, NULL, BROLGA__REQUEST_NONE)));
 }
@@ -638,12 +662,15 @@ static inline brolga_task *next_prepared(struct brolga__carrier *carrier)
 {
     brolga_task *task;
 
-    if (brolga__unlikely(carrier->worker == NULL || carrier->driven))
+    if (brolga__unlikely(carrier->worker == NULL || carrier->driven) ||
+        brolga__hard(8))
         return NULL;
     /* Ends: a task that cannot be run has ended. */
     do
         task = next_ready(carrier->worker);
     while (task != NULL && brolga__unlikely(!prepare(carrier, task)));
+    if (brolga__likely(task != NULL))
+        begin_turn(carrier->worker);
     return task;
 }
 
@@ -660,6 +687,19 @@ static inline struct brolga__passed leave(struct brolga__carrier *carrier,
     return brolga__ctx_pass(from, &carrier->ctx, for_ever, passed);
 }
 
+/* Whoever runs the task in a join is to be woken by its end, from here on. */
+static brolga_task *let_go(brolga_task *task)
+{
+    brolga_task *joiner = task->under;
+
+    if (joiner == NULL)
+        return NULL;
+    task->under = NULL;
+    /* Nobody else looks at it before the child's end. */
+    brolga__store_relaxed(&task->end, (uintptr_t)joiner);
+    return joiner;
+}
+
 /*
  * A task that joins one that nobody has begun runs it itself: it switches to
  * it, and is switched back to at its end. Meanwhile it is not parked: it counts
@@ -672,24 +712,32 @@ static inline struct brolga__passed leave(struct brolga__carrier *carrier,
 void brolga__part(brolga_task *task)
 {
     struct brolga__carrier *carrier = brolga__load_relaxed(&task->carrier);
-    brolga_task *joiner;
+    brolga_task *joiner = let_go(task);
 
-    for (; (joiner = task->under) != NULL; task = joiner) {
-        task->under = NULL;
-        /* Nobody else looks at it before the child's end, which is ours. */
-        brolga__store_relaxed(&task->end, (uintptr_t)joiner);
+    while (joiner != NULL) {
+        /* Before it is parked: it may run elsewhere then, and end. */
+        brolga_task *outer = let_go(joiner);
+
+        if (brolga__hard(4))
+            brolga__hard_pause();
         joiner->parks++;
+        brolga__note_since(joiner);
+        brolga__note_stack(joiner, joiner->ctx.high - joiner->ctx.sp);
         brolga__store_relaxed(&joiner->carrier, NULL);
         park(joiner, carrier->worker);
+        joiner = outer;
     }
 }
 
 void brolga__run_child(brolga_task *self, brolga_task *child)
 {
     struct brolga__carrier *carrier = brolga__load_relaxed(&self->carrier);
+    struct brolga__worker *worker = carrier->worker;
 
     brolga__store_relaxed(&self->parked_in, "join");
     if (prepare(carrier, child)) {
+        brolga__store_relaxed(&worker->nested,
+                              brolga__load_relaxed(&worker->nested) + 1);
         child->under = self;
         (void)serve(
             brolga__ctx_pass(&self->ctx, &child->ctx, false,
@@ -776,7 +824,7 @@ static bool is_alone(struct brolga__carrier *carrier)
 {
     struct brolga__worker *worker = carrier->worker;
 
-    return worker != NULL && !carrier->driven &&
+    return worker != NULL && !carrier->driven && !brolga__hard(2) &&
            brolga__load_relaxed(&worker->next) == NULL &&
            brolga__runq_count(&worker->queue) == 0 &&
            brolga__load_relaxed(&worker->rt->injected) == 0;
@@ -873,14 +921,16 @@ static void *carrier_main(void *arg)
 void brolga__worker_release(struct brolga__carrier *carrier)
 {
     struct brolga *rt = carrier->rt;
+    brolga_task *handed = take_next(carrier->worker);
 
-    bool handed = brolga__load_relaxed(&carrier->worker->next) != NULL;
-
+    /* S: into sight, for nobody looks at slots before a sleep. */
+    if (handed != NULL)
+        push(carrier->worker, handed, false);
     (void)pthread_mutex_lock(&rt->idle_lock);
     idle_push(carrier->worker, NULL);
     carrier->worker = NULL;
     (void)pthread_mutex_unlock(&rt->idle_lock);
-    if (handed || work_visible(rt)) /* S: as in rest() */
+    if (work_visible(rt)) /* S: as in rest() */
         brolga__wake_one(rt);
 }
 
