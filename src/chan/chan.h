@@ -170,6 +170,12 @@ int brolga__waiter_try(struct brolga_waiter *waiter);
 /* Same, but leaves the waiter in the channel where that returns EAGAIN. */
 int brolga__waiter_offer(struct brolga_waiter *waiter);
 
+/* Says which channel it is, and what is in it, for reports. */
+void brolga__chan_describe(brolga_chan *chan, char *text, size_t bytes);
+
+/* For parks on a `struct brolga_waiter`. */
+extern const struct brolga__wait brolga__wait_chan;
+
 /* --- the end of every operation ----------------------------------------- */
 
 /* The wake of waiters whose `arg` is a task. */

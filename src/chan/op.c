@@ -19,7 +19,8 @@ static int park_until_done(struct brolga_waiter *waiter, const char *where,
     int result;
 
     while (parked == BROLGA_OK && brolga_waiter_result(waiter) == BROLGA_EAGAIN)
-        parked = brolga__park(where, deadline_ns);
+        parked =
+            brolga__park_on(where, &brolga__wait_chan, waiter, deadline_ns);
     result = brolga_chan_withdraw(waiter);
     return result == BROLGA_ECANCELED ? parked : result;
 }

@@ -105,6 +105,7 @@ static void *reclaimer_main(void *arg)
 
         brolga__store_relaxed(&rt->clock_ns, now);
         wake_ns = earlier(wake_ns, brolga__look_for_stuck(rt, now));
+        wake_ns = earlier(wake_ns, brolga__look_for_deadlock(rt, now));
         if (now >= slice_ends) {
             watch_time_slices(rt);
             slice_ends = now + TIME_SLICE;
@@ -165,6 +166,8 @@ static void defaults(struct brolga *rt, const struct brolga_opts *opts)
         rt->opts.cleanup_ns = BROLGA_S;
     if (rt->opts.cancel_grace_ns == 0)
         rt->opts.cancel_grace_ns = BROLGA_S;
+    if (rt->opts.workers == BROLGA_NO_WORKERS) /* The caller acts. */
+        rt->opts.deadlocks = BROLGA_DEADLOCKS_OFF;
     rt->worker_count = rt->opts.workers;
     if (rt->worker_count == 0 || rt->worker_count == BROLGA_NO_WORKERS)
         rt->worker_count = brolga__plat_cpus();

@@ -116,6 +116,7 @@ static struct brolga__worker *idle_pop(struct brolga *rt)
     if (worker == NULL)
         return NULL;
     rt->idle = worker->idle_next;
+    rt->starts++;
     worker->idle = false;
     (void)brolga__sub_seq_cst(&rt->idle_count, 1);
     return worker;
@@ -640,6 +641,8 @@ void brolga__part(brolga_task *task)
         /* Nobody else looks at it before the child's end, which is ours. */
         brolga__store_relaxed(&task->end, (uintptr_t)joiner);
         joiner->parks++;
+        joiner->wait = &brolga__wait_task;
+        joiner->wait_on = task;
         brolga__store_relaxed(&joiner->carrier, NULL);
         park(joiner, carrier->worker);
     }
@@ -771,6 +774,8 @@ static void rest(struct brolga__carrier *carrier)
         return;
     if (work_visible(rt))
         brolga__wake_one(rt);
+    else
+        brolga__deadlock_idle(rt);
     sleep_until_woken(carrier);
 }
 
@@ -812,6 +817,8 @@ void brolga__worker_release(struct brolga__carrier *carrier)
     (void)pthread_mutex_unlock(&rt->idle_lock);
     if (handed || work_visible(rt)) /* S: as in rest() */
         brolga__wake_one(rt);
+    else
+        brolga__deadlock_idle(rt);
 }
 
 bool brolga__worker_acquire(struct brolga__carrier *carrier)
