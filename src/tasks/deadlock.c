@@ -46,11 +46,12 @@
  *
  *   AQ No hint is lost: who gives one adds to `hints`, then looks at `alert`;
  *      the reclaimer sets `alert`, then reads `hints`. All are sequentially
- *      consistent: one sees the other. Unless `alert` is set, there is a time at
- *      which the reclaimer looks by itself.
+ *      consistent: one sees the other. While `alert` is not set, there is a
+ *      time at which the reclaimer looks by itself.
  *   AR The last to rest knows it. A worker counts itself idle; a thread parks,
- *      or begins to wait for a task, then adds 0 to that count. Both modify one word: the later one sees the
- *      other, and so does the reclaimer that looks for it.
+ *      or begins to wait for a task, then adds 0 to that count. Both modify one
+ *      word: the later one sees the other, and so does the reclaimer that looks
+ *      for it.
  *
  * Locks, from the outside in: the reclaimer's, timers.lock, then `lock`, then
  * those that scope.c lists, or a channel's.

@@ -418,7 +418,7 @@ struct brolga {
 enum brolga__rest {
     BROLGA__AWAKE,
     BROLGA__RESTS_TIMED,   /* Until a time that is at most a time slice away. */
-    BROLGA__RESTS_FOR_EVER /* Nothing waits and no worker is busy. */
+    BROLGA__RESTS_FOR_EVER /* Or longer; no worker is busy. */
 };
 
 /* --- the scheduler (worker.c) ------------------------------------------- */
@@ -681,7 +681,8 @@ void brolga__records_fini(struct brolga *rt);
 
 /* A number that no other task has had. */
 uint64_t brolga__next_id(struct brolga *rt);
-/* Shows the task to those who look on, under a number and a name; NULL: none. */
+/* Shows the task to those who look on, under a number and a name; NULL: none.
+ */
 void brolga__identify(brolga_task *task, uint64_t id, const char *name);
 /* Who a task is; false if the record is free, or changes hands. */
 bool brolga__identity(brolga_task *task, uint64_t *id, char name[32]);

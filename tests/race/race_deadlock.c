@@ -9,8 +9,9 @@
  * program ends by construction, and must not be reported. In every second one
  * a knot is planted: one task opens a scope of tasks that wait for one another,
  * each on a channel of its own that only its neighbours would come to; the
- * others of the program wait for that task, in the end. The tasks of the knot must be
- * told, once each, and all others must do what they would have done without.
+ * others of the program wait for that task, in the end. The tasks of the knot
+ * must be told, once each, and all others must do what they would have done
+ * without.
  *
  *   race_deadlock [--seconds S] [--seed N]
  */
