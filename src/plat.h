@@ -80,6 +80,9 @@ void brolga__plat_functions(const char *path,
                                           uintptr_t offset, size_t bytes),
                             void *arg);
 
+/* How many threads the process has; 0 if that is not to be found out. */
+uint32_t brolga__plat_threads(void);
+
 /* --- traps -------------------------------------------------------------- */
 
 /* A trap of the calling thread: SIGSEGV, SIGBUS, SIGFPE or SIGILL. */

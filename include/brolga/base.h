@@ -58,7 +58,8 @@ typedef int64_t brolga_word;
     X(EIO, -15, "input or output failed")                                      \
     X(ENOTSUP, -16, "not supported here")                                      \
     X(EBUILD, -17, "the build failed")                                         \
-    X(ESTATE, -18, "not allowed in this state")
+    X(ESTATE, -18, "not allowed in this state")                                \
+    X(EDEADLOCK, -19, "no task could run again")
 
 enum brolga_error {
 #define BROLGA_ERROR_ENUM(name, number, text) BROLGA_##name = (number),

@@ -35,7 +35,7 @@ struct brolga_task_info {
     uint64_t since_ns;     /* When it came into its state, to about 10 ms. */
     uint64_t version;      /* In which it resolves its calls; 0: none yet. */
     uint64_t scope;        /* The number of the scope it is in; 0: the root. */
-    int canceled;          /* BROLGA_OK, BROLGA_ECANCELED, BROLGA_ETIMEOUT */
+    int canceled;          /* Why: BROLGA_OK: it is not; _ECANCELED, ... */
     size_t stack_bytes;    /* Of its stack; 0: not known. */
     size_t stack_used;     /* The most that was in use when it switched. */
 };
@@ -71,6 +71,44 @@ struct brolga_worker_stats {
  */
 BROLGA_API int brolga_worker_stats(brolga *rt, uint32_t worker,
                                    struct brolga_worker_stats *out);
+
+/* --- deadlocks ---------------------------------------------------------- */
+
+/**
+ * Copy what the last report of a deadlock said: a line for the whole, then one
+ * for each task: who waits in what call for what. Tasks that are told
+ * BROLGA_EDEADLOCK find it here.
+ *
+ * Threads:  any.
+ * Returns:  the length of the report, which may not have fitted; 0 if there
+ *           was none. `text` ends with a NUL if `bytes` is not 0.
+ */
+BROLGA_API size_t brolga_deadlock_text(brolga *rt, char *text, size_t bytes);
+
+/**
+ * Say that from now until brolga_outside_leave() the calling thread may act on
+ * tasks: spawn, send by brolga_try_send(), cancel, ... Meanwhile there is no
+ * deadlock, but while it waits in brolga_join() without a deadline. A thread
+ * that acts when a task has called, signaled or written something must have
+ * said so before that. They nest.
+ *
+ * Threads:  any that is no task; one runtime at a time.
+ * Blocks:   no.
+ */
+BROLGA_API void brolga_outside_enter(brolga *rt);
+BROLGA_API void brolga_outside_leave(brolga *rt);
+
+/**
+ * Say that the calling thread never acts on tasks: one that writes a log, say.
+ * For BROLGA_DEADLOCKS_AUTO, which takes any other thread of the process for
+ * one that may, but while it waits in brolga_join() without a deadline. It ends
+ * with brolga_bystander_leave(), before the thread does.
+ *
+ * Threads:  any that is no task.
+ * Blocks:   no.
+ */
+BROLGA_API void brolga_bystander_enter(brolga *rt);
+BROLGA_API void brolga_bystander_leave(brolga *rt);
 
 #ifdef __cplusplus
 }

@@ -11,8 +11,9 @@
  *
  * Cancellation goes down the tree: from a scope to its tasks and to the scopes
  * that they have open. It is a state, not an event: from then on every call
- * that can park fails with BROLGA_ECANCELED, or BROLGA_ETIMEOUT if a scope's
- * deadline was the cause. It holds for the tasks in a scope, and for the task
+ * that can park fails with BROLGA_ECANCELED, BROLGA_ETIMEOUT if a scope's
+ * deadline was the cause, or BROLGA_EDEADLOCK if no task could run again. It
+ * holds for the tasks in a scope, and for the task
  * that has opened it until it joins.
  */
 #ifndef BROLGA_SCOPE_H
@@ -80,8 +81,9 @@ struct brolga_scope_report {
  * Blocks:   until then. A safepoint.
  * Returns:  BROLGA_OK: none has failed; with ANY, one ended normally.
  *           BROLGA_EFAILED: one has failed; with ANY, and none ended normally.
- *           BROLGA_ECANCELED, BROLGA_ETIMEOUT: the scope was canceled, or its
- *           deadline has passed, and a task or the opener was told so.
+ *           BROLGA_ECANCELED, BROLGA_ETIMEOUT, BROLGA_EDEADLOCK: the scope was
+ *           canceled, its deadline has passed, or its tasks could never run
+ *           again, and a task or the opener was told so.
  *           BROLGA_ENOENT: with ANY, if there was no task to win.
  *           BROLGA_ESTATE: not the caller's innermost scope; nothing is done.
  */
@@ -127,7 +129,7 @@ BROLGA_API uint64_t brolga_deadline_ns(void);
  * Why calls of the calling task that can park fail at present.
  *
  * Threads:  any; BROLGA_OK outside tasks.
- * Returns:  BROLGA_OK, BROLGA_ECANCELED, BROLGA_ETIMEOUT.
+ * Returns:  BROLGA_OK, BROLGA_ECANCELED, BROLGA_ETIMEOUT, BROLGA_EDEADLOCK.
  */
 BROLGA_API int brolga_cancel_reason(void);
 

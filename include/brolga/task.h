@@ -30,23 +30,36 @@ typedef struct brolga_scope brolga_scope;
 
 struct brolga_event;
 
+/** What is done when no task can ever run again: see docs/tasks.md. */
+enum brolga_deadlocks {
+    BROLGA_DEADLOCKS_AUTO,   /* As FAIL, but only while all threads of the
+                                process are known to wait for tasks. */
+    BROLGA_DEADLOCKS_FAIL,   /* It is reported, and the innermost scopes fail.
+                                The host says that nobody but tasks acts on
+                                tasks, but between brolga_outside_enter() and
+                                brolga_outside_leave(). */
+    BROLGA_DEADLOCKS_REPORT, /* The same, but it is only reported. */
+    BROLGA_DEADLOCKS_OFF     /* Nobody looks. */
+};
+
 struct brolga_opts {
-    uint32_t workers;    /* 0 = one per processor; BROLGA_NO_WORKERS = none:
+    uint32_t workers;   /* 0 = one per processor; BROLGA_NO_WORKERS = none:
                             the host calls brolga_drive(). */
-    size_t stack_bytes;  /* Of a fiber by default; 0 = 256 KiB. Memory is used
+    size_t stack_bytes; /* Of a fiber by default; 0 = 256 KiB. Memory is used
                             as it is touched. */
-    uint32_t tasks_max;  /* 0 = 16,777,216 */
-    bool no_traps; /* Leave signals alone: see brolga_create(). */
+    uint32_t tasks_max; /* 0 = 16,777,216 */
+    bool no_traps;      /* Leave signals alone: see brolga_create(). */
     uint32_t blocking_threads; /* At most, for io.h; 0 = 4. */
-    uint64_t cleanup_ns; /* For the handlers of brolga_defer(), when a
+    uint64_t cleanup_ns;       /* For the handlers of brolga_defer(), when a
                                   task ends; 0 = 1 s. */
-    uint64_t cancel_grace_ns; /* After which a task that was canceled and still
+    uint64_t cancel_grace_ns;  /* After which a task that was canceled and still
                                   runs is named; 0 = 1 s. */
+    enum brolga_deadlocks deadlocks; /* Always OFF with BROLGA_NO_WORKERS. */
     struct brolga_got_opts got;
     /* Called by the reclaimer's thread when a version has been adopted by all
-     * tasks, a unit released, or a canceled task has not ended in time: a host
-     * may print it. May be NULL; then the last of these is written to standard
-     * error. */
+     * tasks, a unit released, a canceled task has not ended in time, or no task
+     * can run again: a host may print it. May be NULL; then the last two are
+     * written to standard error. */
     void (*on_event)(void *arg, const struct brolga_event *event);
     void *arg;
 };
@@ -55,7 +68,8 @@ struct brolga_opts {
 enum brolga_event_kind {
     BROLGA_EVENT_ADOPTED,  /* Every task is in `version` or a newer one. */
     BROLGA_EVENT_RELEASED, /* `unit` has been released. */
-    BROLGA_EVENT_STUCK     /* `task` was canceled, and has not ended. */
+    BROLGA_EVENT_STUCK,    /* `task` was canceled, and has not ended. */
+    BROLGA_EVENT_DEADLOCK  /* No task can run again; `text` says why. */
 };
 struct brolga_event {
     enum brolga_event_kind kind;
@@ -67,6 +81,7 @@ struct brolga_event {
     const char *task_name;
     uint64_t scope;        /* The scope that the task is in. */
     const char *parked_in; /* "sleep", "foreign code", ...; NULL: it runs. */
+    const char *text;      /* For DEADLOCK; until the callback returns. */
 };
 
 /**
@@ -173,10 +188,10 @@ brolga_spawn_loop(brolga *rt, brolga_slot slot, void *arg,
 
 /** What made a task fail. */
 enum brolga_failure_kind {
-    BROLGA_FAILURE_PANIC, /* brolga_panic() */
-    BROLGA_FAILURE_TRAP,  /* SIGSEGV, SIGBUS, SIGFPE or SIGILL */
+    BROLGA_FAILURE_PANIC,          /* brolga_panic() */
+    BROLGA_FAILURE_TRAP,           /* SIGSEGV, SIGBUS, SIGFPE or SIGILL */
     BROLGA_FAILURE_STACK_OVERFLOW, /* In the code of a unit. */
-    BROLGA_FAILURE_NO_STACK /* It could not be started. */
+    BROLGA_FAILURE_NO_STACK        /* It could not be started. */
 };
 
 /** How a task failed. */

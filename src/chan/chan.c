@@ -259,3 +259,18 @@ void brolga_chan_stats(brolga_chan *chan, struct brolga_chan_stats *out)
     };
     brolga__chan_unlock(chan);
 }
+
+void brolga__chan_describe(brolga_chan *chan, char *text, size_t bytes)
+{
+    struct brolga_chan_stats stats;
+    char room[24] = "unbounded";
+
+    brolga_chan_stats(chan, &stats);
+    if (!chan->unbounded)
+        (void)snprintf(room, sizeof(room), "of %zu", stats.capacity);
+    (void)snprintf(text, bytes,
+                   "on channel '%s' (%zu %s in it; waiting: %zu to send, %zu "
+                   "to receive)",
+                   chan->name, stats.depth, room, stats.senders_waiting,
+                   stats.receivers_waiting);
+}

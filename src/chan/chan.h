@@ -350,6 +350,14 @@ int brolga__chan_await_room(brolga_chan *chan, uint64_t deadline_ns);
  * False if the subscriber has left: then the value is still the caller's. */
 bool brolga__chan_feed(brolga_chan *chan, const void *elem);
 
+/* --- reports ------------------------------------------------------------ */
+
+/* Says which channel it is, and what is in it. */
+void brolga__chan_describe(brolga_chan *chan, char *text, size_t bytes);
+
+/* For parks on a `struct brolga_waiter`. */
+extern const struct brolga__wait brolga__wait_chan;
+
 /* --- the end of every operation ----------------------------------------- */
 
 /* The wake of waiters whose `arg` is a task. */

@@ -53,9 +53,10 @@ static int wait(struct each *each, brolga_task *self)
 
     if (result == BROLGA_EAGAIN && reason == BROLGA_OK) {
         if (self->is_fiber)
-            brolga__park_bare("recv");
+            brolga__park_bare("recv", &brolga__wait_chan, &each->waiter);
         else
-            (void)brolga__park("recv", BROLGA_FOREVER);
+            (void)brolga__park_on("recv", &brolga__wait_chan, &each->waiter,
+                                  BROLGA_FOREVER);
         return BROLGA_EAGAIN;
     }
     each->waiting = false;

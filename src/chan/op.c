@@ -21,7 +21,8 @@ static inline int park_until_done(struct brolga_waiter *waiter,
     int result;
 
     while (parked == BROLGA_OK && brolga__waiter_waits(waiter))
-        parked = brolga__park(where, deadline_ns);
+        parked =
+            brolga__park_on(where, &brolga__wait_chan, waiter, deadline_ns);
     result = brolga__waiter_end(waiter);
     return result == BROLGA_ECANCELED ? parked : result;
 }

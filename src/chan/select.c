@@ -14,6 +14,9 @@
  */
 #include "chan/chan.h"
 
+#include <stdio.h>
+#include <string.h>
+
 /* The distinct channels of the enabled arms, by address. */
 struct channels {
     brolga_chan *at[BROLGA_SELECT_MAX];
@@ -198,15 +201,44 @@ int brolga_select_withdraw(struct brolga_arm *arms, size_t count,
     return result;
 }
 
+struct waits {
+    const struct brolga_arm *arms;
+    size_t count;
+};
+
+static void describe_wait(const void *on, char *text, size_t bytes)
+{
+    const struct waits *waits = on;
+    const char *between = "";
+    size_t at = 0;
+
+    text[0] = '\0';
+    for (size_t i = 0; i < waits->count && at + 1 < bytes; i++) {
+        const struct brolga_arm *arm = &waits->arms[i];
+
+        if (arm->chan == NULL)
+            continue;
+        (void)snprintf(text + at, bytes - at, "%s%s ", between,
+                       arm->op == BROLGA_RECV ? "recv" : "send");
+        at += strlen(text + at);
+        brolga__chan_describe(arm->chan, text + at, bytes - at);
+        at += strlen(text + at);
+        between = ", ";
+    }
+}
+
+static const struct brolga__wait wait_select = {.describe = describe_wait};
+
 /* Parks until an arm is claimed, or for as long as that may take. */
 static int park_until_claimed(struct brolga_arm *arms, size_t count,
                               uint64_t deadline_ns, size_t *chosen)
 {
+    struct waits waits = {arms, count};
     int parked = BROLGA_OK;
     int result;
 
     while (parked == BROLGA_OK && claimed_arm(arms) == 0)
-        parked = brolga__park("select", deadline_ns);
+        parked = brolga__park_on("select", &wait_select, &waits, deadline_ns);
     result = brolga_select_withdraw(arms, count, chosen);
     return result == BROLGA_ECANCELED ? parked : result;
 }

@@ -90,3 +90,12 @@ int brolga_chan_withdraw(struct brolga_waiter *waiter)
         brolga__waiter_undo(waiter);
     return result;
 }
+
+static void describe_wait(const void *on, char *text, size_t bytes)
+{
+    const struct brolga_waiter *waiter = on;
+
+    brolga__chan_describe(waiter->chan, text, bytes);
+}
+
+const struct brolga__wait brolga__wait_chan = {.describe = describe_wait};

@@ -53,13 +53,6 @@ static enum brolga_task_kind kind_of(brolga_task *task)
     }
 }
 
-static int code_of(uint32_t reason)
-{
-    if (reason == BROLGA__NO_REASON)
-        return BROLGA_OK;
-    return reason == BROLGA__DEADLINE ? BROLGA_ETIMEOUT : BROLGA_ECANCELED;
-}
-
 /* False if it has ended meanwhile. */
 static bool describe(brolga_task *task, struct brolga_task_info *info)
 {
@@ -71,7 +64,7 @@ static bool describe(brolga_task *task, struct brolga_task_info *info)
         .since_ns = brolga__load_relaxed(&task->since_ns),
         .version = version == BROLGA__NOT_STARTED ? 0 : version,
         .scope = brolga__load_relaxed(&task->home_id),
-        .canceled = code_of(brolga__load_relaxed(&task->canceled)),
+        .canceled = brolga__reason_code(brolga__load_relaxed(&task->canceled)),
         .stack_bytes = brolga__load_relaxed(&task->stack_bytes),
         .stack_used = brolga__load_relaxed(&task->stack_used)};
     if (info->kind == BROLGA_KIND_ATTACHED)

@@ -202,7 +202,7 @@ static int take_back(struct brolga__ioloop *loop, struct brolga__call *call,
     call->withdraw.run = run_withdraw;
     brolga__ioloop_send(loop, &call->withdraw);
     while (brolga__load_acquire(&call->state) != SETTLED) /* AE: publish */
-        brolga__await(where);
+        brolga__await_on(where, &brolga__wait_outside, NULL);
     return call->result == TAKEN_BACK ? err : call->result;
 }
 
@@ -223,9 +223,10 @@ int brolga__call(struct brolga__ioloop *loop, struct brolga__call *call,
         int err = BROLGA_OK;
 
         if (call->undo == NULL)
-            brolga__await(where);
+            brolga__await_on(where, &brolga__wait_outside, NULL);
         else
-            err = brolga__park(where, deadline_ns);
+            err = brolga__park_on(where, &brolga__wait_outside, NULL,
+                                  deadline_ns);
         if (err != BROLGA_OK)
             return take_back(loop, call, where, err);
     }

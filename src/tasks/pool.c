@@ -158,7 +158,7 @@ static int wait_for(struct brolga__pool *pool, struct job *job,
     int err = BROLGA_OK;
 
     while (brolga__load_acquire(&job->state) != DONE) { /* AC: do_job */
-        err = brolga__park(where, deadline_ns);
+        err = brolga__park_on(where, &brolga__wait_outside, NULL, deadline_ns);
         if (err != BROLGA_OK)
             break;
     }
@@ -167,7 +167,7 @@ static int wait_for(struct brolga__pool *pool, struct job *job,
     if (withdraw(pool, job))
         return err;
     while (brolga__load_acquire(&job->state) != DONE) /* AC: do_job */
-        brolga__await(where);
+        brolga__await_on(where, &brolga__wait_outside, NULL);
     return BROLGA_OK;
 }
 

@@ -102,24 +102,26 @@ static bool busy(struct brolga *rt)
     return brolga__load_seq_cst(&rt->idle_count) < rt->worker_count;
 }
 
-/* Sleeps until `wake_ns`, or until someone adds to the word seen. */
-static void take_rest(struct brolga *rt, uint32_t seen, uint64_t wake_ns)
+static uint64_t earlier(uint64_t a, uint64_t b)
 {
-    enum brolga__rest rest = wake_ns == BROLGA_FOREVER ? BROLGA__RESTS_FOR_EVER
-                                                       : BROLGA__RESTS_TIMED;
+    return a < b ? a : b;
+}
+
+/* Sleeps until `wake_ns`, or until someone adds to the word seen. */
+static void take_rest(struct brolga *rt, uint32_t seen, uint64_t now_ns,
+                      uint64_t wake_ns)
+{
+    enum brolga__rest rest = wake_ns > now_ns + TIME_SLICE
+                                 ? BROLGA__RESTS_FOR_EVER
+                                 : BROLGA__RESTS_TIMED;
 
     (void)brolga__swap_seq_cst(&rt->reclaimer_rests, rest); /* Z */
     /* A worker that got busy before it could see us rest. */
     if (rest == BROLGA__RESTS_FOR_EVER && busy(rt))
-        wake_ns = brolga__plat_now_ns() + TIME_SLICE;
+        wake_ns = earlier(wake_ns, brolga__plat_now_ns() + TIME_SLICE);
     if (brolga__load_seq_cst(&rt->reclaim_word) == seen) /* Z */
         (void)brolga__plat_wait(&rt->reclaim_word, seen, wake_ns);
     brolga__store_relaxed(&rt->reclaimer_rests, BROLGA__AWAKE);
-}
-
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
 }
 
 static void *reclaimer_main(void *arg)
@@ -135,6 +137,7 @@ static void *reclaimer_main(void *arg)
 
         brolga__store_relaxed(&rt->clock_ns, now);
         wake_ns = earlier(wake_ns, brolga__look_for_stuck(rt, now));
+        wake_ns = earlier(wake_ns, brolga__look_for_deadlock(rt, now));
         if (now >= slice_ends) {
             watch_time_slices(rt);
             slice_ends = now + TIME_SLICE;
@@ -143,7 +146,7 @@ static void *reclaimer_main(void *arg)
             wake_ns = earlier(wake_ns, slice_ends);
         if (waiting)
             wake_ns = earlier(wake_ns, now + pause);
-        take_rest(rt, seen, wake_ns);
+        take_rest(rt, seen, now, wake_ns);
         if (brolga__load_relaxed(&rt->reclaim_word) != seen)
             pause = PAUSE_FIRST;
         else
@@ -196,6 +199,8 @@ static void defaults(struct brolga *rt, const struct brolga_opts *opts)
         rt->opts.cleanup_ns = BROLGA_S;
     if (rt->opts.cancel_grace_ns == 0)
         rt->opts.cancel_grace_ns = BROLGA_S;
+    if (rt->opts.workers == BROLGA_NO_WORKERS) /* The caller acts. */
+        rt->opts.deadlocks = BROLGA_DEADLOCKS_OFF;
     rt->worker_count = rt->opts.workers;
     if (rt->worker_count == 0 || rt->worker_count == BROLGA_NO_WORKERS)
         rt->worker_count = brolga__plat_cpus();

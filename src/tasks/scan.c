@@ -92,9 +92,7 @@ static bool look_at_parked(brolga_task *task,
                            const struct brolga__suspects *set,
                            struct brolga__found *found)
 {
-    uint32_t permit = BROLGA__PARKED;
-
-    if (!brolga__cas_acq_rel(&task->permit, &permit, BROLGA__SCANNING)) /* M */
+    if (!brolga__hold(task))
         return false;
     if (brolga__load_relaxed(&task->top)) {
         brolga__store_release(&task->watermark, set->stamp); /* N */
@@ -103,15 +101,7 @@ static bool look_at_parked(brolga_task *task,
         brolga__scan_stack(task, set, task->ctx.sp);
         (void)known(task, set, true, found);
     }
-    permit = BROLGA__SCANNING;
-    if (!brolga__cas_acq_rel(&task->permit, &permit, BROLGA__PARKED)) {
-        /* Unparked meanwhile: what its waker left to us (L, M). */
-        (void)brolga__swap_acq_rel(&task->permit, BROLGA__RUNNING);
-        if (task->is_fiber)
-            brolga__schedule(task);
-        else
-            brolga__plat_wake(&task->permit, 1);
-    }
+    brolga__unhold(task);
     return true;
 }
 

@@ -64,12 +64,13 @@ static void release(brolga_scope *scope)
         brolga__free(scope);
 }
 
-static int code_of(uint32_t reason)
+int brolga__reason_code(uint32_t reason)
 {
     static const int codes[BROLGA__REASONS] = {
         [BROLGA__NO_REASON] = BROLGA_OK,
         [BROLGA__CANCELED] = BROLGA_ECANCELED,
-        [BROLGA__DEADLINE] = BROLGA_ETIMEOUT};
+        [BROLGA__DEADLINE] = BROLGA_ETIMEOUT,
+        [BROLGA__DEADLOCK] = BROLGA_EDEADLOCK};
 
     return codes[reason];
 }
@@ -148,7 +149,7 @@ static void cancel_from(brolga_scope *scope, uint32_t reason, uint64_t now_ns)
     brolga__watch_canceled(rt, now_ns);
 }
 
-static void cancel_scope(brolga_scope *scope, uint32_t reason)
+void brolga__cancel_scope(brolga_scope *scope, enum brolga__reason reason)
 {
     retain(scope);
     cancel_from(scope, reason, brolga__plat_now_ns());
@@ -157,25 +158,30 @@ static void cancel_scope(brolga_scope *scope, uint32_t reason)
 void brolga_scope_cancel(brolga_scope *scope)
 {
     brolga__assert(scope->owner != NULL); /* Not the root. */
-    cancel_scope(scope, BROLGA__CANCELED);
+    brolga__cancel_scope(scope, BROLGA__CANCELED);
+}
+
+void brolga__cancel_task(brolga_task *task, enum brolga__reason reason)
+{
+    uint64_t now_ns = brolga__plat_now_ns();
+    brolga_scope *below = tell_task(task, reason, now_ns);
+
+    if (below != NULL)
+        cancel_from(below, reason, now_ns);
+    else
+        brolga__watch_canceled(task->rt, now_ns);
 }
 
 void brolga_cancel(brolga_task *task)
 {
-    uint64_t now_ns = brolga__plat_now_ns();
-    brolga_scope *below = tell_task(task, BROLGA__CANCELED, now_ns);
-
-    if (below != NULL)
-        cancel_from(below, BROLGA__CANCELED, now_ns);
-    else
-        brolga__watch_canceled(task->rt, now_ns);
+    brolga__cancel_task(task, BROLGA__CANCELED);
 }
 
 /* On the timers' thread, under their lock. */
 static void deadline_passed(struct brolga__timer *timer)
 {
-    cancel_scope(brolga__container_of(timer, brolga_scope, timer),
-                 BROLGA__DEADLINE);
+    brolga__cancel_scope(brolga__container_of(timer, brolga_scope, timer),
+                         BROLGA__DEADLINE);
 }
 
 /* --- what a task is told ------------------------------------------------ */
@@ -187,7 +193,7 @@ static int scope_says(brolga_scope *scope)
 
     if (brolga__unlikely(reason != BROLGA__NO_REASON))
         scope->told = true;
-    return code_of(reason);
+    return brolga__reason_code(reason);
 }
 
 /* While it cleans up, what came before no longer counts. */
@@ -211,7 +217,7 @@ int brolga__interrupted(brolga_task *task)
     reason = brolga__load_relaxed(&task->canceled);
     if (brolga__unlikely(reason != BROLGA__NO_REASON)) {
         task->told = true;
-        return code_of(reason);
+        return brolga__reason_code(reason);
     }
     return task->scope == NULL ? BROLGA_OK : scope_says(task->scope);
 }
@@ -481,7 +487,7 @@ void brolga__scope_leave(brolga_task *task, bool never)
     if (never)
         forget_spawn(scope, task);
     else if (settle(scope, task))
-        cancel_scope(scope, BROLGA__CANCELED);
+        brolga__cancel_scope(scope, BROLGA__CANCELED);
     brolga__lock_take(&scope->lock);
     if (--scope->live == 0)
         owner = scope->owner;
@@ -507,7 +513,7 @@ static bool all_left(brolga_scope *scope)
 static int result_of(const brolga_scope *scope)
 {
     const struct brolga_scope_report *report = &scope->report;
-    int code = code_of(brolga__load_relaxed(&scope->reason));
+    int code = brolga__reason_code(brolga__load_relaxed(&scope->reason));
 
     if (report->winner != 0)
         return BROLGA_OK;
@@ -521,13 +527,14 @@ static int result_of(const brolga_scope *scope)
 /* The result is that of something around the scope: that has been told, too. */
 static void pass_on(brolga_task *task, brolga_scope *outer, int result)
 {
-    if (result != BROLGA_ECANCELED && result != BROLGA_ETIMEOUT)
+    if (result != BROLGA_ECANCELED && result != BROLGA_ETIMEOUT &&
+        result != BROLGA_EDEADLOCK)
         return;
-    if (result == code_of(brolga__load_relaxed(&task->canceled)) &&
+    if (result == brolga__reason_code(brolga__load_relaxed(&task->canceled)) &&
         !task->cleaning)
         task->told = true;
     if (outer != NULL &&
-        result == code_of(brolga__load_relaxed(&outer->reason)))
+        result == brolga__reason_code(brolga__load_relaxed(&outer->reason)))
         outer->told = true;
 }
 
@@ -553,6 +560,19 @@ static void hear(brolga_task *task, brolga_scope *scope)
     task->worn = true;
 }
 
+static void describe_wait(const void *on, char *text, size_t bytes)
+{
+    brolga_scope *scope = (brolga_scope *)on;
+
+    brolga__lock_take(&scope->lock);
+    (void)snprintf(text, bytes, "%llu, for %llu of its tasks",
+                   (unsigned long long)scope->id,
+                   (unsigned long long)scope->live);
+    brolga__lock_leave(&scope->lock);
+}
+
+static const struct brolga__wait wait_scope = {.describe = describe_wait};
+
 /* Waits, and takes the scope out of the tree. Its tasks have ended then, so
  * that nobody but one who cancels still has it. */
 static int close_scope(brolga_task *task, brolga_scope *scope,
@@ -564,7 +584,7 @@ static int close_scope(brolga_task *task, brolga_scope *scope,
     brolga__store_relaxed(&task->awaits, true); /* For reports. */
     /* Ends when the tasks do: it is not ours to leave them behind. */
     while (!all_left(scope))
-        brolga__await("scope");
+        brolga__await_on("scope", &wait_scope, scope);
     brolga__store_relaxed(&task->awaits, false);
     unlink_scope(task, scope);
     if (scope->timed)
@@ -626,7 +646,7 @@ void brolga__scopes_abandon(brolga_task *task)
 
     /* Ends: nothing is opened meanwhile. */
     while (task->scope != NULL) {
-        cancel_scope(task->scope, BROLGA__CANCELED);
+        brolga__cancel_scope(task->scope, BROLGA__CANCELED);
         (void)close_scope(task, task->scope, &report);
         surface(task, &report);
     }

@@ -512,15 +512,28 @@ static bool give_up(brolga_task *task, uintptr_t who)
 }
 
 /* Waits as a plain thread: the memory of tasks stays. */
-static int join_thread(brolga_task *task, uint64_t deadline_ns)
+static int sleep_until_ended(brolga_task *task, uint64_t deadline_ns)
 {
     if (!await(task, BROLGA__END_AWAITED))
         return BROLGA_OK;
+    brolga__deadlock_thread_parked(task->rt);
     while (brolga__load_acquire(&task->ended_word) == 0) /* W */
         if (!brolga__plat_wait(&task->ended_word, 0, deadline_ns) &&
             give_up(task, BROLGA__END_AWAITED))
             return BROLGA_ETIMEOUT;
     return BROLGA_OK;
+}
+
+static int join_thread(brolga_task *task, uint64_t deadline_ns)
+{
+    struct brolga *rt = task->rt;
+    enum brolga__awaited how = brolga__deadlock_join_begin(rt, deadline_ns);
+    int err;
+
+    brolga__store_relaxed(&task->awaited, how); /* Published by W. */
+    err = sleep_until_ended(task, deadline_ns);
+    brolga__deadlock_join_end(rt, how);
+    return err;
 }
 
 /* Whether a task may run the one that it waits for, if nobody has begun it:
@@ -548,7 +561,7 @@ static int join_task(brolga_task *task, brolga_task *self, uint64_t deadline_ns)
         return BROLGA_OK;
     }
     while (!has_ended(task) && err == BROLGA_OK)
-        err = brolga__park("join", deadline_ns);
+        err = brolga__park_on("join", &brolga__wait_task, task, deadline_ns);
     if (err != BROLGA_OK && give_up(task, (uintptr_t)self))
         return err;
     return BROLGA_OK;
@@ -607,7 +620,7 @@ int brolga__join_through(brolga_task *task, brolga_word *result,
 {
     if (await(task, (uintptr_t)brolga__self()))
         while (!has_ended(task))
-            brolga__await("fork");
+            brolga__await_on("fork", &brolga__wait_task, task);
     return take_result(task, result, failure);
 }
 

@@ -59,6 +59,7 @@ enum brolga__reason {
     BROLGA__NO_REASON,
     BROLGA__CANCELED,
     BROLGA__DEADLINE, /* Of a scope. */
+    BROLGA__DEADLOCK, /* See deadlock.c. */
     BROLGA__REASONS
 };
 
@@ -91,7 +92,28 @@ enum brolga__blocked {
 #define BROLGA__END_DETACHED ((uintptr_t)2) /* Nobody will ask. */
 #define BROLGA__END_AWAITED  ((uintptr_t)3) /* A thread sleeps. */
 
+/* How a thread that is no task waits for one. */
+enum brolga__awaited {
+    BROLGA__AWAITED_FOR_A_WHILE,
+    BROLGA__AWAITED_FOR_EVER,
+    BROLGA__AWAITED_FROM_OUTSIDE /* The same; it has called outside_enter(). */
+};
+
 struct brolga__carrier;
+
+/*
+ * What parks may say besides a word: what they wait for; one for each kind. A
+ * parked task that waits for something `outside` will be woken by somebody who
+ * is no task. See deadlock.c.
+ */
+struct brolga__wait {
+    bool outside;
+    /* The task whose end is awaited; NULL: none. */
+    brolga_task *(*task)(const void *on);
+    /* Writes "on channel 'x'"; NULL: there is nothing to say. For a task that
+     * is held (brolga__hold()). */
+    void (*describe)(const void *on, char *text, size_t bytes);
+};
 
 #define BROLGA__NAME_WORDS 4 /* A name of 31 bytes with its NUL. */
 
@@ -128,6 +150,9 @@ struct brolga_scope {
     struct brolga__list tasks;    /* Live ones. */
     struct brolga__list failures; /* Ended ones, with a reference. */
     uint32_t failures_kept;
+    uint32_t depth;   /* As of `look`; deadlock.c. */
+    uint64_t look;    /* The last look for deadlocks that came here. */
+    uint64_t excused; /* The last look in which it waited for others. */
     struct brolga_scope_report report;
 };
 
@@ -147,6 +172,9 @@ struct brolga_task {
     struct brolga__stack stack;
     brolga_task *under; /* Who runs it in its join; see worker.c. */
     uint64_t parks;     /* Times it has parked. */
+    /* What it waits for while it is parked; NULL: not said. */
+    const struct brolga__wait *wait;
+    const void *wait_on;
     struct brolga__carrier *_Atomic carrier; /* Whom it runs on, or NULL. */
     const char *_Atomic parked_in;           /* NULL while it runs. */
     bool is_fiber; /* For ever, also of the tasks that use the record next. */
@@ -182,6 +210,8 @@ struct brolga_task {
     _Atomic bool fresh; /* Spawned, and nobody has claimed it; runq.c */
     _Atomic bool top;   /* No frame of a unit is on its stack. */
     bool named;
+    bool held;               /* By brolga__hold(); its caller's. */
+    _Atomic uint8_t awaited; /* enum brolga__awaited; when `end` is AWAITED */
     bool worn;         /* It has failed or been cleaning: to be made clean. */
     brolga_task *next; /* In the list of injected, or of free tasks. */
 
@@ -322,6 +352,29 @@ struct brolga__carrier {
     bool driven;                   /* A host's thread in brolga_drive(). */
 };
 
+/* Looking for deadlocks; see deadlock.c. */
+struct brolga__deadlock {
+    _Atomic uint32_t outside;    /* Who may act from outside. */
+    _Atomic uint32_t bystanders; /* Threads of the host that never do. */
+    _Atomic uint32_t hints;      /* Times that it was worth while to look. */
+    _Atomic bool alert;          /* A hint is to wake the reclaimer. */
+    /* Threads in brolga_join(), for about as long as they wait without a
+     * deadline; by enum brolga__awaited. */
+    _Atomic uint32_t joiners[3];
+
+    /* The reclaimer's. */
+    uint32_t hints_seen;
+    bool again;             /* Though nobody gives another hint... */
+    uint64_t not_before_ns; /* ...then; 0: at the next one. */
+    uint64_t pause_ns;
+    _Atomic uint64_t looks; /* Begun; tests wait for them. */
+    uint64_t reported;      /* The signature of the last report. */
+
+    struct brolga__lock lock; /* Guards the text; written by the reclaimer. */
+    size_t length;
+    char text[8192];
+};
+
 struct brolga {
     struct brolga_opts opts;
     brolga_epoch *epoch;
@@ -337,6 +390,7 @@ struct brolga {
     /* Sleeping workers; see worker.c for the protocol. */
     _Alignas(BROLGA__CACHE_LINE) _Atomic uint32_t idle_count;
     _Atomic uint32_t searching; /* Carriers that look for work to steal. */
+    uint64_t starts;            /* Times that one got a worker. idle_lock */
     _Atomic bool stopping;
     pthread_mutex_t idle_lock; /* Leaf, but for a new thread's creation. */
     struct brolga__worker *idle;
@@ -370,6 +424,8 @@ struct brolga {
     /* The time, to about a time slice: a clock that costs a load. */
     _Alignas(BROLGA__CACHE_LINE) _Atomic uint64_t clock_ns;
 
+    struct brolga__deadlock deadlock;
+
     pthread_t reclaimer;
     _Atomic uint32_t reclaim_word;    /* The reclaimer sleeps on it. */
     _Atomic uint32_t reclaimer_rests; /* enum brolga__rest */
@@ -380,7 +436,7 @@ struct brolga {
 enum brolga__rest {
     BROLGA__AWAKE,
     BROLGA__RESTS_TIMED,   /* Until a time that is at most a time slice away. */
-    BROLGA__RESTS_FOR_EVER /* Nothing waits and no worker is busy. */
+    BROLGA__RESTS_FOR_EVER /* Or longer; no worker is busy. */
 };
 
 /* --- the scheduler (worker.c) ------------------------------------------- */
@@ -591,6 +647,11 @@ void brolga__scope_leave(brolga_task *task, bool never);
 void brolga__scopes_abandon(brolga_task *task);
 /* Lets go of the failures that the calling task has last heard of. */
 void brolga__scope_forget(brolga_task *task);
+/* Cancels a task, or the tasks of a scope, for a reason. */
+void brolga__cancel_task(brolga_task *task, enum brolga__reason reason);
+void brolga__cancel_scope(brolga_scope *scope, enum brolga__reason reason);
+/* The code that belongs to a reason. */
+int brolga__reason_code(uint32_t reason);
 /* What parking calls of the calling task have to say: BROLGA_OK, or why it is
  * to end. */
 int brolga__interrupted(brolga_task *task);
@@ -783,10 +844,28 @@ void brolga__scan_look(void *rt, const struct brolga__suspects *set);
 void brolga__scan_stack(brolga_task *task, const struct brolga__suspects *set,
                         uintptr_t sp);
 
+/* --- deadlocks (deadlock.c) --------------------------------------------- */
+
+/* Something has come to rest: is there a deadlock? Does nothing but an atomic
+ * addition or two, and wakes the reclaimer at most once in a while. */
+void brolga__deadlock_hint(struct brolga *rt);
+/* The same, if all workers are idle: for a worker that is, now. */
+void brolga__deadlock_idle(struct brolga *rt);
+/* The same for the calling thread's task, which has just parked. */
+void brolga__deadlock_thread_parked(struct brolga *rt);
+/* The calling thread, which is no task, will wait for one until the deadline:
+ * how. Then, what that was: it does so no more. */
+enum brolga__awaited brolga__deadlock_join_begin(struct brolga *rt,
+                                                 uint64_t deadline_ns);
+void brolga__deadlock_join_end(struct brolga *rt, enum brolga__awaited how);
+/* By the reclaimer: looks, if it is time; returns when to look again. */
+uint64_t brolga__look_for_deadlock(struct brolga *rt, uint64_t now_ns);
+
 /* --- the reclaimer (runtime.c) ------------------------------------------ */
 
 /* Something is to be reclaimed: wakes the reclaimer's thread. */
 void brolga__reclaimer_notify(void *rt);
+
 /* A worker gets busy: lets the reclaimer's thread take its time. */
 void brolga__reclaimer_watch(struct brolga *rt);
 
@@ -805,18 +884,38 @@ void brolga__reclaimer_watch(struct brolga *rt);
  */
 int brolga__park(const char *where, uint64_t deadline_ns);
 
+/* The same, and says what it waits for: `on` is for `wait`. */
+int brolga__park_on(const char *where, const struct brolga__wait *wait,
+                    const void *on, uint64_t deadline_ns);
+
 /**
  * Parks the calling task until brolga__unpark(), whatever its cancellation:
  * for what has been begun and must end first. May return for no reason.
  */
 void brolga__await(const char *where);
+void brolga__await_on(const char *where, const struct brolga__wait *wait,
+                      const void *on);
+
+/* For parks that end when a thread that is no task has done something. */
+extern const struct brolga__wait brolga__wait_outside;
+/* For parks that end with a task. */
+extern const struct brolga__wait brolga__wait_task;
+
+/* Keeps a parked task from running until brolga__unhold(), and lets the caller
+ * read its frames and its record. False if it is not parked. One caller at a
+ * time: who holds the reclaimer's lock. */
+bool brolga__hold(brolga_task *task);
+/* Whether nobody has unparked it since. */
+bool brolga__is_held(brolga_task *task);
+void brolga__unhold(brolga_task *task);
 
 /**
  * The same for a fiber at a top safepoint that needs nothing on its stack: it
  * parks without one, and does not return but has its entry called anew. It
  * returns if there is nothing to wait for.
  */
-void brolga__park_bare(const char *where);
+void brolga__park_bare(const char *where, const struct brolga__wait *wait,
+                       const void *on);
 
 /**
  * Makes a task's park return; remembered if it does not park now. The memory

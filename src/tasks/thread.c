@@ -60,6 +60,7 @@ static void *thread_main(void *arg)
     leave(task);
     brolga__signal_stack_leave(rt, &signals);
     brolga__task_end(task);
+    brolga__deadlock_hint(rt);
     /* The last touch of the runtime: destruction waits for it. */
     (void)brolga__sub_release(&rt->threads, 1); /* AA: load in destroy */
     brolga__plat_wake(&rt->threads, 1);
@@ -137,6 +138,7 @@ void brolga_detach_thread(void)
     brolga__task_finish(task);
     leave(task);
     brolga__task_end(task);
+    brolga__deadlock_hint(rt);
     (void)brolga__sub_release(&rt->threads, 1); /* AA: load in destroy */
     brolga__plat_wake(&rt->threads, 1);
 }

@@ -62,6 +62,37 @@ void brolga__unpark(brolga_task *task)
         brolga__plat_wake(&task->permit, 1);
 }
 
+/* --- holding a task that is parked -------------------------------------- */
+
+bool brolga__hold(brolga_task *task)
+{
+    uint32_t permit = BROLGA__PARKED;
+
+    return brolga__cas_acq_rel(&task->permit, &permit,
+                               BROLGA__SCANNING); /* M */
+}
+
+bool brolga__is_held(brolga_task *task)
+{
+    return brolga__load_acquire(&task->permit) == BROLGA__SCANNING; /* L */
+}
+
+void brolga__unhold(brolga_task *task)
+{
+    uint32_t permit = BROLGA__SCANNING;
+
+    if (brolga__cas_acq_rel(&task->permit, &permit, BROLGA__PARKED)) /* M */
+        return;
+    /* Unparked meanwhile: what its waker left to us (L, M). */
+    (void)brolga__swap_acq_rel(&task->permit, BROLGA__RUNNING);
+    if (task->is_fiber)
+        brolga__schedule(task);
+    else
+        brolga__plat_wake(&task->permit, 1);
+}
+
+/* --- parking ------------------------------------------------------------ */
+
 static void time_out(struct brolga__timer *timer)
 {
     brolga_task *task = brolga__container_of(timer, brolga_task, timer);
@@ -93,13 +124,15 @@ static void park_thread(void *arg, uintptr_t sp)
         /* Notified meanwhile. A plain store could bury the RMW of a second
          * waker (park.pml, STORE_RUNNING). */
         (void)brolga__swap_acq_rel(&task->permit, BROLGA__RUNNING); /* L */
-    else
+    else {
+        brolga__deadlock_thread_parked(task->rt);
         for (;;) {
             permit = brolga__load_acquire(&task->permit); /* L */
             if (permit == BROLGA__RUNNING || permit == BROLGA__NOTIFIED)
                 break;
             (void)brolga__plat_wait(&task->permit, permit, BROLGA_FOREVER);
         }
+    }
 }
 
 /* While the thread sleeps nobody need wait for it. */
@@ -111,9 +144,12 @@ static void sleep_thread(brolga_task *task)
     brolga__safepoint_here(task);
 }
 
-static void park_now(brolga_task *task, const char *where)
+static void park_now(brolga_task *task, const char *where,
+                     const struct brolga__wait *wait, const void *on)
 {
     task->parks++;
+    task->wait = wait;
+    task->wait_on = on;
     brolga__store_relaxed(&task->parked_in, where);
     brolga__note_since(task);
     if (task->is_fiber)
@@ -124,7 +160,8 @@ static void park_now(brolga_task *task, const char *where)
     brolga__note_since(task);
 }
 
-int brolga__park(const char *where, uint64_t deadline_ns)
+int brolga__park_on(const char *where, const struct brolga__wait *wait,
+                    const void *on, uint64_t deadline_ns)
 {
     brolga_task *task = brolga__self();
     struct brolga *rt = task->rt;
@@ -138,7 +175,7 @@ int brolga__park(const char *where, uint64_t deadline_ns)
     if (task->cleaning && deadline_ns > task->cleanup_until_ns)
         deadline_ns = task->cleanup_until_ns;
     if (deadline_ns == BROLGA_FOREVER) {
-        park_now(task, where);
+        park_now(task, where, wait, on);
         return BROLGA_OK;
     }
     if (deadline_ns <= brolga__plat_now_ns())
@@ -150,30 +187,46 @@ int brolga__park(const char *where, uint64_t deadline_ns)
         brolga_yield();
         return BROLGA_OK;
     }
-    park_now(task, where);
+    park_now(task, where, wait, on);
     brolga__timer_disarm(&rt->timers, &task->timer);
     return brolga__load_relaxed(&task->timed_out) ? BROLGA_ETIMEOUT : BROLGA_OK;
 }
 
-void brolga__await(const char *where)
+int brolga__park(const char *where, uint64_t deadline_ns)
+{
+    return brolga__park_on(where, NULL, NULL, deadline_ns);
+}
+
+void brolga__await_on(const char *where, const struct brolga__wait *wait,
+                      const void *on)
 {
     brolga_task *task = brolga__self();
 
     if (!take_permit(task))
-        park_now(task, where);
+        park_now(task, where, wait, on);
 }
 
-void brolga__park_bare(const char *where)
+void brolga__park_bare(const char *where, const struct brolga__wait *wait,
+                       const void *on)
 {
     brolga_task *task = brolga__self();
 
     if (take_permit(task))
         return;
     task->parks++;
+    task->wait = wait;
+    task->wait_on = on;
     brolga__store_relaxed(&task->parked_in, where);
     brolga__note_since(task);
     brolga__shed(task);
 }
+
+void brolga__await(const char *where)
+{
+    brolga__await_on(where, NULL, NULL);
+}
+
+/* --- sleeping ----------------------------------------------------------- */
 
 static int sleep_until(uint64_t when_ns)
 {

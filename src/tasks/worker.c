@@ -128,6 +128,7 @@ static struct brolga__worker *idle_pop(struct brolga *rt)
     if (worker == NULL)
         return NULL;
     rt->idle = worker->idle_next;
+    rt->starts++;
     worker->idle = false;
     (void)brolga__sub_seq_cst(&rt->idle_count, 1);
     return worker;
@@ -721,6 +722,9 @@ void brolga__part(brolga_task *task)
         if (brolga__hard(4))
             brolga__hard_pause();
         joiner->parks++;
+        joiner->wait = &brolga__wait_task;
+        joiner->wait_on = task;
+        task = joiner;
         brolga__note_since(joiner);
         brolga__note_stack(joiner, joiner->ctx.high - joiner->ctx.sp);
         brolga__store_relaxed(&joiner->carrier, NULL);
@@ -889,6 +893,8 @@ static void rest(struct brolga__carrier *carrier)
         return;
     if (work_visible(rt))
         brolga__wake_one(rt);
+    else
+        brolga__deadlock_idle(rt);
     sleep_until_woken(carrier);
 }
 
@@ -932,6 +938,8 @@ void brolga__worker_release(struct brolga__carrier *carrier)
     (void)pthread_mutex_unlock(&rt->idle_lock);
     if (work_visible(rt)) /* S: as in rest() */
         brolga__wake_one(rt);
+    else
+        brolga__deadlock_idle(rt);
 }
 
 bool brolga__worker_acquire(struct brolga__carrier *carrier)
