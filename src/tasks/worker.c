@@ -679,13 +679,13 @@ void brolga__part(brolga_task *task)
         /* Before it is parked: it may run elsewhere then, and end. */
         brolga_task *outer = let_go(joiner);
 
-        if (brolga__hard(4))
-            brolga__hard_pause();
         joiner->parks++;
         brolga__note_since(joiner);
         brolga__note_stack(joiner, joiner->ctx.high - joiner->ctx.sp);
         brolga__store_relaxed(&joiner->carrier, NULL);
         park(joiner, carrier->worker);
+        if (brolga__hard(4))
+            brolga__hard_pause();
         joiner = outer;
     }
 }
