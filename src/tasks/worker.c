@@ -719,8 +719,6 @@ void brolga__part(brolga_task *task)
         /* Before it is parked: it may run elsewhere then, and end. */
         brolga_task *outer = let_go(joiner);
 
-        if (brolga__hard(4))
-            brolga__hard_pause();
         joiner->parks++;
         joiner->wait = &brolga__wait_task;
         joiner->wait_on = task;
@@ -729,6 +727,8 @@ void brolga__part(brolga_task *task)
         brolga__note_stack(joiner, joiner->ctx.high - joiner->ctx.sp);
         brolga__store_relaxed(&joiner->carrier, NULL);
         park(joiner, carrier->worker);
+        if (brolga__hard(4))
+            brolga__hard_pause();
         joiner = outer;
     }
 }

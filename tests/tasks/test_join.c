@@ -10,6 +10,8 @@
 
 #include "plat.h"
 
+#include <stdlib.h>
+
 static void world_open_alone(void)
 {
     world_open_with(
@@ -115,6 +117,7 @@ static void canceled_while(brolga_task_fn child)
     cr_assert(joined_with(&parent, BROLGA_ECANCELED));
     gate_open(&parent.gate);
     (void)joined(task);
+    cr_assert(wait_until(brolga_tasks_live(rt) == 0)); /* The child, too. */
 }
 
 Test(join, c8_it_hears_of_a_cancel_while_the_child_polls, .timeout = 60,
@@ -154,6 +157,76 @@ Test(join, in_a_handler_it_ends_with_the_window, .timeout = 60,
     cr_assert(joined_with(&parent, BROLGA_ETIMEOUT));
     gate_open(&parent.gate);
     (void)joined(task);
+    cr_assert(wait_until(brolga_tasks_live(rt) == 0)); /* The child, too. */
+}
+
+/* --- a chain of joiners -------------------------------------------------- */
+
+/* The first runs the second in its join, and that the third, which cancels
+ * all: the second is parked, wakes up on another worker, and ends, while the
+ * third still parks the first. */
+struct chain {
+    brolga_scope *scope;
+    _Atomic int ended; /* By the second. */
+    _Atomic int joined;
+};
+
+static brolga_word chain_third(void *arg)
+{
+    struct chain *chain = arg;
+
+    brolga_scope_cancel(chain->scope);
+    brolga_yield();
+    return 0;
+}
+
+static brolga_word chain_second(void *arg)
+{
+    struct chain *chain = arg;
+    brolga_task *third;
+    int err = brolga_spawn(rt, chain_third, arg, NULL, &third);
+
+    if (err != BROLGA_OK)
+        return err;
+    err = brolga_join(third, BROLGA_FOREVER, NULL, NULL);
+    if (err != BROLGA_OK)
+        brolga_detach(third);
+    (void)brolga__add_relaxed(&chain->ended, 1);
+    return err;
+}
+
+static brolga_word chain_first(void *arg)
+{
+    struct chain *chain = arg;
+    brolga_task *second;
+    int err = brolga_scope_open(NULL, &chain->scope);
+
+    if (err != BROLGA_OK ||
+        brolga_spawn(rt, chain_second, arg, NULL, &second) != BROLGA_OK)
+        return -1;
+    err = brolga_join(second, BROLGA_FOREVER, NULL, NULL);
+    if (err != BROLGA_OK)
+        brolga_detach(second);
+    (void)brolga__add_relaxed(&chain->joined, 1);
+    err = brolga_scope_join(chain->scope, NULL);
+    return err == BROLGA_ESTATE;
+}
+
+Test(join, c8_those_in_a_chain_of_joiners_go_on_apart, .timeout = 60)
+{
+    struct chain chain = {.scope = NULL};
+    int rounds = 2000;
+
+    /* Rare paths, where the build has them: else it is a matter of luck. */
+    cr_assert_eq(setenv("BROLGA_HARD", "1", 1), 0);
+    world_open_with(&(struct brolga_opts){.workers = 3});
+    cr_assert_eq(unsetenv("BROLGA_HARD"), 0);
+    for (int i = 0; i < rounds; i++) {
+        cr_assert_eq(joined(spawned(chain_first, &chain)), 0);
+        cr_assert_eq(brolga__load_relaxed(&chain.ended), i + 1);
+        cr_assert_eq(brolga__load_relaxed(&chain.joined), i + 1);
+    }
+    world_close();
 }
 
 /* --- the joiner's stack ------------------------------------------------- */
