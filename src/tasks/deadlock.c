@@ -309,7 +309,8 @@ static uint32_t known_threads(struct brolga *rt)
     uint32_t known = 1; /* The reclaimer's. */
 
     known += rt->timers.started;
-    known += brolga__load_acquire(&rt->io) != NULL;
+    /* Relaxed: a task has set it, and has been held since. */
+    known += brolga__load_relaxed(&rt->io_threads);
     (void)pthread_mutex_lock(&rt->pool.lock);
     known += rt->pool.count;
     (void)pthread_mutex_unlock(&rt->pool.lock);

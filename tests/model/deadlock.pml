@@ -3,9 +3,8 @@
  *
  * Three tasks: two fibers on one worker, of which the second is spawned by the
  * third, a thread. Each does a few things, in any order: it unparks another
- * task or parks; the thread may spawn, and ends, and by its end unparks the
- * first fiber, when nobody sees it any more. The reclaimer looks after each
- * hint.
+ * task or parks; the thread may spawn, and end, and may then unpark the first
+ * fiber, when nobody sees it any more. The reclaimer looks after each hint.
  *
  * The permits are modified by single steps (park.pml); the idle list is under a
  * lock, so that to take the worker out of it is one step.
@@ -37,6 +36,7 @@ byte threads = 1;
 bool idle;
 bool started; /* The worker, since the look began: `starts` has changed. */
 bool woken;
+bool searching = true; /* Somebody is about to wake the worker. */
 
 bool hint; /* `hints` has changed since it was read. */
 bool dead; /* The verdict. */
@@ -47,10 +47,27 @@ inline wake_one()
 {
     atomic {
         if
-        :: idle -> idle = false; started = true; woken = true
+        :: idle && !searching -> idle = false; started = true; woken = true
         :: else
         fi
     }
+}
+
+/* One that has counted itself as a searcher, long ago, for a task that has run
+ * since: others rely on it. */
+proctype late_waker()
+{
+    atomic {
+        if
+        :: idle -> idle = false; started = true; woken = true
+        :: else
+        fi;
+        searching = false
+    }
+    if
+    :: ready[0] || ready[1] -> wake_one()
+    :: else
+    fi
 }
 
 inline schedule(i)
@@ -81,7 +98,7 @@ inline unpark(i)
 
 proctype worker()
 {
-    byte left = 2; /* Things that fibers do, in all. */
+    byte left = 1; /* Things that fibers do, in all. */
     byte me;
     mtype was = RUNNING;
 
@@ -152,7 +169,10 @@ end_parked:
     :: true -> break
     od;
     visible[THREAD] = false;
-    unpark(0);
+    if
+    :: unpark(0)
+    :: skip
+    fi;
     lives[THREAD] = false;
 #ifndef NO_END_HINT
     hint = true;
@@ -312,6 +332,6 @@ init
     atomic {
         visible[0] = true; lives[0] = true; ready[0] = true;
         visible[THREAD] = true; lives[THREAD] = true;
-        run worker(); run thread(); run reclaimer(); run watch()
+        run worker(); run thread(); run late_waker(); run reclaimer(); run watch()
     }
 }
