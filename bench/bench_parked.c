@@ -21,6 +21,7 @@
 static struct {
     brolga *rt;
     brolga_chan *chan;
+    brolga_slot slot;   /* 0: tasks that receive by themselves. */
     brolga_task **task; /* Handles: the failure of one is not printed. */
     uint64_t count;
     uint64_t started;
@@ -69,6 +70,40 @@ static size_t waiting(void)
     return stats.receivers_waiting;
 }
 
+/* For brolga_spawn_each(): does nothing with the message. */
+static int take_message(void *state, void *elem)
+{
+    (void)state;
+    (void)elem;
+    return BROLGA_OK;
+}
+
+/* Publishes it, and keeps its slot. */
+static void publish_slot(void)
+{
+    union {
+        int (*fn)(void *state, void *elem);
+        const void *code;
+    } cast = {take_message};
+    struct brolga_unit_opts opts = {
+        .name = "parked", .text = cast.code, .text_bytes = 1};
+    brolga_unit *unit;
+    brolga_txn *txn;
+
+    bench_must(brolga_txn_begin(brolga_runtime_got(job.rt), &txn));
+    bench_must(brolga_txn_unit(txn, &opts, &unit));
+    bench_must(brolga_txn_define(txn, unit, "parked", "take", "(Fn [] Int)",
+                                 cast.code, &job.slot));
+    bench_must(brolga_txn_commit(txn, NULL));
+}
+
+static int start_one(brolga_task **task)
+{
+    if (job.slot != 0)
+        return brolga_spawn_each(job.rt, job.chan, job.slot, NULL, NULL, task);
+    return brolga_spawn(job.rt, wait_there, NULL, NULL, task);
+}
+
 /* Finds the failure of a task that has not come to wait. */
 static void find_failure(void)
 {
@@ -88,8 +123,7 @@ static brolga_word start_all(void *arg)
 
     (void)arg;
     for (; job.started < job.count && code == BROLGA_OK; job.started++)
-        code = brolga_spawn(job.rt, wait_there, NULL, NULL,
-                            &job.task[job.started]);
+        code = start_one(&job.task[job.started]);
     if (code != BROLGA_OK) {
         (void)snprintf(job.failure.message, sizeof job.failure.message, "%s",
                        brolga_strerror(code));
@@ -114,7 +148,7 @@ static void make_handles(void)
     memset(job.task, 1, job.count * sizeof *job.task);
 }
 
-static void answer_brolga(unsigned workers)
+static void answer_brolga(unsigned workers, bool by_message)
 {
     brolga_task *root;
     brolga_word done;
@@ -123,6 +157,8 @@ static void answer_brolga(unsigned workers)
     bench_must(
         brolga_create(&(struct brolga_opts){.workers = workers}, &job.rt));
     bench_must(brolga_chan_create(NULL, NULL, &job.chan));
+    if (by_message)
+        publish_slot();
     bench_must(brolga_spawn(job.rt, start_all, NULL, NULL, &root));
     bench_must(brolga_join(root, BROLGA_FOREVER, &done, NULL));
     if (done)
@@ -172,13 +208,14 @@ int main(void)
     unsigned workers;
 
     printf("parked\t1,2\t1000000\tbrolga\n"
+           "parked.message\t1,2\t1000000\tbrolga: a task a message\n"
            "parked.floor\t1,2\t1000000\tfloor: fibers on 512 bytes\n\n");
     fflush(stdout);
     while (scanf("%31s %u %" SCNu64, key, &workers, &job.count) == 3) {
         if (strcmp(key, "parked.floor") == 0)
             answer_floor();
         else
-            answer_brolga(workers);
+            answer_brolga(workers, strcmp(key, "parked.message") == 0);
         fflush(stdout);
     }
     return 0;

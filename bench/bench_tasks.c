@@ -68,7 +68,43 @@ static double sample_spawn(void *arg)
     return per_operation(job, begin);
 }
 
+static brolga_word fork_all(void *arg)
+{
+    struct job *job = arg;
+    static struct brolga_fork fork[BATCH];
+
+    for (uint64_t done = 0; done < job->count; done += BATCH) {
+        for (unsigned i = 0; i < BATCH; i++)
+            brolga_fork(&fork[i], nothing, NULL);
+        for (unsigned i = BATCH; i-- > 0;)
+            (void)brolga_fork_join(&fork[i]);
+    }
+    return 0;
+}
+
+static double sample_fork(void *arg)
+{
+    struct job *job = arg;
+    uint64_t begin = brolga_now_ns();
+
+    join(start(job, fork_all));
+    return per_operation(job, begin);
+}
+
 /* --- fork and join ------------------------------------------------------ */
+
+/* The recursion is what is measured; it is as deep as n. */
+static brolga_word forked_fib(void *arg)
+{
+    brolga_word n = (brolga_word)(intptr_t)arg, sum;
+    struct brolga_fork fork;
+
+    if (n < 2)
+        return n;
+    brolga_fork(&fork, forked_fib, (void *)(intptr_t)(n - 1));
+    sum = forked_fib((void *)(intptr_t)(n - 2));
+    return sum + brolga_fork_join(&fork);
+}
 
 struct half {
     brolga *rt;
@@ -115,6 +151,21 @@ static double sample_fib(void *arg)
     bench_must(brolga_spawn(job->rt, fib, &whole, NULL, &task));
     bench_must(brolga_join(task, BROLGA_FOREVER, &word, NULL));
     bench_check(word == (brolga_word)fib_of(whole.n), "the sum");
+    return bench_since(begin) / (double)forks;
+}
+
+static double sample_forked_fib(void *arg)
+{
+    struct job *job = arg;
+    uint64_t forks, begin = brolga_now_ns();
+    unsigned n = fib_size(job->count, &forks);
+    brolga_task *task;
+    brolga_word word;
+
+    bench_must(
+        brolga_spawn(job->rt, forked_fib, (void *)(intptr_t)n, NULL, &task));
+    bench_must(brolga_join(task, BROLGA_FOREVER, &word, NULL));
+    bench_check(word == (brolga_word)fib_of(n), "the sum");
     return bench_since(begin) / (double)forks;
 }
 
@@ -312,10 +363,12 @@ static void run(const char *name, unsigned workers,
 static void run_spawn(brolga *rt, unsigned workers)
 {
     struct job tasks = job_of(rt, 1, 0, 100 * BATCH);
+    struct job forks = job_of(rt, 1, 0, 1000 * BATCH);
     struct job calls = job_of(NULL, 1, 0, 1000 * BATCH);
     struct job threads = job_of(NULL, 1, 0, 500);
     const struct bench_subject subjects[] = {
         {"brolga", sample_spawn, &tasks},
+        {"brolga: forks", sample_fork, &forks},
         {"floor: functions pushed, popped, called", floor_calls, &calls},
         {"pthread", sample_spawn_thread, &threads},
     };
@@ -327,7 +380,8 @@ static void run_forkjoin(brolga *rt, unsigned workers)
 {
     struct job job = job_of(rt, 1, 0, FORKS_FIB27);
     const struct bench_subject subjects[] = {
-        {"brolga", sample_fib, &job},
+        {"brolga: forks", sample_forked_fib, &job},
+        {"brolga: tasks", sample_fib, &job},
         {"floor: recursion, no fork", floor_recursion, &job},
     };
 

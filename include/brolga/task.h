@@ -61,6 +61,10 @@ struct brolga_opts {
      * can run again: a host may print it. May be NULL; then the last two are
      * written to standard error. */
     void (*on_event)(void *arg, const struct brolga_event *event);
+    /* With BROLGA_NO_WORKERS: called, by any thread, when a task has become
+     * ready and a thread more could drive. It must not block, nor drive itself,
+     * but have brolga_drive() called soon, from a loop or an executor. */
+    void (*on_ready)(void *arg);
     void *arg;
 };
 

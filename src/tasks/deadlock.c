@@ -12,9 +12,8 @@
  *     - threads: as many are held as there are (rt->threads), so that none of
  *       them begins or ends.
  *     A thread may have run until it was held, and have unparked a task that
- *     had been: the permit shows it. So after the last was held, all are looked
- *     at once more; if all are held still, then at the moment in between all
- *     were parked.
+ *     had been: the permit shows it. So in the end all are looked at once more;
+ *     if all are held still, then at the moment in between all were parked.
  *   - a timer, of a call or of a scope: none is armed, and timers.lock, under
  *     which they fire, is held from before the first task was until the end.
  *   - the loop, or a job: the task itself says that it waits for one
@@ -52,6 +51,12 @@
  *      or begins to wait for a task, then adds 0 to that count. Both modify one
  *      word: the later one sees the other, and so does the reclaimer that looks
  *      for it.
+ *   AS What a thread does in its end, when it is not held, is seen. It unparks,
+ *      or spawns, and then takes itself out of rt->threads (release, thread.c);
+ *      the reclaimer reads that (acquire), then the queues, then whether the
+ *      worker that may have emptied them was started, then the permits.
+ *
+ * tests/model/deadlock.pml checks the order of a look, and the hints.
  *
  * Locks, from the outside in: the reclaimer's, timers.lock, then `lock`, then
  * those that scope.c lists, or a channel's.
@@ -304,7 +309,8 @@ static uint32_t known_threads(struct brolga *rt)
     uint32_t known = 1; /* The reclaimer's. */
 
     known += rt->timers.started;
-    known += brolga__load_acquire(&rt->io) != NULL;
+    /* Relaxed: a task has set it, and has been held since. */
+    known += brolga__load_relaxed(&rt->io_threads);
     (void)pthread_mutex_lock(&rt->pool.lock);
     known += rt->pool.count;
     (void)pthread_mutex_unlock(&rt->pool.lock);
@@ -327,7 +333,8 @@ static bool outsiders(struct look *look)
     return brolga__load_seq_cst(&look->rt->deadlock.outside) != look->outside;
 }
 
-/* Holds all tasks, and says whether none of them will ever run. */
+/* Holds all tasks, and says whether none of them will ever run. The order
+ * matters (edge AS). */
 static void judge(struct look *look)
 {
     struct brolga *rt = look->rt;
@@ -335,18 +342,18 @@ static void judge(struct look *look)
 
     look->verdict = DEAD;
     visit(look, hold);
-    if (look->verdict == DEAD)
-        visit(look, check_held);
     if (look->verdict != DEAD)
         return;
     if (look->tasks == 0)
         look->verdict = ALIVE;
-    else if (brolga__load_acquire(&rt->threads) != look->threads ||
-             outsiders(look) || !all_idle(look) || look->starts != starts ||
-             !none_ready(rt))
+    else if (brolga__load_acquire(&rt->threads) != look->threads || /* AS */
+             outsiders(look) || !none_ready(rt) || !all_idle(look) ||
+             look->starts != starts)
         look->verdict = UNSURE;
     else if (crowded(look))
         look->verdict = CROWDED;
+    else
+        visit(look, check_held);
 }
 
 /* --- who fails ---------------------------------------------------------- */

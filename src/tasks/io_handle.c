@@ -33,6 +33,7 @@ struct place {
 };
 
 struct brolga__io {
+    struct brolga *rt;
     pthread_mutex_t lock; /* Leaf, but for the loop's creation. */
     struct place *places; /* lock, as all up to `loop`. */
     uint32_t count, capacity;
@@ -67,6 +68,7 @@ static struct brolga__io *make_io(struct brolga *rt)
         io = brolga__alloc_zero(sizeof *io);
         if (io != NULL) {
             (void)pthread_mutex_init(&io->lock, NULL);
+            io->rt = rt;
             rt->io_stop = stop;
             brolga__store_release(&rt->io, io); /* AF: io_get */
         }
@@ -106,8 +108,10 @@ static int start_loop(struct brolga__io *io)
     (void)pthread_mutex_lock(&io->lock);
     if (brolga__load_relaxed(&io->loop) == NULL) {
         err = brolga__ioloop_create(&loop);
-        if (err == BROLGA_OK)
-            brolga__store_release(&io->loop, loop); /* AF */
+        if (err == BROLGA_OK) {
+            brolga__store_relaxed(&io->rt->io_threads, 1); /* M: of a task */
+            brolga__store_release(&io->loop, loop);        /* AF */
+        }
     }
     (void)pthread_mutex_unlock(&io->lock);
     return err;

@@ -415,6 +415,7 @@ struct brolga {
     pthread_mutex_t io_lock; /* Held while they are made. */
     struct brolga__io *_Atomic io;
     void (*io_stop)(struct brolga__io *io);
+    _Atomic uint32_t io_threads; /* 1 when the loop's thread is there. */
 
     /* Canceling: see scope.c. */
     brolga_scope root;

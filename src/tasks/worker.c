@@ -220,8 +220,12 @@ void brolga__wake_one(struct brolga *rt)
 {
     uint32_t none;
 
-    if (rt->opts.workers == BROLGA_NO_WORKERS) /* The host's threads drive. */
+    if (rt->opts.workers == BROLGA_NO_WORKERS) { /* The host's threads drive. */
+        if (rt->opts.on_ready != NULL &&
+            brolga__load_seq_cst(&rt->idle_count) > 0) /* S */
+            rt->opts.on_ready(rt->opts.arg);
         return;
+    }
     do {
         if (brolga__load_seq_cst(&rt->idle_count) == 0 || /* S */
             brolga__load_seq_cst(&rt->searching) != 0)    /* S */

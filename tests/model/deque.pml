@@ -1,6 +1,7 @@
 /*
- * A work-stealing deque whose entries are joined: the plan of one, for there is
- * no such code yet.
+ * A work-stealing deque whose entries are joined: src/tasks/fork.c. There the
+ * entry's word only says who has it; what a thief has taken is joined as a task
+ * is. Here the word does both, which is what a join without tasks would need.
  *
  * The deque is that of Chase and Lev, with a fixed number of slots. Its owner
  * pushes and pops at the bottom; thieves take from the top by a compare-and-

@@ -342,3 +342,71 @@ Test(runtime, it_never_seems_empty_while_a_task_lives, .timeout = 60)
     cr_assert_eq(least, 1);
     world_close();
 }
+
+/* --- a host that is told when to drive ---------------------------------- */
+
+static _Atomic uint32_t told_ready;
+
+static void on_ready(void *arg)
+{
+    (void)arg;
+    (void)brolga__add_release(&told_ready, 1);
+}
+
+static brolga_word sleep_often(void *arg)
+{
+    for (int i = 0; i < 20; i++)
+        (void)brolga_sleep_until(brolga_after_ns(100 * BROLGA_US));
+    return (brolga_word)(intptr_t)arg;
+}
+
+/* Drives only when it has been told to. */
+static uint32_t drive_when_told(uint32_t driven)
+{
+    cr_assert(wait_until(brolga__load_acquire(&told_ready) != driven));
+    driven = brolga__load_acquire(&told_ready);
+    (void)brolga_drive(rt, BROLGA_FOREVER);
+    return driven;
+}
+
+Test(runtime, without_workers_the_host_is_told_when_to_drive, .timeout = 60)
+{
+    struct gate gate = {0};
+    uint32_t driven = 0;
+    brolga_task *sleeper, *waiter;
+
+    brolga__store_relaxed(&told_ready, 0);
+    world_open_with(&(struct brolga_opts){.workers = BROLGA_NO_WORKERS,
+                                          .on_ready = on_ready});
+    sleeper = spawned(sleep_often, (void *)7);
+    waiter = spawned(gate_park, &gate);
+    while (brolga_tasks_live(rt) > 1)
+        driven = drive_when_told(driven);
+    cr_assert(is_parked(waiter));
+    gate_open_for(&gate, waiter);
+    while (brolga_tasks_live(rt) > 0)
+        driven = drive_when_told(driven);
+    cr_assert_eq(joined(sleeper), 7);
+    cr_assert_eq(joined(waiter), 0);
+    world_close();
+}
+
+Test(runtime, a_drive_that_leaves_tasks_says_so, .timeout = 60)
+{
+    brolga_task *tasks[3];
+    uint32_t driven = 0;
+
+    brolga__store_relaxed(&told_ready, 0);
+    world_open_with(&(struct brolga_opts){.workers = BROLGA_NO_WORKERS,
+                                          .on_ready = on_ready});
+    for (int i = 0; i < 3; i++)
+        tasks[i] = spawned(sleep_often, (void *)1);
+    while (brolga_tasks_live(rt) > 0) {
+        cr_assert(wait_until(brolga__load_acquire(&told_ready) != driven));
+        driven = brolga__load_acquire(&told_ready);
+        (void)brolga_drive(rt, BROLGA_NOW); /* One task at a time. */
+    }
+    for (int i = 0; i < 3; i++)
+        cr_assert_eq(joined(tasks[i]), 1);
+    world_close();
+}

@@ -146,6 +146,14 @@ static void tell_stuck(struct news *news, const struct brolga_event *event)
     out_line(news->out, &text);
 }
 
+static void tell_deadlock(struct news *news, const struct brolga_event *event)
+{
+    struct text text = {0};
+
+    text_put(&text, event->text);
+    out_line(news->out, &text);
+}
+
 uint64_t news_tick(struct news *news, uint64_t now_ns)
 {
     uint64_t next = BROLGA_FOREVER;
@@ -295,6 +303,9 @@ static void tell_program_runtime(struct news *news,
         json_open(&text, "released");
         json_number(&text, "version", event->version);
         json_string(&text, "unit", event->unit);
+    } else if (event->kind == BROLGA_EVENT_DEADLOCK) {
+        json_open(&text, "deadlock");
+        json_string(&text, "text", event->text);
     } else {
         json_open(&text, "stuck");
         json_number(&text, "task", event->task);
@@ -329,6 +340,8 @@ void news_on_runtime(void *arg, const struct brolga_event *event)
             tell_adopted(news, event);
         else if (event->kind == BROLGA_EVENT_RELEASED)
             holders_released(news->holders, event);
+        else if (event->kind == BROLGA_EVENT_DEADLOCK)
+            tell_deadlock(news, event);
         else
             tell_stuck(news, event);
     }
