@@ -43,15 +43,15 @@
  * after a look that found nothing only when 5 ms have passed: so programs that
  * come to rest all the time pay for one look in that time.
  *
- *   AQ No hint is lost: who gives one adds to `hints`, then looks at `alert`;
+ *   BA No hint is lost: who gives one adds to `hints`, then looks at `alert`;
  *      the reclaimer sets `alert`, then reads `hints`. All are sequentially
  *      consistent: one sees the other. While `alert` is not set, there is a
  *      time at which the reclaimer looks by itself.
- *   AR The last to rest knows it. A worker counts itself idle; a thread parks,
+ *   BB The last to rest knows it. A worker counts itself idle; a thread parks,
  *      or begins to wait for a task, then adds 0 to that count. Both modify one
  *      word: the later one sees the other, and so does the reclaimer that looks
  *      for it.
- *   AS What a thread does in its end, when it is not held, is seen. It unparks,
+ *   BC What a thread does in its end, when it is not held, is seen. It unparks,
  *      or spawns, and then takes itself out of rt->threads (release, thread.c);
  *      the reclaimer reads that (acquire), then the queues, then whether the
  *      worker that may have emptied them was started, then the permits.
@@ -87,8 +87,8 @@ void brolga__deadlock_hint(struct brolga *rt)
 {
     if (is_off(rt))
         return;
-    (void)brolga__add_seq_cst(&rt->deadlock.hints, 1); /* AQ */
-    if (brolga__load_seq_cst(&rt->deadlock.alert))     /* AQ */
+    (void)brolga__add_seq_cst(&rt->deadlock.hints, 1); /* BA */
+    if (brolga__load_seq_cst(&rt->deadlock.alert))     /* BA */
         brolga__reclaimer_notify(rt);
 }
 
@@ -101,7 +101,7 @@ void brolga__deadlock_idle(struct brolga *rt)
 void brolga__deadlock_thread_parked(struct brolga *rt)
 {
     if (!is_off(rt) &&
-        brolga__add_seq_cst(&rt->idle_count, 0) == rt->worker_count) /* AR */
+        brolga__add_seq_cst(&rt->idle_count, 0) == rt->worker_count) /* BB */
         brolga__deadlock_hint(rt);
 }
 
@@ -334,7 +334,7 @@ static bool outsiders(struct look *look)
 }
 
 /* Holds all tasks, and says whether none of them will ever run. The order
- * matters (edge AS). */
+ * matters (edge BC). */
 static void judge(struct look *look)
 {
     struct brolga *rt = look->rt;
@@ -346,7 +346,7 @@ static void judge(struct look *look)
         return;
     if (look->tasks == 0)
         look->verdict = ALIVE;
-    else if (brolga__load_acquire(&rt->threads) != look->threads || /* AS */
+    else if (brolga__load_acquire(&rt->threads) != look->threads || /* BC */
              outsiders(look) || !none_ready(rt) || !all_idle(look) ||
              look->starts != starts)
         look->verdict = UNSURE;
@@ -740,8 +740,8 @@ static bool is_time(struct brolga__deadlock *deadlock, uint64_t now_ns)
         !(brolga__load_relaxed(&deadlock->alert) &&
           brolga__load_relaxed(&deadlock->hints) != deadlock->hints_seen))
         return false;
-    (void)brolga__swap_seq_cst(&deadlock->alert, true); /* AQ */
-    hints = brolga__load_seq_cst(&deadlock->hints);     /* AQ */
+    (void)brolga__swap_seq_cst(&deadlock->alert, true); /* BA */
+    hints = brolga__load_seq_cst(&deadlock->hints);     /* BA */
     if (hints == deadlock->hints_seen && !deadlock->again) {
         deadlock->not_before_ns = BROLGA_FOREVER;
         return false;
