@@ -5,16 +5,16 @@
  * first. It is the deque of D. Chase and Y. Lev, of bounded size; whoever forks
  * into a full one keeps the fork to itself.
  *
- *   AR A thief sees the fork that it takes: release store of the bottom in push
+ *   AV A thief sees the fork that it takes: release store of the bottom in push
  *      -> load of it in steal.
- *   AS Of the owner's pop and a thief's steal of the last fork one gets it. The
+ *   AW Of the owner's pop and a thief's steal of the last fork one gets it. The
  *      pop stores the bottom (a read-modify-write) and then loads the top; a
  *      thief loads the top and then the bottom, and moves the top by a CAS. All
  *      of these are sequentially consistent.
- *   AT The joiner sees the task that runs a fork: release store of `state` in
+ *   AX The joiner sees the task that runs a fork: release store of `state` in
  *      take -> acquire load in join.
  *
- * tests/model/deque.pml checks AR and AS.
+ * tests/model/deque.pml checks AV and AW.
  *
  * Invariant: the forks in a worker's deque belong to the task that runs on it,
  * and to those who run that one in their joins (brolga__run_child). When the
@@ -41,7 +41,7 @@ _Static_assert((BROLGA__FORKS & MASK) == 0, "a power of two");
 
 static int32_t state_of(struct brolga_fork *fork)
 {
-    return brolga__load_acquire(&fork->state); /* AT: take */
+    return brolga__load_acquire(&fork->state); /* AX: take */
 }
 
 /* --- the deque ---------------------------------------------------------- */
@@ -49,12 +49,12 @@ static int32_t state_of(struct brolga_fork *fork)
 static inline bool push(struct brolga__forks *forks, struct brolga_fork *fork)
 {
     int64_t bottom = brolga__load_relaxed(&forks->bottom); /* ours alone */
-    int64_t top = brolga__load_acquire(&forks->top);       /* AS: a free slot */
+    int64_t top = brolga__load_acquire(&forks->top);       /* AW: a free slot */
 
     if (brolga__unlikely(bottom - top >= BROLGA__FORKS))
         return false;
     brolga__store_relaxed(&forks->slot[bottom & MASK], fork);
-    brolga__store_release(&forks->bottom, bottom + 1); /* AR: steal */
+    brolga__store_release(&forks->bottom, bottom + 1); /* AV: steal */
     return true;
 }
 
@@ -65,13 +65,13 @@ static inline bool pop(struct brolga__forks *forks)
     int64_t top;
     bool ours;
 
-    (void)brolga__swap_seq_cst(&forks->bottom, bottom); /* AS */
-    top = brolga__load_seq_cst(&forks->top);            /* AS */
+    (void)brolga__swap_seq_cst(&forks->bottom, bottom); /* AW */
+    top = brolga__load_seq_cst(&forks->top);            /* AW */
     if (brolga__likely(top < bottom))
         return true;
     /* It is the last one, or gone. */
     ours = top == bottom &&
-           brolga__cas_seq_cst(&forks->top, &top, bottom + 1); /* AS */
+           brolga__cas_seq_cst(&forks->top, &top, bottom + 1); /* AW */
     brolga__store_relaxed(&forks->bottom, bottom + 1);
     return ours;
 }
@@ -79,8 +79,8 @@ static inline bool pop(struct brolga__forks *forks)
 /* Takes the oldest fork; NULL if there is none, or someone was faster. */
 static struct brolga_fork *steal(struct brolga__forks *forks)
 {
-    int64_t top = brolga__load_seq_cst(&forks->top);       /* AS */
-    int64_t bottom = brolga__load_seq_cst(&forks->bottom); /* AR, AS */
+    int64_t top = brolga__load_seq_cst(&forks->top);       /* AW */
+    int64_t bottom = brolga__load_seq_cst(&forks->bottom); /* AV, AW */
     struct brolga_fork *fork;
 
     if (top >= bottom)
@@ -97,7 +97,7 @@ static void take(struct brolga_fork *fork, brolga_task *task)
 {
     brolga__task_of_fork(task, fork);
     fork->task = task;
-    brolga__store_release(&fork->state, TAKEN); /* AT: join */
+    brolga__store_release(&fork->state, TAKEN); /* AX: join */
 }
 
 brolga_task *brolga__forks_steal(struct brolga *rt, struct brolga__forks *forks)
@@ -169,7 +169,7 @@ void brolga_fork(struct brolga_fork *fork, brolga_task_fn fn, void *arg)
 /* A thief has taken the fork, and is about to say so. */
 static brolga_task *task_of(struct brolga_fork *fork)
 {
-    for (unsigned i = 0; state_of(fork) != TAKEN; i++) { /* AT */
+    for (unsigned i = 0; state_of(fork) != TAKEN; i++) { /* AX */
         if (i % 64 == 63) /* It has perhaps lost its processor. */
             brolga_yield();
         else

@@ -5,7 +5,7 @@
  * they go, and read here without stopping anyone: each field was true a moment
  * ago, and no decision rests on it.
  *
- *   AD  Who cancels says so (`canceled`), then asks for a look (RMW of
+ *   AZ  Who cancels says so (`canceled`), then asks for a look (RMW of
  *       stuck_at_ns); who looks takes the request (RMW), then looks at the
  *       tasks. So either it sees the task, or the request stays.
  */
@@ -237,7 +237,7 @@ static bool look_by(struct brolga *rt, uint64_t when_ns)
 
     /* Also where nothing changes, for the order. */
     while (!brolga__cas_acq_rel(&rt->stuck_at_ns, &at_ns,
-                                when_ns < at_ns ? when_ns : at_ns)) /* AD */
+                                when_ns < at_ns ? when_ns : at_ns)) /* AZ */
         continue;
     return at_ns == BROLGA_FOREVER && when_ns != BROLGA_FOREVER;
 }
@@ -256,7 +256,7 @@ uint64_t brolga__look_for_stuck(struct brolga *rt, uint64_t now_ns)
 
     if (brolga__load_relaxed(&rt->stuck_at_ns) > now_ns)
         return brolga__load_relaxed(&rt->stuck_at_ns);
-    (void)brolga__swap_acq_rel(&rt->stuck_at_ns, BROLGA_FOREVER); /* AD */
+    (void)brolga__swap_acq_rel(&rt->stuck_at_ns, BROLGA_FOREVER); /* AZ */
     brolga__walk(rt, look_at, &stuck);
     (void)look_by(rt, stuck.next_ns);
     for (unsigned i = 0; i < stuck.count; i++)

@@ -27,7 +27,7 @@
  * Locks, from the outside in: timers.lock, cancel_lock, a scope's lock, a
  * task's scopes_lock, the scheduler's. All of them are held without parking.
  *
- *   AC  Who frees a scope comes after all others who used it: sub_acq_rel of
+ *   AY  Who frees a scope comes after all others who used it: sub_acq_rel of
  *       refs.
  */
 #include "tasks/tasks.h"
@@ -60,7 +60,7 @@ static void retain(brolga_scope *scope)
 
 static void release(brolga_scope *scope)
 {
-    if (brolga__sub_acq_rel(&scope->refs, 1) == 1) /* AC */
+    if (brolga__sub_acq_rel(&scope->refs, 1) == 1) /* AY */
         brolga__free(scope);
 }
 
