@@ -85,7 +85,8 @@ struct brolga_scope_report {
  *           canceled, its deadline has passed, or its tasks could never run
  *           again, and a task or the opener was told so.
  *           BROLGA_ENOENT: with ANY, if there was no task to win.
- *           BROLGA_ESTATE: not the caller's innermost scope; nothing is done.
+ *           BROLGA_ESTATE: not the caller's innermost scope, or a fork made in
+ *           it has not been joined; nothing is done.
  */
 BROLGA_API BROLGA_NODISCARD int
 brolga_scope_join(brolga_scope *scope, struct brolga_scope_report *report);

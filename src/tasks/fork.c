@@ -89,6 +89,13 @@ static struct brolga_fork *steal(struct brolga__forks *forks)
     return brolga__cas_seq_cst(&forks->top, &top, top + 1) ? fork : NULL;
 }
 
+static bool has_several(struct brolga__forks *forks)
+{
+    return brolga__load_relaxed(&forks->bottom) -
+               brolga__load_relaxed(&forks->top) >
+           1;
+}
+
 /* --- forks that become tasks -------------------------------------------- */
 
 /* The fork's task, made of a record that is there, so that nothing can fail
@@ -147,6 +154,7 @@ void brolga_fork(struct brolga_fork *fork, brolga_task_fn fn, void *arg)
 {
     brolga_task *self = brolga__self();
     struct brolga__carrier *carrier;
+    struct brolga__worker *worker;
 
     fork->fn = fn;
     fork->arg = arg;
@@ -155,15 +163,26 @@ void brolga_fork(struct brolga_fork *fork, brolga_task_fn fn, void *arg)
         return;
     fork->outer = self->forks;
     self->forks = fork;
+    fork->home = self->scope != NULL ? self->scope : self->home;
     carrier = brolga__load_relaxed(&self->carrier);
     if (brolga__unlikely(carrier == NULL || carrier->worker == NULL))
         return; /* A thread, or in foreign code. */
-    fork->home = self->scope != NULL ? self->scope : self->home;
+    worker = carrier->worker;
     brolga__store_relaxed(&fork->state, QUEUED);
-    if (brolga__unlikely(!push(&carrier->worker->forks, fork)))
+    if (brolga__unlikely(!push(&worker->forks, fork)))
         brolga__store_relaxed(&fork->state, PRIVATE);
     else if (brolga__unlikely(brolga__load_relaxed(&self->rt->idle_count) > 0))
-        brolga__attract(carrier->worker, true);
+        brolga__attract(worker, has_several(&worker->forks));
+}
+
+bool brolga__forks_in(const brolga_task *task, const brolga_scope *scope)
+{
+    /* Those made before the scope was opened are not in it. */
+    for (const struct brolga_fork *fork = task->forks;
+         fork != NULL && fork != scope->forks; fork = fork->outer)
+        if (fork->home == scope)
+            return true;
+    return false;
 }
 
 /* A thief has taken the fork, and is about to say so. */

@@ -77,7 +77,7 @@ static bool has_joiners(struct brolga__worker *worker)
  * them in joins are parted from them, for they may have been canceled. */
 static void watch_time_slices(struct brolga *rt)
 {
-    bool wanted = false, joined = false;
+    bool wanted = false, joined = false, forks = false;
 
     for (uint32_t i = 0; i < rt->worker_count; i++) {
         struct brolga__worker *worker = &rt->workers[i];
@@ -89,10 +89,11 @@ static void watch_time_slices(struct brolga *rt)
             wanted = true;
         }
         joined |= has_joiners(worker);
+        forks |= !brolga__forks_empty(&worker->forks);
     }
     if (wanted || joined) /* A round sends every poll to its slow path. */
         (void)brolga__epoch_begin_round(rt->epoch);
-    if (wanted) /* Someone may take over what waits. */
+    if (wanted || forks) /* Someone may take over what waits. */
         brolga__wake_one(rt);
 }
 

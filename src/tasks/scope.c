@@ -603,7 +603,7 @@ int brolga_scope_join(brolga_scope *scope, struct brolga_scope_report *report)
     brolga_task *task = brolga__self();
     int result;
 
-    if (task == NULL || task->scope != scope || task->forks != scope->forks)
+    if (task == NULL || task->scope != scope || brolga__forks_in(task, scope))
         return BROLGA_ESTATE;
     result = close_scope(task, scope, report);
     brolga_safepoint();

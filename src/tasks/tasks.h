@@ -629,6 +629,8 @@ brolga_task *brolga__forks_steal(struct brolga *rt,
                                  struct brolga__forks *forks);
 /* Makes tasks of all forks. By the owner, whose task leaves it. */
 void brolga__forks_flush(struct brolga *rt, struct brolga__forks *forks);
+/* Whether the calling task has yet to join a fork that it made in a scope. */
+bool brolga__forks_in(const brolga_task *task, const brolga_scope *scope);
 /* Cancels and awaits what others have of the calling task's forks. */
 void brolga__forks_abandon(brolga_task *task);
 

@@ -338,6 +338,29 @@ static brolga_word fork_in_scope(void *arg)
     return early == BROLGA_ESTATE ? brolga_scope_join(scope, NULL) : -3;
 }
 
+/* A fork from before the scope may be joined in it, or after it. */
+static brolga_word fork_around_scope(void *arg)
+{
+    struct brolga_fork before, first;
+    brolga_scope *scope;
+
+    (void)arg;
+    brolga_fork(&before, fib, (void *)10);
+    brolga_fork(&first, fib, (void *)9);
+    if (brolga_scope_open(NULL, &scope) != BROLGA_OK)
+        return -1;
+    if (brolga_fork_join(&first) != 34)
+        return -2;
+    if (brolga_scope_join(scope, NULL) != BROLGA_OK)
+        return -3;
+    return brolga_fork_join(&before);
+}
+
+promise(forks_and_scopes_need_not_nest, 2)
+{
+    cr_assert_eq(joined(spawned(fork_around_scope, NULL)), 55);
+}
+
 promise(a_scope_is_joined_after_its_forks, 2)
 {
     cr_assert_eq(joined(spawned(fork_in_scope, NULL)), BROLGA_OK);
