@@ -65,39 +65,55 @@ static inline void brolga__cpu_reset_fp(void)
 #endif
 }
 
+/* Two words that a switch hands to the other side, in registers. */
+struct brolga__passed {
+    void *by;
+    uintptr_t what;
+};
+
 /*
  * Goes on where `load` was saved, and saves where this is; returns when someone
- * loads that. Callee-saved registers are saved by the compiler, which sees them
- * overwritten; so all that the caller holds lies on its stack, at and above
- * `*save`. Inline, because a switch in a function of its own unbalances the
- * processor's prediction of returns for all of its callers.
+ * loads that, with what they pass. Callee-saved registers are saved by the
+ * compiler, which sees them overwritten; so all that the caller holds lies on
+ * its stack, at and above `*save`. Inline, because a switch in a function of
+ * its own unbalances the processor's prediction of returns for all its callers.
  *
  * A stack that has not run is entered through brolga__ctx_start: ctx_<cpu>.S
  * has its frame. Nothing may be kept below the stack pointer (-mno-red-zone).
  */
 #if defined(__x86_64__)
-static inline __attribute__((always_inline)) void
-brolga__cpu_swap(uintptr_t *save, uintptr_t load)
+#ifdef __AVX512F__ /* With -march=native there may be more. */
+#define BROLGA__AVX512_REGISTERS                                               \
+    "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23",    \
+        "xmm24", "xmm25", "xmm26", "xmm27", "xmm28", "xmm29", "xmm30",         \
+        "xmm31", "k1", "k2", "k3", "k4", "k5", "k6", "k7",
+#else
+#define BROLGA__AVX512_REGISTERS
+#endif
+static inline __attribute__((always_inline)) struct brolga__passed
+brolga__cpu_swap(uintptr_t *save, uintptr_t load, struct brolga__passed passed)
 {
-    __asm__ __volatile__("leaq 1f(%%rip), %%rax\n\t"
-                         "pushq %%rbp\n\t"
-                         "pushq %%rax\n\t"
-                         "movq %%rsp, (%0)\n\t"
-                         "movq %1, %%rsp\n\t"
-                         "popq %%rax\n\t"
-                         "popq %%rbp\n\t"
-                         "jmpq *%%rax\n"
-                         "1:\n\t"
-                         : "+D"(save), "+S"(load)
-                         :
-                         : "rax", "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11",
-                           "r12", "r13", "r14", "r15", "xmm0", "xmm1", "xmm2",
-                           "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8",
-                           "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14",
-                           "xmm15", "cc", "memory");
+    __asm__ __volatile__(
+        "leaq 1f(%%rip), %%rax\n\t"
+        "pushq %%rbp\n\t"
+        "pushq %%rax\n\t"
+        "movq %%rsp, (%2)\n\t"
+        "movq %3, %%rsp\n\t"
+        "popq %%rax\n\t"
+        "popq %%rbp\n\t"
+        "jmpq *%%rax\n"
+        "1:\n\t"
+        : "+S"(passed.by), "+d"(passed.what), "+D"(save), "+c"(load)
+        :
+        : "rax", "rbx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
+          "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",
+          "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15",
+          BROLGA__AVX512_REGISTERS "cc", "memory");
+    return passed;
 }
 #else
-void brolga__cpu_swap(uintptr_t *save, uintptr_t load); /* ctx_<cpu>.S */
+struct brolga__passed brolga__cpu_swap(uintptr_t *save, uintptr_t load,
+                                       struct brolga__passed passed);
 #endif
 
 /* In got/view.c, for processors and systems that are not named below. */

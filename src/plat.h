@@ -24,6 +24,9 @@ uint64_t brolga__plat_thread_id(void);
 /* Gives the calling thread a name for debuggers, at most 15 bytes shown. */
 void brolga__plat_thread_name(const char *name);
 
+/* Lets other threads run that wait for the calling thread's processor. */
+void brolga__plat_thread_yield(void);
+
 /* The highest address of the calling thread's stack, and the lowest. */
 void brolga__plat_thread_stack(uintptr_t *low, uintptr_t *high);
 

@@ -84,6 +84,11 @@ void brolga__plat_thread_name(const char *name)
     (void)pthread_setname_np(pthread_self(), shown);
 }
 
+void brolga__plat_thread_yield(void)
+{
+    (void)sched_yield();
+}
+
 void brolga__plat_thread_stack(uintptr_t *low, uintptr_t *high)
 {
     pthread_attr_t attr;

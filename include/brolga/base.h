@@ -83,6 +83,13 @@ BROLGA_API const char *brolga_strerror(int code);
  */
 BROLGA_API const char *brolga_error_name(int code);
 
+/* A word that threads share: _Atomic is no part of C++, the layout is one. */
+#ifdef __cplusplus
+typedef int32_t brolga_shared_int;
+#else
+typedef _Atomic int32_t brolga_shared_int;
+#endif
+
 /* A deadline that never comes, and one that has always passed. */
 #define BROLGA_FOREVER UINT64_MAX
 #define BROLGA_NOW     UINT64_C(0)

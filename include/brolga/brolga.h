@@ -9,6 +9,8 @@
  *   task.h   tasks, safepoints            chan.h   channels, select
  *   io.h     blocking work, files, processes, sockets (the tasks layer too)
  *   scope.h  scopes, cleaning up          look.h   what the tasks are doing
+ *   fork.h   fork and join
+ *   broadcast.h  every subscriber gets every value (the channel layer too)
  *
  * Two more are for their own users: module.h for a C file that is reloaded,
  * and reload.h for a program that reloads C files.
@@ -24,9 +26,11 @@
 #include <brolga/io.h>
 #include <brolga/task.h>
 
+#include <brolga/fork.h>
 #include <brolga/look.h>
 #include <brolga/scope.h>
 
+#include <brolga/broadcast.h>
 #include <brolga/chan.h>
 
 #endif

@@ -5,13 +5,14 @@
  * nothing; the receiver owns what it receives. A value that is sent is received
  * once, or stays with the sender because the send failed, or is dropped by one
  * of two rules: the last reference to its channel goes, or the last receiver
- * leaves.
+ * leaves. (A subscription to a broadcast has a third: broadcast.h.)
  *
  * Every send and receive ends with a safepoint when a task calls it, after the
  * value has been taken: a receiver calls through a version that is at least as
  * new as the sender's at the send.
  *
- * Those who wait are served in the order in which they came.
+ * Those who wait are served in the order in which they came, and before anyone
+ * who comes later.
  *
  * docs/channels.md is the chapter on all this.
  */
@@ -26,7 +27,7 @@
 extern "C" {
 #endif
 
-/** A channel. Counted references; one lock each. */
+/** A channel. Counted references. */
 typedef struct brolga_chan brolga_chan;
 
 struct brolga_chan_opts {
@@ -37,6 +38,8 @@ struct brolga_chan_opts {
     size_t bytes_max; /* For `unbounded`: sends that would make it hold more
                          bytes of elements (8 for a word, however large the
                          object behind it) get BROLGA_ELIMIT; 0 = no cap. */
+    bool one_shot;    /* It takes one value, without waiting for a receiver, and
+                         closes itself: for an answer. `capacity` is 0 or 1. */
 };
 
 /**
@@ -47,8 +50,8 @@ struct brolga_chan_opts {
  *           ownership. `opts` may be NULL (a rendezvous) and is copied.
  * Threads:  any.
  * Returns:  BROLGA_OK; BROLGA_ENOMEM; BROLGA_EINVAL for `unbounded` with a
- *           capacity, `bytes_max` without `unbounded`, or a type aligned to
- *           more than 64 bytes.
+ *           capacity, `bytes_max` without `unbounded`, `one_shot` with either
+ *           or a capacity above 1, or a type aligned to more than 64 bytes.
  */
 BROLGA_API BROLGA_NODISCARD int
 brolga_chan_create(const brolga_type *type, const struct brolga_chan_opts *opts,
@@ -235,9 +238,11 @@ struct brolga_chan_stats {
     size_t capacity; /* SIZE_MAX if unbounded */
     uint64_t sent;
     uint64_t received;
-    uint64_t dropped; /* because the last receiver left */
+    uint64_t dropped; /* by the rules: see above, and broadcast.h */
     size_t senders_waiting;
     size_t receivers_waiting;
+    uint64_t sends_waited;    /* sends, ever, that could not be done at once */
+    uint64_t receives_waited; /* the same of receives; arms of selects count */
     bool closed;
 };
 
@@ -245,19 +250,13 @@ struct brolga_chan_stats {
  * Look at a channel.
  *
  * Threads:  any.
- * Blocks:   for the channel's lock.
+ * Blocks:   for the channel's locks.
  */
 BROLGA_API void brolga_chan_stats(brolga_chan *chan,
                                   struct brolga_chan_stats *out);
 
 /* --- waiting without blocking ------------------------------------------- */
 
-/* A word that threads share: _Atomic is no part of C++, the layout is one. */
-#ifdef __cplusplus
-typedef int32_t brolga_shared_int;
-#else
-typedef _Atomic int32_t brolga_shared_int;
-#endif
 
 /**
  * One operation that waits in a channel. The caller owns the memory and sets
@@ -321,7 +320,7 @@ brolga_waiter_result(const struct brolga_waiter *waiter);
  * Owns:     `waiter` and `elem` are the caller's alone again. A value given is
  *           the caller's unless the result is BROLGA_OK.
  * Threads:  the waiter's owner.
- * Blocks:   for the channel's lock.
+ * Blocks:   for the channel's locks.
  * Returns:  BROLGA_ECANCELED: withdrawn, nothing has happened; otherwise its
  *           result, BROLGA_OK or BROLGA_ECLOSED.
  */

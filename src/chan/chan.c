@@ -17,6 +17,8 @@
 
 static bool opts_valid(const struct brolga_chan_opts *opts)
 {
+    if (opts->one_shot && (opts->unbounded || opts->capacity > 1))
+        return false;
     if (opts->unbounded)
         return opts->capacity == 0;
     return opts->bytes_max == 0;
@@ -26,9 +28,11 @@ static void set_opts(brolga_chan *chan, const struct brolga_chan_opts *opts)
 {
     chan->capacity = opts->capacity;
     chan->unbounded = opts->unbounded;
-    chan->count_max = SIZE_MAX;
-    if (opts->bytes_max != 0)
-        chan->count_max = opts->bytes_max / chan->bytes;
+    if (opts->unbounded)
+        chan->capacity =
+            opts->bytes_max == 0 ? SIZE_MAX : opts->bytes_max / chan->bytes;
+    chan->one_shot = opts->one_shot;
+    chan->buffered = chan->capacity > 0 && !opts->one_shot;
     if (opts->name != NULL)
         (void)snprintf(chan->name, sizeof(chan->name), "%s", opts->name);
 }
@@ -39,16 +43,17 @@ int brolga_chan_create(const brolga_type *type,
     static const struct brolga_chan_opts rendezvous;
     size_t bytes = type == NULL ? sizeof(brolga_word) : brolga_type_bytes(type);
     size_t align = type == NULL ? sizeof(brolga_word) : brolga_type_align(type);
+    struct brolga_chan_opts is = opts == NULL ? rendezvous : *opts;
     brolga_chan *chan;
 
-    if (opts == NULL)
-        opts = &rendezvous;
-    if (!opts_valid(opts) || align > BROLGA__CACHE_LINE)
+    if (!opts_valid(&is) || align > BROLGA__CACHE_LINE)
         return BROLGA_EINVAL;
+    if (is.one_shot)
+        is.capacity = 1;
     chan = brolga__alloc_line(sizeof(*chan));
     if (chan == NULL)
         return BROLGA_ENOMEM;
-    if (brolga__ring_init(&chan->ring, opts->capacity, bytes, align) !=
+    if (brolga__ring_init(&chan->ring, is.capacity, bytes, align) !=
         BROLGA_OK) {
         brolga__free(chan);
         return BROLGA_ENOMEM;
@@ -56,7 +61,8 @@ int brolga_chan_create(const brolga_type *type,
     chan->type = type;
     chan->bytes = bytes;
     chan->plain = type == NULL || brolga_type_is_plain(type);
-    set_opts(chan, opts);
+    chan->words = type == NULL || brolga_type_is_word(type);
+    set_opts(chan, &is);
     brolga__store_relaxed(&chan->refs, 1);
     *out = chan;
     return BROLGA_OK;
@@ -80,8 +86,8 @@ static void drop_all(const brolga_chan *chan, struct brolga__ring *ring)
     if (!chan->plain) {
         brolga_word word;
 
-        while (ring->count > 0) {
-            brolga__ring_pop(ring, &word);
+        while (brolga__ring_count(ring) > 0) {
+            brolga__ring_take(ring, &word);
             brolga_drop(chan->type, &word);
         }
     }
@@ -126,17 +132,17 @@ static size_t complete_some(struct brolga__queue *queue,
     return n;
 }
 
-static void wake_everyone(brolga_chan *chan)
+void brolga__chan_wake_everyone(brolga_chan *chan)
 {
     struct brolga__wake wakes[BATCH];
     size_t n;
 
     /* Ends: the queues of a closed channel only become shorter. */
     do {
-        brolga__lock_take(&chan->lock);
+        brolga__chan_lock(chan);
         n = complete_some(&chan->senders, wakes, BATCH);
         n += complete_some(&chan->receivers, wakes + n, BATCH - n);
-        brolga__lock_leave(&chan->lock);
+        brolga__chan_unlock(chan);
         for (size_t i = 0; i < n; i++)
             brolga__wake_call(&wakes[i]);
     } while (n == BATCH);
@@ -157,16 +163,16 @@ int brolga_chan_close(brolga_chan *chan, int reason_code,
 {
     bool was_closed;
 
-    brolga__lock_take(&chan->lock);
+    brolga__chan_lock(chan);
     was_closed = brolga__load_relaxed(&chan->closed); /* L */
     if (!was_closed) {
         set_reason(chan, reason_code, reason_text);
         brolga__store_relaxed(&chan->closed, true); /* L */
     }
-    brolga__lock_leave(&chan->lock);
+    brolga__chan_unlock(chan);
     if (was_closed)
         return BROLGA_ECLOSED;
-    wake_everyone(chan);
+    brolga__chan_wake_everyone(chan);
     return BROLGA_OK;
 }
 
@@ -174,13 +180,13 @@ int brolga_chan_reason(brolga_chan *chan, int *code, char *text, size_t bytes)
 {
     bool closed;
 
-    brolga__lock_take(&chan->lock);
+    brolga__chan_lock(chan);
     closed = brolga__load_relaxed(&chan->closed); /* L */
     if (closed && code != NULL)
         *code = chan->reason_code;
     if (closed && text != NULL && bytes > 0)
         (void)snprintf(text, bytes, "%s", chan->reason_text);
-    brolga__lock_leave(&chan->lock);
+    brolga__chan_unlock(chan);
     return closed ? BROLGA_OK : BROLGA_EAGAIN;
 }
 
@@ -195,26 +201,15 @@ int brolga_chan_join(brolga_chan *chan, enum brolga_op end)
 {
     bool closed;
 
-    brolga__lock_take(&chan->lock);
+    brolga__chan_lock(chan);
     closed = brolga__load_relaxed(&chan->closed); /* L */
     if (!closed)
         ++*joined(chan, end);
-    brolga__lock_leave(&chan->lock);
+    brolga__chan_unlock(chan);
     if (closed)
         return BROLGA_ECLOSED;
     (void)brolga_chan_retain(chan);
     return BROLGA_OK;
-}
-
-/* Takes the buffer away from a channel that nobody receives from any more. */
-static struct brolga__ring take_ring(brolga_chan *chan)
-{
-    struct brolga__ring ring = chan->ring;
-
-    chan->dropped += ring.count;
-    chan->ring.at = NULL;
-    chan->ring.slots = chan->ring.head = chan->ring.count = 0;
-    return ring;
 }
 
 void brolga_chan_leave(brolga_chan *chan, enum brolga_op end, int reason_code,
@@ -223,7 +218,7 @@ void brolga_chan_leave(brolga_chan *chan, enum brolga_op end, int reason_code,
     struct brolga__ring left = {0};
     bool last;
 
-    brolga__lock_take(&chan->lock);
+    brolga__chan_lock(chan);
     brolga__assert(*joined(chan, end) > 0);
     last = --*joined(chan, end) == 0;
     if (!brolga__load_relaxed(&chan->closed)) /* L */
@@ -231,11 +226,12 @@ void brolga_chan_leave(brolga_chan *chan, enum brolga_op end, int reason_code,
     if (last) {
         brolga__store_relaxed(&chan->closed, true); /* L */
         if (end == BROLGA_RECV)
-            left = take_ring(chan);
+            brolga__ring_move(&left, &chan->ring);
+        chan->dropped += brolga__ring_count(&left);
     }
-    brolga__lock_leave(&chan->lock);
+    brolga__chan_unlock(chan);
     if (last)
-        wake_everyone(chan);
+        brolga__chan_wake_everyone(chan);
     drop_all(chan, &left);
     brolga_chan_release(chan);
 }
@@ -244,18 +240,24 @@ void brolga_chan_leave(brolga_chan *chan, enum brolga_op end, int reason_code,
 
 void brolga_chan_stats(brolga_chan *chan, struct brolga_chan_stats *out)
 {
-    brolga__lock_take(&chan->lock);
+    uint64_t put, taken;
+
+    brolga__chan_lock(chan);
+    put = brolga__load_relaxed(&chan->ring.tail.index);   /* L */
+    taken = brolga__load_relaxed(&chan->ring.head.index); /* L */
     *out = (struct brolga_chan_stats){
-        .depth = chan->ring.count,
+        .depth = (size_t)(put - taken),
         .capacity = chan->unbounded ? SIZE_MAX : chan->capacity,
-        .sent = chan->sent,
-        .received = chan->received,
+        .sent = put + chan->direct,
+        .received = taken - chan->dropped + chan->direct,
         .dropped = chan->dropped,
         .senders_waiting = chan->senders.count,
         .receivers_waiting = chan->receivers.count,
+        .sends_waited = chan->sends_waited,
+        .receives_waited = chan->receives_waited,
         .closed = brolga__load_relaxed(&chan->closed), /* L */
     };
-    brolga__lock_leave(&chan->lock);
+    brolga__chan_unlock(chan);
 }
 
 void brolga__chan_describe(brolga_chan *chan, char *text, size_t bytes)

@@ -2,18 +2,29 @@
  * A task for each message: wait at a top safepoint, call the newest code.
  *
  * The task's own frames are Brolga's, so that nothing on its stack points into
- * a unit while it waits. The message lies on the stack: a slot that panics
- * then leaves no memory of ours behind; the reference to the channel is given
- * up at the task's end.
+ * a unit while it waits. Nor is anything on it that is needed: waiter and
+ * message lie in `struct each`. So a fiber waits without a stack, and a million
+ * of them take a few hundred megabytes: brolga__park_bare() does not return,
+ * but run_each() is called anew, and goes on by what is in `struct each`.
+ *
+ * That and the reference to the channel are given up at the task's end, also if
+ * the slot panics.
  */
 #include "chan/chan.h"
 
 #include "alloc.h"
 
+/* Messages up to this size need no memory of their own. */
+#define SMALL_BYTES 16
+
 struct each {
     brolga_chan *chan;
     void *state;
     brolga_slot slot;
+    bool waiting; /* The waiter has been offered, and not withdrawn. */
+    struct brolga_waiter waiter;
+    void *elem;
+    _Alignas(SMALL_BYTES) unsigned char small[SMALL_BYTES];
 };
 
 typedef int (*each_fn)(void *state, void *elem);
@@ -33,39 +44,64 @@ static each_fn newest(brolga_slot slot)
     return cast.fn;
 }
 
-/* Waits at a top safepoint, and ends with one. */
-static int receive(const struct each *each, void *elem)
+/* Waits until the waiter has been completed, or the task is to end. Returns the
+ * operation's result, or BROLGA_EAGAIN: it has been woken for no reason. */
+static int wait(struct each *each, brolga_task *self)
 {
-    int err;
+    int result = brolga_waiter_result(&each->waiter);
+    int reason = brolga_cancel_reason();
 
-    brolga__top_enter();
-    err = brolga_recv(each->chan, elem, BROLGA_FOREVER);
-    /* The sender may have been in a newer version than we were above. */
-    brolga__top_leave();
-    return err;
+    if (result == BROLGA_EAGAIN && reason == BROLGA_OK) {
+        if (self->is_fiber)
+            brolga__park_bare("recv", &brolga__wait_chan, &each->waiter);
+        else
+            (void)brolga__park_on("recv", &brolga__wait_chan, &each->waiter,
+                                  BROLGA_FOREVER);
+        return BROLGA_EAGAIN;
+    }
+    each->waiting = false;
+    result = brolga_chan_withdraw(&each->waiter);
+    /* A message that has come counts, cancel or not. */
+    return result == BROLGA_ECANCELED ? reason : result;
 }
 
-static int for_each(const struct each *each, void *elem)
+/* Receives at a top safepoint, and ends with one. */
+static int receive(struct each *each, brolga_task *self)
 {
-    /* Ends with the channel, with a cancel, or when the slot says so. */
-    for (;;) {
-        int result = brolga_cancel_reason();
+    int result = BROLGA_EAGAIN;
 
-        if (result == BROLGA_OK)
-            result = receive(each, elem);
-        if (result != BROLGA_OK)
-            return result == BROLGA_ECLOSED ? BROLGA_OK : result;
-        result = newest(each->slot)(each->state, elem);
-        if (result != BROLGA_OK)
-            return result;
+    brolga__top_enter();
+    if (!each->waiting) {
+        each->waiter.wake = brolga__wake_task;
+        each->waiter.arg = self;
+        result = brolga_chan_offer(each->chan, &each->waiter, BROLGA_RECV,
+                                   each->elem);
+        each->waiting = result == BROLGA_EAGAIN;
     }
+    while (result == BROLGA_EAGAIN)
+        result = wait(each, self);
+    /* The sender may have been in a newer version than we were above. */
+    brolga__top_leave();
+    return result;
 }
 
 static brolga_word run_each(void *arg)
 {
-    _Alignas(BROLGA__CACHE_LINE) unsigned char elem[BROLGA_EACH_BYTES_MAX];
+    struct each *each = arg;
+    brolga_task *self = brolga__self();
 
-    return for_each(arg, elem);
+    /* Ends with the channel, with a cancel, or when the slot says so. */
+    for (;;) {
+        int result = each->waiting ? BROLGA_OK : brolga_cancel_reason();
+
+        if (result == BROLGA_OK)
+            result = receive(each, self);
+        if (result != BROLGA_OK)
+            return result == BROLGA_ECLOSED ? BROLGA_OK : result;
+        result = newest(each->slot)(each->state, each->elem);
+        if (result != BROLGA_OK)
+            return result;
+    }
 }
 
 /* At the end of the task, however it came: the slot may have panicked. */
@@ -73,8 +109,32 @@ static void give_up(void *arg)
 {
     struct each *each = arg;
 
+    /* It was woken, and there was no stack for it: the message is dropped. */
+    if (each->waiting && brolga_chan_withdraw(&each->waiter) == BROLGA_OK &&
+        !each->chan->plain)
+        brolga_drop(each->chan->type, each->elem);
     brolga_chan_release(each->chan);
+    if (each->elem != each->small)
+        brolga__free(each->elem);
     brolga__free(each);
+}
+
+static struct each *create(brolga_chan *chan, brolga_slot slot, void *state)
+{
+    struct each *each = brolga__alloc_zero(sizeof(*each));
+
+    if (each == NULL)
+        return NULL;
+    each->elem = chan->bytes <= SMALL_BYTES ? each->small
+                                            : brolga__alloc_line(chan->bytes);
+    if (each->elem == NULL) {
+        brolga__free(each);
+        return NULL;
+    }
+    each->chan = brolga_chan_retain(chan);
+    each->state = state;
+    each->slot = slot;
+    return each;
 }
 
 int brolga_spawn_each(brolga *rt, brolga_chan *chan, brolga_slot slot,
@@ -87,11 +147,9 @@ int brolga_spawn_each(brolga *rt, brolga_chan *chan, brolga_slot slot,
 
     if (chan->bytes > BROLGA_EACH_BYTES_MAX || slot == 0)
         return BROLGA_EINVAL;
-    each = brolga__alloc(sizeof(*each));
+    each = create(chan, slot, state);
     if (each == NULL)
         return BROLGA_ENOMEM;
-    *each = (struct each){
-        .chan = brolga_chan_retain(chan), .state = state, .slot = slot};
     how = (struct brolga__start){.entry = BROLGA__ENTRY_FUNCTION,
                                  .fn = run_each,
                                  .slot = slot,

@@ -9,37 +9,46 @@
  * park returns for no reason.
  */
 #include "chan/chan.h"
+#include "chan/fast.h"
 
 /* Parks until the waiter is completed. What ends the waiting early withdraws
  * it; but if it was completed meanwhile, that counts. */
-static int park_until_done(struct brolga_waiter *waiter, const char *where,
-                           uint64_t deadline_ns)
+static inline int park_until_done(struct brolga_waiter *waiter,
+                                  uint64_t deadline_ns)
 {
+    const char *where = waiter->op == BROLGA_RECV ? "recv" : "send";
     int parked = BROLGA_OK;
     int result;
 
-    while (parked == BROLGA_OK && brolga_waiter_result(waiter) == BROLGA_EAGAIN)
+    while (parked == BROLGA_OK && brolga__waiter_waits(waiter))
         parked =
             brolga__park_on(where, &brolga__wait_chan, waiter, deadline_ns);
-    result = brolga_chan_withdraw(waiter);
+    result = brolga__waiter_end(waiter);
     return result == BROLGA_ECANCELED ? parked : result;
 }
 
-static int wait_for(struct brolga_waiter *waiter, uint64_t deadline_ns)
+/* Does a prepared operation, or leaves it in the channel and parks. That a task
+ * is canceled is found by the park. Inline: see until(). */
+static inline int wait_for(struct brolga_waiter *waiter, uint64_t deadline_ns)
 {
-    const char *where = waiter->op == BROLGA_RECV ? "recv" : "send";
     int err;
 
-    err = brolga_cancel_reason();
-    if (err != BROLGA_OK)
-        return err;
-    if (deadline_ns == BROLGA_NOW)
-        return BROLGA_ETIMEOUT;
+    if (deadline_ns == BROLGA_NOW) {
+        err = brolga__waiter_try(waiter);
+        if (err != BROLGA_EAGAIN)
+            return err;
+        err = brolga_cancel_reason();
+        return err != BROLGA_OK ? err : BROLGA_ETIMEOUT;
+    }
     waiter->wake = brolga__wake_task;
-    waiter->arg = brolga_self();
+    waiter->arg = brolga__self();
     err = brolga__waiter_offer(waiter);
-    return err == BROLGA_EAGAIN ? park_until_done(waiter, where, deadline_ns)
-                                : err;
+    return err == BROLGA_EAGAIN ? park_until_done(waiter, deadline_ns) : err;
+}
+
+int brolga__waiter_wait(struct brolga_waiter *waiter, uint64_t deadline_ns)
+{
+    return wait_for(waiter, deadline_ns);
 }
 
 /* Whether copying a value is known to be in vain. Only a hint: another thread
@@ -50,12 +59,13 @@ static int look_before_copy(brolga_chan *chan, bool may_wait)
 
     if (brolga__load_relaxed(&chan->closed)) /* a hint */
         return BROLGA_ECLOSED;
-    if (may_wait || chan->unbounded || chan->plain)
+    if (may_wait || chan->unbounded)
         return BROLGA_OK;
-    brolga__lock_take(&chan->lock);
-    if (chan->ring.count == chan->capacity && chan->receivers.count == 0)
+    brolga__spin_take(&chan->ring.tail.lock);
+    if (brolga__ring_count(&chan->ring) == chan->capacity &&
+        chan->receivers.count == 0)
         err = BROLGA_EAGAIN;
-    brolga__lock_leave(&chan->lock);
+    brolga__spin_leave(&chan->ring.tail.lock);
     return err;
 }
 
@@ -64,91 +74,118 @@ static int prepare(struct brolga_waiter *waiter, brolga_chan *chan,
 {
     int err = BROLGA_OK;
 
-    if (op == BROLGA_SEND)
+    if (op == BROLGA_SEND && !chan->plain)
         err = look_before_copy(chan, may_wait);
     return err == BROLGA_OK ? brolga__waiter_prepare(waiter, chan, op, elem)
                             : err;
 }
 
-static int once(brolga_chan *chan, enum brolga_op op, void *elem)
+/* What was copied only now has not been tried yet. */
+static bool copied_at_once(struct brolga_waiter *waiter)
+{
+    return waiter->copied && brolga__chan_put_fast(waiter->chan, waiter->elem);
+}
+
+/* --- the public calls --------------------------------------------------- */
+
+/* What needs no waiter, nor a look at who waits: true if it is done. */
+static inline bool at_once(brolga_chan *chan, enum brolga_op op, void *elem)
+{
+    if (op == BROLGA_RECV)
+        return brolga__chan_take_fast(chan, elem);
+    return (op == BROLGA_GIVE || chan->plain) &&
+           brolga__chan_put_fast(chan, elem);
+}
+
+static __attribute__((noinline)) int once_slow(brolga_chan *chan,
+                                               enum brolga_op op, void *elem)
 {
     struct brolga_waiter waiter;
     int err = prepare(&waiter, chan, op, elem, false);
 
-    if (err != BROLGA_OK)
-        return err;
+    if (err != BROLGA_OK || copied_at_once(&waiter))
+        return brolga__chan_finish(err);
     err = brolga__waiter_try(&waiter);
     if (err != BROLGA_OK)
         brolga__waiter_undo(&waiter);
-    return err;
+    return brolga__chan_finish(err);
 }
 
-static int until(brolga_chan *chan, enum brolga_op op, void *elem,
-                 uint64_t deadline_ns)
+static __attribute__((noinline)) int until_slow(brolga_chan *chan,
+                                                enum brolga_op op, void *elem,
+                                                uint64_t deadline_ns)
 {
     struct brolga_waiter waiter;
-    int err;
+    int err = prepare(&waiter, chan, op, elem, true);
 
-    if (brolga_view_self() == NULL)
-        return BROLGA_ESTATE;
-    err = prepare(&waiter, chan, op, elem, true);
-    if (err != BROLGA_OK)
-        return err;
-    err = brolga__waiter_try(&waiter);
-    if (err == BROLGA_EAGAIN)
-        err = wait_for(&waiter, deadline_ns);
+    if (err != BROLGA_OK || copied_at_once(&waiter))
+        return brolga__chan_finish(err);
+    err = wait_for(&waiter, deadline_ns);
     if (err != BROLGA_OK)
         brolga__waiter_undo(&waiter);
-    return err;
+    return brolga__chan_finish(err);
+}
+
+static inline int once(brolga_chan *chan, enum brolga_op op, void *elem)
+{
+    if (brolga__likely(at_once(chan, op, elem)))
+        return brolga__chan_finish(BROLGA_OK);
+    return once_slow(chan, op, elem);
+}
+
+/* A tail call of the slow path: after a park, each return to a caller is one
+ * that the processor has predicted wrongly. */
+static inline int until(brolga_chan *chan, enum brolga_op op, void *elem,
+                        uint64_t deadline_ns)
+{
+    if (brolga__unlikely(brolga_view_self() == NULL))
+        return BROLGA_ESTATE;
+    if (brolga__likely(at_once(chan, op, elem)))
+        return brolga__chan_finish(BROLGA_OK);
+    return until_slow(chan, op, elem, deadline_ns);
 }
 
 int brolga_send(brolga_chan *chan, const void *elem, uint64_t deadline_ns)
 {
     /* A send only reads the element, whatever the pointer's type says. */
-    return brolga__chan_finish(
-        until(chan, BROLGA_SEND, (void *)elem, deadline_ns));
+    return until(chan, BROLGA_SEND, (void *)elem, deadline_ns);
 }
 
 int brolga_give(brolga_chan *chan, void *elem, uint64_t deadline_ns)
 {
-    return brolga__chan_finish(until(chan, BROLGA_GIVE, elem, deadline_ns));
+    return until(chan, BROLGA_GIVE, elem, deadline_ns);
 }
 
 int brolga_recv(brolga_chan *chan, void *elem, uint64_t deadline_ns)
 {
-    return brolga__chan_finish(until(chan, BROLGA_RECV, elem, deadline_ns));
+    return until(chan, BROLGA_RECV, elem, deadline_ns);
 }
 
 int brolga_try_send(brolga_chan *chan, const void *elem)
 {
-    return brolga__chan_finish(once(chan, BROLGA_SEND, (void *)elem));
+    return once(chan, BROLGA_SEND, (void *)elem);
 }
 
 int brolga_try_give(brolga_chan *chan, void *elem)
 {
-    return brolga__chan_finish(once(chan, BROLGA_GIVE, elem));
+    return once(chan, BROLGA_GIVE, elem);
 }
 
 int brolga_try_recv(brolga_chan *chan, void *elem)
 {
-    return brolga__chan_finish(once(chan, BROLGA_RECV, elem));
-}
-
-static bool takes_words(const brolga_chan *chan)
-{
-    return chan->type == NULL || brolga_type_is_word(chan->type);
+    return once(chan, BROLGA_RECV, elem);
 }
 
 int brolga_send_word(brolga_chan *chan, brolga_word word, uint64_t deadline_ns)
 {
-    if (!takes_words(chan))
+    if (!chan->words)
         return BROLGA_EINVAL;
-    return brolga_send(chan, &word, deadline_ns);
+    return until(chan, BROLGA_SEND, &word, deadline_ns);
 }
 
 int brolga_recv_word(brolga_chan *chan, brolga_word *word, uint64_t deadline_ns)
 {
-    if (!takes_words(chan))
+    if (!chan->words)
         return BROLGA_EINVAL;
-    return brolga_recv(chan, word, deadline_ns);
+    return until(chan, BROLGA_RECV, word, deadline_ns);
 }

@@ -3,31 +3,24 @@
  * has its capacity from the start, so that sending needs no memory; an
  * unbounded one's doubles, so that a send costs O(1) on average.
  *
- * Invariants: count <= slots; head < slots, or both are 0. The n-th oldest
- * element lies in slot (head + n) mod slots.
+ * The ends count all values that ever passed, so that what is in the ring are
+ * those from head.index to tail.index. The n-th of all lies in slot n mod
+ * slots, which is a power of two.
+ *
+ * Invariant: 0 <= tail.index - head.index <= slots.
  */
 #include "chan/chan.h"
 
 #include "alloc.h"
 
-#include <string.h>
-
 #define SLOTS_FIRST 16
 
-static bool valid(const struct brolga__ring *ring)
+static void set_slots(struct brolga__ring *ring, unsigned char *at,
+                      size_t slots)
 {
-    if (ring->slots == 0)
-        return ring->head == 0 && ring->count == 0;
-    return ring->head < ring->slots && ring->count <= ring->slots;
-}
-
-static void *slot_at(const struct brolga__ring *ring, size_t nth)
-{
-    size_t slot = ring->head + nth;
-
-    if (slot >= ring->slots)
-        slot -= ring->slots;
-    return ring->at + slot * ring->bytes;
+    ring->slots = slots;
+    ring->tail.at = ring->head.at = at;
+    ring->tail.mask = ring->head.mask = slots == 0 ? 0 : slots - 1;
 }
 
 static void *alloc_slots(size_t slots, size_t bytes, size_t align)
@@ -39,6 +32,16 @@ static void *alloc_slots(size_t slots, size_t bytes, size_t align)
     return brolga__alloc(slots * bytes);
 }
 
+/* The least power of two that is no less; 0 if there is none. */
+static size_t power_of_two(size_t least)
+{
+    size_t power = 1;
+
+    while (power < least && power != 0)
+        power *= 2;
+    return power;
+}
+
 int brolga__ring_init(struct brolga__ring *ring, size_t slots, size_t bytes,
                       size_t align)
 {
@@ -47,59 +50,58 @@ int brolga__ring_init(struct brolga__ring *ring, size_t slots, size_t bytes,
     brolga__assert(bytes > 0);
     brolga__assert(align <= BROLGA__CACHE_LINE);
     if (slots > 0) {
-        at = alloc_slots(slots, bytes, align);
+        slots = power_of_two(slots);
+        at = slots == 0 ? NULL : alloc_slots(slots, bytes, align);
         if (at == NULL)
             return BROLGA_ENOMEM;
     }
-    *ring = (struct brolga__ring){
-        .at = at, .bytes = bytes, .align = align, .slots = slots};
+    *ring = (struct brolga__ring){.align = align};
+    ring->tail.bytes = ring->head.bytes = bytes;
+    set_slots(ring, at, slots);
     return BROLGA_OK;
 }
 
 void brolga__ring_free(struct brolga__ring *ring)
 {
-    brolga__free(ring->at);
-    ring->at = NULL;
-    ring->slots = ring->head = ring->count = 0;
+    brolga__free(ring->tail.at);
+    set_slots(ring, NULL, 0);
+}
+
+static void set_indices(struct brolga__ring *ring, uint64_t head, uint64_t tail)
+{
+    brolga__store_release(&ring->head.index, head); /* H: find_slots */
+    brolga__store_release(&ring->tail.index, tail); /* T: find_values */
+}
+
+void brolga__ring_move(struct brolga__ring *to, struct brolga__ring *from)
+{
+    uint64_t tail = brolga__load_relaxed(&from->tail.index); /* L */
+
+    /* Member by member: others may be trying to take the locks. */
+    *to = (struct brolga__ring){.align = from->align};
+    to->tail.bytes = to->head.bytes = from->tail.bytes;
+    set_slots(to, from->tail.at, from->slots);
+    set_indices(to, brolga__load_relaxed(&from->head.index), tail); /* L */
+    set_slots(from, NULL, 0);
+    set_indices(from, tail, tail);
 }
 
 int brolga__ring_grow(struct brolga__ring *ring)
 {
     size_t slots = ring->slots == 0 ? SLOTS_FIRST : ring->slots * 2;
-    unsigned char *at = alloc_slots(slots, ring->bytes, ring->align);
-    size_t first = ring->slots - ring->head; /* slots up to the wrap */
+    size_t bytes = ring->tail.bytes;
+    unsigned char *at = alloc_slots(slots, bytes, ring->align);
+    uint64_t first, last;
 
     if (at == NULL)
         return BROLGA_ENOMEM;
-    if (first > ring->count)
-        first = ring->count;
-    if (ring->count > 0) {
-        memcpy(at, slot_at(ring, 0), first * ring->bytes);
-        memcpy(at + first * ring->bytes, ring->at,
-               (ring->count - first) * ring->bytes);
-    }
-    brolga__free(ring->at);
-    ring->at = at;
-    ring->slots = slots;
-    ring->head = 0;
+    brolga__check(brolga__ring_count(ring) <= ring->slots);
+    first = brolga__load_relaxed(&ring->head.index); /* L */
+    last = brolga__load_relaxed(&ring->tail.index);  /* L */
+    for (uint64_t i = first; i != last; i++)
+        brolga__move(at + (i & (slots - 1)) * bytes,
+                     ring->tail.at + (i & ring->tail.mask) * bytes, bytes);
+    brolga__free(ring->tail.at);
+    set_slots(ring, at, slots);
     return BROLGA_OK;
-}
-
-void brolga__ring_push(struct brolga__ring *ring, const void *elem)
-{
-    brolga__assert(ring->count < ring->slots);
-    memcpy(slot_at(ring, ring->count), elem, ring->bytes);
-    ring->count++;
-    brolga__check(valid(ring));
-}
-
-void brolga__ring_pop(struct brolga__ring *ring, void *elem)
-{
-    brolga__assert(ring->count > 0);
-    memcpy(elem, slot_at(ring, 0), ring->bytes);
-    ring->count--;
-    ring->head++;
-    if (ring->head == ring->slots)
-        ring->head = 0;
-    brolga__check(valid(ring));
 }

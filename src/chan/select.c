@@ -46,13 +46,13 @@ static void lock_all(struct channels *set, const struct brolga_arm *arms,
             insert_sorted(set, arms[i].chan);
     }
     for (size_t i = 0; i < set->count; i++)
-        brolga__lock_take(&set->at[i]->lock);
+        brolga__chan_lock(set->at[i]);
 }
 
 static void unlock_all(const struct channels *set)
 {
     for (size_t i = 0; i < set->count; i++)
-        brolga__lock_leave(&set->at[i]->lock);
+        brolga__chan_unlock(set->at[i]);
 }
 
 /* Any number below `count`; the state is guarded by the channel's lock. The
@@ -147,6 +147,8 @@ static int offer_arms(struct brolga_arm *arms, size_t count, bool may_wait,
         enqueue_arms(arms, count);
     unlock_all(&set);
     brolga__wake_call(&wake);
+    if (err == BROLGA_OK)
+        brolga__chan_after(arms[*chosen].chan, arms[*chosen].op);
     if (err != BROLGA_EAGAIN || !may_wait)
         undo_arms(arms, count, err == BROLGA_OK ? *chosen : count);
     return err;
@@ -182,9 +184,9 @@ int brolga_select_withdraw(struct brolga_arm *arms, size_t count,
 
         if (chan == NULL)
             continue;
-        brolga__lock_take(&chan->lock);
+        brolga__chan_lock(chan);
         brolga__queue_remove(brolga__chan_queue(chan, waiter), waiter);
-        brolga__lock_leave(&chan->lock);
+        brolga__chan_unlock(chan);
     }
     /* No arm is in a queue now: nobody can claim one any more. */
     claimed = claimed_arm(arms);
@@ -251,7 +253,7 @@ static int select_arms(struct brolga_arm *arms, size_t count,
         return BROLGA_ESTATE;
     canceled = brolga_cancel_reason();
     may_wait = canceled == BROLGA_OK && deadline_ns != BROLGA_NOW;
-    err = prepare_arms(arms, count, brolga__wake_task, brolga_self());
+    err = prepare_arms(arms, count, brolga__wake_task, brolga__self());
     if (err == BROLGA_OK)
         err = offer_arms(arms, count, may_wait, chosen);
     if (err != BROLGA_EAGAIN)

@@ -7,21 +7,14 @@
  * those who wait, and a sender that has failed has left nothing behind.
  */
 #include "chan/chan.h"
+#include "chan/fast.h"
 
-int brolga__waiter_prepare(struct brolga_waiter *waiter, brolga_chan *chan,
-                           enum brolga_op op, void *elem)
+int brolga__waiter_copy(struct brolga_waiter *waiter)
 {
-    int err;
-
-    waiter->chan = chan;
-    waiter->op = (int32_t)op;
-    waiter->elem = elem;
-    waiter->queued = false;
-    waiter->copied = false;
-    if (op != BROLGA_SEND || chan->plain)
-        return BROLGA_OK;
     /* What is not plain is a word, so there is room for it in the waiter. */
-    err = brolga_copy(chan->type, elem, &waiter->copy, NULL);
+    int err =
+        brolga_copy(waiter->chan->type, waiter->elem, &waiter->copy, NULL);
+
     if (err != BROLGA_OK)
         return err;
     waiter->elem = &waiter->copy;
@@ -36,45 +29,11 @@ void brolga__waiter_undo(struct brolga_waiter *waiter)
     waiter->copied = false;
 }
 
-void brolga__waiter_enqueue(struct brolga_waiter *waiter,
-                            brolga_shared_int *claim, int32_t arm)
+static bool pass_fast(struct brolga_waiter *waiter)
 {
-    brolga__assert(arm != 0);
-    waiter->claim = claim;
-    waiter->arm = arm;
-    /* Relaxed: the lock publishes the waiter. */
-    brolga__store_relaxed(&waiter->result, BROLGA_EAGAIN);
-    brolga__queue_push(brolga__chan_queue(waiter->chan, waiter), waiter);
-}
-
-int brolga__waiter_try(struct brolga_waiter *waiter)
-{
-    brolga_chan *chan = waiter->chan;
-    struct brolga__wake wake = {NULL, NULL};
-    int err;
-
-    brolga__lock_take(&chan->lock);
-    err = brolga__chan_attempt(chan, waiter, &wake);
-    brolga__lock_leave(&chan->lock);
-    brolga__wake_call(&wake);
-    return err;
-}
-
-int brolga__waiter_offer(struct brolga_waiter *waiter)
-{
-    brolga_chan *chan = waiter->chan;
-    struct brolga__wake wake = {NULL, NULL};
-    int err;
-
-    brolga__assert(waiter->wake != NULL);
-    brolga__store_relaxed(&waiter->own_claim, 0); /* L */
-    brolga__lock_take(&chan->lock);
-    err = brolga__chan_attempt(chan, waiter, &wake);
-    if (err == BROLGA_EAGAIN)
-        brolga__waiter_enqueue(waiter, &waiter->own_claim, 1);
-    brolga__lock_leave(&chan->lock);
-    brolga__wake_call(&wake);
-    return err;
+    if (waiter->op == BROLGA_RECV)
+        return brolga__chan_take_fast(waiter->chan, waiter->elem);
+    return brolga__chan_put_fast(waiter->chan, waiter->elem);
 }
 
 int brolga_chan_offer(brolga_chan *chan, struct brolga_waiter *waiter,
@@ -84,6 +43,8 @@ int brolga_chan_offer(brolga_chan *chan, struct brolga_waiter *waiter,
 
     if (err != BROLGA_OK)
         return err;
+    if (pass_fast(waiter))
+        return BROLGA_OK;
     err = brolga__waiter_offer(waiter);
     if (err != BROLGA_OK && err != BROLGA_EAGAIN)
         brolga__waiter_undo(waiter);
@@ -104,20 +65,27 @@ static int unlink_waiter(struct brolga_waiter *waiter)
     brolga_chan *chan = waiter->chan;
     bool was_queued;
 
-    brolga__lock_take(&chan->lock);
+    brolga__chan_lock(chan);
     was_queued = waiter->queued;
     brolga__queue_remove(brolga__chan_queue(chan, waiter), waiter);
-    brolga__lock_leave(&chan->lock);
+    brolga__chan_unlock(chan);
     return was_queued ? BROLGA_ECANCELED : brolga_waiter_result(waiter);
 }
 
-int brolga_chan_withdraw(struct brolga_waiter *waiter)
+int brolga__waiter_end(struct brolga_waiter *waiter)
 {
-    int result = brolga_waiter_result(waiter);
+    int result = brolga__load_acquire(&waiter->result); /* A */
 
     if (result == BROLGA_EAGAIN)
         result = unlink_waiter(waiter);
     brolga__assert(result != BROLGA_EAGAIN);
+    return result;
+}
+
+int brolga_chan_withdraw(struct brolga_waiter *waiter)
+{
+    int result = brolga__waiter_end(waiter);
+
     if (result != BROLGA_OK)
         brolga__waiter_undo(waiter);
     return result;

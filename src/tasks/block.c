@@ -37,6 +37,8 @@ __attribute__((noinline)) void brolga_block_begin(void)
     brolga__assert(brolga__load_relaxed(&task->blocked) == BROLGA__NOT_BLOCKED);
     if (task->under != NULL)
         brolga__part(task);
+    if (carrier != NULL)
+        brolga__forks_flush(task->rt, &carrier->worker->forks);
     brolga__ctx_spill(keep_registers, task);
     task->spilled_sp = (uintptr_t)__builtin_frame_address(0);
     brolga__store_relaxed(&task->parked_in, "foreign code");

@@ -19,7 +19,7 @@ extern const size_t brolga__ctx_arg_word;
 extern const size_t brolga__ctx_start_word;
 
 void brolga__ctx_aim(struct brolga__ctx *ctx, uintptr_t high,
-                     void (*entry)(void *arg), void *arg)
+                     brolga__ctx_entry *entry, void *arg)
 {
     /* One spare word pair on top, so that the start frame's caller reads as
      * zero to unwinders. */
@@ -30,7 +30,8 @@ void brolga__ctx_aim(struct brolga__ctx *ctx, uintptr_t high,
     /* The stack's previous user left its red zones behind. */
     ASAN_UNPOISON_MEMORY_REGION((void *)ctx->low, high - ctx->low);
 #endif
-    memset(frame, 0, high - (uintptr_t)frame);
+    for (uintptr_t *word = frame; word < (uintptr_t *)high; word++)
+        *word = 0;
     frame[brolga__ctx_entry_word] = (uintptr_t)entry;
     frame[brolga__ctx_arg_word] = (uintptr_t)arg;
     frame[brolga__ctx_start_word] = (uintptr_t)brolga__ctx_start;
@@ -38,7 +39,7 @@ void brolga__ctx_aim(struct brolga__ctx *ctx, uintptr_t high,
 }
 
 void brolga__ctx_init(struct brolga__ctx *ctx, uintptr_t low, uintptr_t high,
-                      void (*entry)(void *arg), void *arg)
+                      brolga__ctx_entry *entry, void *arg)
 {
     ctx->low = low;
     ctx->high = high;

@@ -50,14 +50,21 @@ struct brolga__ctx {
 #endif
 };
 
-/* Prepares a context that will call entry(arg), which must not return. */
+/* The lowest function of a context. */
+typedef void brolga__ctx_entry(void *arg, struct brolga__passed passed);
+
+/* Prepares a context that will call entry(arg, what is passed to it), and then
+ * brolga__ctx_done(), which must not return. */
 void brolga__ctx_init(struct brolga__ctx *ctx, uintptr_t low, uintptr_t high,
-                      void (*entry)(void *arg), void *arg);
+                      brolga__ctx_entry *entry, void *arg);
 
 /* Has a context that is not running begin anew: it will call entry(arg) on the
  * part of its stack below `high`, which is aligned to 16 bytes. */
 void brolga__ctx_aim(struct brolga__ctx *ctx, uintptr_t high,
-                     void (*entry)(void *arg), void *arg);
+                     brolga__ctx_entry *entry, void *arg);
+
+/* What a context goes on with when its entry has returned; in worker.c. */
+void brolga__ctx_done(void);
 
 /* Describes the calling thread's own stack as a context to switch back to. */
 void brolga__ctx_init_thread(struct brolga__ctx *ctx);
@@ -74,10 +81,12 @@ static inline void brolga__ctx_entered(struct brolga__ctx *self)
     (void)self;
 }
 
-/* Leaves `from` and goes on in `to`; returns when someone switches back. With
- * `for_ever`, nobody will. */
-static inline void brolga__ctx_switch(struct brolga__ctx *from,
-                                      struct brolga__ctx *to, bool for_ever)
+/* Leaves `from` and goes on in `to`, which gets what is passed; returns, with
+ * what is passed then, when someone switches back. With `for_ever`, nobody
+ * will. */
+static inline struct brolga__passed
+brolga__ctx_pass(struct brolga__ctx *from, struct brolga__ctx *to,
+                 bool for_ever, struct brolga__passed passed)
 {
 #ifdef BROLGA__ASAN
     __sanitizer_start_switch_fiber(for_ever ? NULL : &from->fake_stack,
@@ -87,8 +96,17 @@ static inline void brolga__ctx_switch(struct brolga__ctx *from,
     __tsan_switch_to_fiber(to->fiber, 0);
 #endif
     (void)for_ever;
-    brolga__cpu_swap(&from->sp, to->sp);
+    passed = brolga__cpu_swap(&from->sp, to->sp, passed);
     brolga__ctx_entered(from);
+    return passed;
+}
+
+/* The same with nothing to pass. */
+static inline void brolga__ctx_switch(struct brolga__ctx *from,
+                                      struct brolga__ctx *to, bool for_ever)
+{
+    (void)brolga__ctx_pass(from, to, for_ever,
+                           (struct brolga__passed){NULL, 0});
 }
 
 /* Calls look(arg, sp) with the callee-saved registers stored at and above

@@ -6,7 +6,8 @@
  */
     .text
 
-/* void brolga__cpu_swap(uintptr_t *save [x0], uintptr_t load [x1]) */
+/* struct brolga__passed [x0, x1] brolga__cpu_swap(uintptr_t *save [x0],
+ *     uintptr_t load [x1], struct brolga__passed passed [x2, x3]) */
     .globl brolga__cpu_swap
     .hidden brolga__cpu_swap
     .type brolga__cpu_swap, %function
@@ -40,12 +41,15 @@ brolga__cpu_swap:
     ldp d14, d15, [sp, #144]
     add sp, sp, #160
     .cfi_adjust_cfa_offset -160
+    mov x0, x2
+    mov x1, x3
     /* A jump: a ret would be predicted to go back where we came from. */
     br x30
     .cfi_endproc
     .size brolga__cpu_swap, . - brolga__cpu_swap
 
-/* The lowest frame of a fiber: x19 = entry, x20 = argument. */
+/* The lowest frame of a fiber: x19 = entry, x20 = argument. When the entry
+ * returns, a branch leads on, so that calls and returns are in balance. */
     .globl brolga__ctx_start
     .hidden brolga__ctx_start
     .type brolga__ctx_start, %function
@@ -55,9 +59,12 @@ brolga__ctx_start:
     .cfi_undefined x30
     mov x29, xzr
     mov x30, xzr
+    mov x2, x1 /* What was passed: to x1, x2. */
+    mov x1, x0
     mov x0, x20
     blr x19
-    brk #1
+    mov x30, xzr
+    b brolga__ctx_done
     .cfi_endproc
     .size brolga__ctx_start, . - brolga__ctx_start
 

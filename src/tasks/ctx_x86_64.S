@@ -5,7 +5,9 @@
  */
     .text
 
-/* The lowest frame of a fiber. On the stack: entry, argument. */
+/* The lowest frame of a fiber. On the stack: entry, argument;
+ * what was passed is in rsi and rdx already, as the entry wants it. When that
+ * returns, a jump leads on, so that calls and returns are in balance. */
     .globl brolga__ctx_start
     .hidden brolga__ctx_start
     .type brolga__ctx_start, @function
@@ -17,7 +19,8 @@ brolga__ctx_start:
     popq %rdi
     xorl %ebp, %ebp
     callq *%rax
-    ud2
+    pushq $0
+    jmp brolga__ctx_done
     .cfi_endproc
     .size brolga__ctx_start, . - brolga__ctx_start
 

@@ -100,14 +100,16 @@ static void run_newest(brolga_task *task)
     fn(arg);
 }
 
-void brolga__task_finish(brolga_task *task)
+void brolga__task_finish_slowly(brolga_task *task)
 {
+    brolga__forks_abandon(task);
     brolga__scopes_abandon(task);
     if (task->defers != NULL && !task->cleaning)
         open_window(task);
     /* Ends, unless a handler defers another one each time. */
     while (task->defers != NULL) {
         run_newest(task);
+        brolga__forks_abandon(task);
         brolga__scopes_abandon(task);
     }
     brolga__scope_forget(task);

@@ -131,7 +131,8 @@ int brolga_worker_stats(brolga *rt, uint32_t number,
         return BROLGA_ENOENT;
     worker = &rt->workers[number];
     *out = (struct brolga_worker_stats){
-        .runs = brolga__load_relaxed(&worker->runs),
+        .runs = brolga__load_relaxed(&worker->turns) +
+                brolga__load_relaxed(&worker->nested),
         .steals = brolga__load_relaxed(&worker->steals),
         .parks = brolga__load_relaxed(&worker->parks),
         .ready = (uint32_t)brolga__runq_count(&worker->queue) +

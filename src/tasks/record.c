@@ -20,40 +20,41 @@
  *      number, each but the last with acquire. If it sees a word of a later
  *      name, it sees a later number, too.
  *
- * Live tasks. Each worker counts those that were taken there, less those that
- * ended there; others count in one word. The sum is exact when nobody spawns
- * or ends. So the limit holds but for what workers have in stock, unless it is
- * low: then all count in one word.
+ * Live tasks. Each worker counts those that were taken there, and those that
+ * ended there; others count in one word, up and down. Who adds up reads the
+ * ends first:
+ *
+ *   AQ An end that is counted has its beginning counted: release store of
+ *      `ended` -> acquire load in live(), which then looks at `taken`.
+ *
+ * So the sum is never too low, and exact when nobody spawns or ends: a runtime
+ * that seems empty is. The limit holds but for what workers have in stock,
+ * unless it is low: then all count in one word.
  */
 #include "tasks/tasks.h"
 
 #include "alloc.h"
+#include "tasks/hard.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* Records that a worker takes or puts back at a time, and keeps at the most. */
-#define BATCH     BROLGA__BLOCK_TASKS
-#define STOCK_MAX (4 * BATCH)
 /* Numbers that a worker takes at a time. */
-#define IDS       1024
-/* Limits up to here are exact. */
-#define EXACT_MAX 65536
+#define IDS 1024
 
 /* --- live tasks --------------------------------------------------------- */
 
-static bool counts_exactly(const struct brolga *rt)
-{
-    return rt->opts.tasks_max <= EXACT_MAX;
-}
-
 static int64_t live(struct brolga *rt)
 {
-    int64_t sum = brolga__load_acquire(&rt->live); /* X: sub in ended */
+    uint64_t taken = 0, ended = 0;
+    int64_t others;
 
     for (uint32_t i = 0; i < rt->worker_count; i++)
-        sum += brolga__load_relaxed(&rt->workers[i].stock.live);
-    return sum;
+        ended += brolga__load_acquire(&rt->workers[i].stock.ended); /* AQ */
+    others = brolga__load_acquire(&rt->live); /* X: in ended */
+    for (uint32_t i = 0; i < rt->worker_count; i++)
+        taken += brolga__load_relaxed(&rt->workers[i].stock.taken);
+    return (int64_t)(taken - ended) + others;
 }
 
 uint32_t brolga_tasks_live(brolga *rt)
@@ -63,25 +64,14 @@ uint32_t brolga_tasks_live(brolga *rt)
     return count > 0 ? (uint32_t)count : 0;
 }
 
-static void count(struct brolga *rt, struct brolga__worker *worker,
-                  int64_t change)
+void brolga__record_count(struct brolga *rt, int64_t change)
 {
-    if (worker == NULL || counts_exactly(rt)) {
-        (void)brolga__add_release(&rt->live, change); /* X: destroy */
-        return;
-    }
-    brolga__store_relaxed(&worker->stock.live,
-                          brolga__load_relaxed(&worker->stock.live) + change);
+    (void)brolga__add_release(&rt->live, change); /* X: destroy */
 }
 
 static bool at_limit(struct brolga *rt)
 {
     return live(rt) >= (int64_t)rt->opts.tasks_max;
-}
-
-void brolga__record_ended(brolga_task *task)
-{
-    count(task->rt, brolga__worker_self(task->rt), -1);
 }
 
 /* --- the common list, with free_lock ------------------------------------ */
@@ -146,7 +136,8 @@ static int restock(struct brolga *rt, struct brolga__stock *stock)
     (void)pthread_mutex_lock(&rt->free_lock);
     if (rt->free_tasks[true] == NULL)
         err = block_add(rt, true);
-    while (stock->count < BATCH && rt->free_tasks[true] != NULL) {
+    while (stock->count < BROLGA__STOCK_BATCH && rt->free_tasks[true] != NULL &&
+           !(brolga__hard_on && stock->count > 0)) {
         brolga_task *task = take_free(rt, true);
 
         task->next = stock->tasks;
@@ -155,21 +146,6 @@ static int restock(struct brolga *rt, struct brolga__stock *stock)
     }
     (void)pthread_mutex_unlock(&rt->free_lock);
     return err;
-}
-
-static int take_from_stock(struct brolga *rt, struct brolga__stock *stock,
-                           brolga_task **out)
-{
-    if (brolga__unlikely(stock->tasks == NULL)) {
-        int err = restock(rt, stock);
-
-        if (err != BROLGA_OK)
-            return err;
-    }
-    *out = stock->tasks;
-    stock->tasks = (*out)->next;
-    stock->count--;
-    return BROLGA_OK;
 }
 
 static int take_from_all(struct brolga *rt, bool is_fiber, brolga_task **out)
@@ -185,27 +161,30 @@ static int take_from_all(struct brolga *rt, bool is_fiber, brolga_task **out)
     return err;
 }
 
-int brolga__record_take(struct brolga *rt, bool is_fiber, brolga_task **out)
+/* Counts a task that no worker takes; false at the limit. */
+static bool count_one(struct brolga *rt)
 {
-    struct brolga__worker *worker = brolga__worker_self(rt);
+    if (!rt->counts_exactly && at_limit(rt))
+        return false;
+    if (brolga__add_relaxed(&rt->live, 1) < (int64_t)rt->opts.tasks_max ||
+        !rt->counts_exactly)
+        return true;
+    (void)brolga__add_relaxed(&rt->live, -1);
+    return false;
+}
+
+int brolga__record_fetch(struct brolga *rt, struct brolga__worker *worker,
+                         bool is_fiber, brolga_task **out)
+{
     int err;
 
-    if (worker != NULL && is_fiber && !counts_exactly(rt)) {
-        err = take_from_stock(rt, &worker->stock, out);
-        if (err == BROLGA_OK)
-            count(rt, worker, 1);
-        return err;
+    if (worker != NULL && is_fiber && !rt->counts_exactly) {
+        err = restock(rt, &worker->stock);
+        return err == BROLGA_OK ? brolga__record_take(rt, worker, is_fiber, out)
+                                : err;
     }
-    if (counts_exactly(rt) &&
-        brolga__add_relaxed(&rt->live, 1) >= (int64_t)rt->opts.tasks_max) {
-        (void)brolga__add_relaxed(&rt->live, -1);
+    if (!count_one(rt))
         return BROLGA_ELIMIT;
-    }
-    if (!counts_exactly(rt)) {
-        if (at_limit(rt))
-            return BROLGA_ELIMIT;
-        (void)brolga__add_relaxed(&rt->live, 1);
-    }
     err = take_from_all(rt, is_fiber, out);
     if (err != BROLGA_OK)
         (void)brolga__add_relaxed(&rt->live, -1);
@@ -216,7 +195,7 @@ int brolga__record_take(struct brolga *rt, bool is_fiber, brolga_task **out)
 static void give_up(struct brolga *rt, struct brolga__stock *stock)
 {
     (void)pthread_mutex_lock(&rt->free_lock);
-    while (stock->count > STOCK_MAX / 2) {
+    while (stock->count > (brolga__hard_on ? 0 : BROLGA__STOCK_MAX / 2)) {
         brolga_task *task = stock->tasks;
 
         stock->tasks = task->next;
@@ -226,37 +205,31 @@ static void give_up(struct brolga *rt, struct brolga__stock *stock)
     (void)pthread_mutex_unlock(&rt->free_lock);
 }
 
-void brolga__record_put(brolga_task *task)
+void brolga__record_return(brolga_task *task, struct brolga__worker *worker)
 {
     struct brolga *rt = task->rt;
-    struct brolga__worker *worker = brolga__worker_self(rt);
 
-    if (worker == NULL || !task->is_fiber) {
-        (void)pthread_mutex_lock(&rt->free_lock);
-        put_free(rt, task);
-        (void)pthread_mutex_unlock(&rt->free_lock);
+    if (worker != NULL && task->is_fiber) {
+        give_up(rt, &worker->stock);
+        brolga__stock_push(&worker->stock, task);
         return;
     }
-    task->next = worker->stock.tasks;
-    worker->stock.tasks = task;
-    if (brolga__unlikely(++worker->stock.count > STOCK_MAX))
-        give_up(rt, &worker->stock);
+    (void)pthread_mutex_lock(&rt->free_lock);
+    put_free(rt, task);
+    (void)pthread_mutex_unlock(&rt->free_lock);
 }
 
 /* --- who is who --------------------------------------------------------- */
 
-uint64_t brolga__next_id(struct brolga *rt)
+uint64_t brolga__id_fetch(struct brolga *rt, struct brolga__worker *worker)
 {
-    struct brolga__worker *worker = brolga__worker_self(rt);
     struct brolga__stock *stock;
 
     if (worker == NULL)
         return brolga__add_relaxed(&rt->next_id, 1) + 1;
     stock = &worker->stock;
-    if (brolga__unlikely(stock->next_id == stock->last_id)) {
-        stock->next_id = brolga__add_relaxed(&rt->next_id, IDS);
-        stock->last_id = stock->next_id + IDS;
-    }
+    stock->next_id = brolga__add_relaxed(&rt->next_id, IDS);
+    stock->last_id = stock->next_id + IDS;
     return ++stock->next_id;
 }
 

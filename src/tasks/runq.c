@@ -24,6 +24,7 @@
 #include "tasks/runq.h"
 
 #include "alloc.h"
+#include "tasks/hard.h"
 #include "tasks/tasks.h"
 
 _Static_assert((BROLGA__RUNQ_SIZE & (BROLGA__RUNQ_SIZE - 1)) == 0,
@@ -41,7 +42,8 @@ static struct brolga__ring_of_tasks *ring_create(uint64_t entries)
 
 int brolga__runq_init(struct brolga__runq *queue)
 {
-    struct brolga__ring_of_tasks *ring = ring_create(BROLGA__RUNQ_SIZE);
+    struct brolga__ring_of_tasks *ring =
+        ring_create(brolga__hard_on ? 8 : BROLGA__RUNQ_SIZE);
 
     if (ring == NULL)
         return BROLGA_ENOMEM;
@@ -185,6 +187,8 @@ brolga_task *brolga__runq_steal(struct brolga__runq *thief,
         count -= count / 2;
         if (count > BROLGA__RUNQ_SIZE / 2)
             count = BROLGA__RUNQ_SIZE / 2;
+        if (brolga__hard_on && count > 4) /* What a small ring holds. */
+            count = 4;
         last = copy(ring, head, count, mine, own);
         if (!brolga__cas_acq_rel(&victim->head, &head, head + count)) /* P */
             continue; /* What was copied is overwritten or ignored. */

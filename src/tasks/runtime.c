@@ -7,13 +7,17 @@
 #include "alloc.h"
 #include "plat.h"
 #include "shield.h"
+#include "tasks/hard.h"
 
 /* While something waits to be reclaimed the reclaimer looks again after a
  * pause that doubles from the first to the second. */
-#define PAUSE_FIRST (100 * BROLGA_US)
-#define PAUSE_LAST  (20 * BROLGA_MS)
+#define PAUSE_FIRST     (100 * BROLGA_US)
+#define PAUSE_LAST      (20 * BROLGA_MS)
+/* Limits of tasks up to here are kept to the task; beyond, workers keep some
+ * records in stock. */
+#define TASKS_MAX_EXACT 65536
 /* How long a task may run while others wait for its worker. */
-#define TIME_SLICE  (10 * BROLGA_MS)
+#define TIME_SLICE      (10 * BROLGA_MS)
 
 /* --- the reclaimer ------------------------------------------------------ */
 
@@ -41,29 +45,55 @@ void brolga__reclaimer_watch(struct brolga *rt)
         wake_reclaimer(rt, BROLGA__RESTS_FOR_EVER);
 }
 
-/* Tasks whose time is up while others wait are asked to yield. */
+/* Whether the worker's task has run since the last look. */
+static bool overruns(struct brolga__worker *worker)
+{
+    uint64_t turns = brolga__load_relaxed(&worker->turns);
+    bool same = turns == worker->turns_seen;
+
+    worker->turns_seen = turns;
+    return same;
+}
+
+/* Whether others wait for the worker. */
+static bool is_wanted(struct brolga__worker *worker)
+{
+    return brolga__runq_count(&worker->queue) > 0 ||
+           brolga__load_relaxed(&worker->next) != NULL ||
+           brolga__load_relaxed(&worker->rt->injected) > 0;
+}
+
+/* Whether tasks were run in joins for the first time since it was asked. */
+static bool has_joiners(struct brolga__worker *worker)
+{
+    uint64_t nested = brolga__load_relaxed(&worker->nested);
+    bool more = nested != worker->nested_seen;
+
+    worker->nested_seen = nested;
+    return more;
+}
+
+/* Tasks whose time is up while others wait are asked to yield. Those who run
+ * them in joins are parted from them, for they may have been canceled. */
 static void watch_time_slices(struct brolga *rt)
 {
-    bool asked = false;
+    bool wanted = false, joined = false;
 
     for (uint32_t i = 0; i < rt->worker_count; i++) {
         struct brolga__worker *worker = &rt->workers[i];
-        uint64_t runs = brolga__load_relaxed(&worker->runs);
 
-        if (runs == worker->runs_seen &&
-            (brolga__runq_count(&worker->queue) > 0 ||
-             brolga__load_relaxed(&worker->next) != NULL ||
-             brolga__load_relaxed(&rt->injected) > 0)) {
+        if (!overruns(worker))
+            continue;
+        if (is_wanted(worker)) {
             brolga__store_relaxed(&worker->preempt, true);
-            asked = true;
+            wanted = true;
         }
-        worker->runs_seen = runs;
+        joined |= has_joiners(worker);
     }
-    if (!asked)
-        return;
-    /* A new round sends every poll to its slow path. */
-    (void)brolga__epoch_begin_round(rt->epoch);
-    brolga__wake_one(rt); /* Someone may take over what waits. */
+    if (wanted || joined) /* A round sends every poll to its slow path. */
+        (void)brolga__epoch_begin_round(rt->epoch);
+    if (wanted) /* Someone may take over what waits. */
+        brolga__wake_one(rt);
 }
 
 /* Whether somebody might overrun a time slice. */
@@ -162,6 +192,7 @@ static void defaults(struct brolga *rt, const struct brolga_opts *opts)
         rt->opts.stack_bytes = (size_t)256 << 10;
     if (rt->opts.tasks_max == 0)
         rt->opts.tasks_max = 1u << 24;
+    rt->counts_exactly = rt->opts.tasks_max <= TASKS_MAX_EXACT;
     if (rt->opts.blocking_threads == 0)
         rt->opts.blocking_threads = 4;
     if (rt->opts.cleanup_ns == 0)
@@ -252,6 +283,7 @@ int brolga_create(const struct brolga_opts *opts, brolga **out)
 
     if (rt == NULL)
         return BROLGA_ENOMEM;
+    brolga__hard_init();
     defaults(rt, opts);
     err = init_got(rt);
     if (err != BROLGA_OK) {

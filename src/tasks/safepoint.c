@@ -5,6 +5,11 @@
  * The order in brolga__task_refresh() is the protocol of got/view.c: read the
  * round, adopt, look at the own stack, then announce that round. Announcing
  * earlier would let a table be freed that the view still names.
+ *
+ * A member speaks for all that stand on its carrier: also for those who run the
+ * task in their joins. If they have not seen the round they are parked first,
+ * wherever the task is at its safepoint. So a joiner that is switched back to
+ * is current, and the reclaimer can look at its stack before.
  */
 #include "tasks/tasks.h"
 
@@ -63,6 +68,8 @@ void brolga__task_refresh(brolga_task *task, struct brolga_epoch_member *member,
 {
     uint64_t round = brolga__epoch_round(task->rt->epoch);
 
+    if (task->under != NULL && task->under->view.seen != round)
+        brolga__part(task);
     move_view(task, top);
     move_watermark(task, top, sp);
     brolga__epoch_announce(member, round);
@@ -89,8 +96,6 @@ void brolga_safepoint_slow(void)
     brolga_task *task = brolga__self();
     struct brolga__carrier *carrier = brolga__load_relaxed(&task->carrier);
 
-    if (task->under != NULL)
-        brolga__part(task);
     brolga__safepoint_here(task);
     if (carrier != NULL && brolga__load_relaxed(&carrier->worker->preempt))
         brolga__yield(task);

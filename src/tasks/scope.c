@@ -310,6 +310,7 @@ static void init(brolga_scope *scope, brolga_task *task,
     scope->id = brolga__add_relaxed(&task->rt->next_scope, 1) + 1;
     scope->owner = task;
     scope->outer = task->scope;
+    scope->forks = task->forks;
     scope->policy = opts->policy;
     scope->failures_max =
         opts->failures_max != 0 ? opts->failures_max : FAILURES_KEPT;
@@ -448,7 +449,9 @@ static bool settle(brolga_scope *scope, brolga_task *task)
 
     brolga__lock_take(&scope->lock);
     brolga__list_remove(&task->in_scope);
-    if (task->failed) {
+    if (task->failed && task->entry == BROLGA__ENTRY_FORK) {
+        scope->report.ended++; /* The task that joins it fails by it. */
+    } else if (task->failed) {
         keep_failure(scope, task);
         cancels = scope->policy == BROLGA_SCOPE_ALL;
     } else if (task->told) {
@@ -554,6 +557,7 @@ static void hear(brolga_task *task, brolga_scope *scope)
     while ((node = brolga__list_pop_front(&scope->failures)) != NULL)
         brolga__list_push_back(&task->heard, node);
     task->heard_of = scope->id;
+    task->worn = true;
 }
 
 static void describe_wait(const void *on, char *text, size_t bytes)
@@ -599,7 +603,7 @@ int brolga_scope_join(brolga_scope *scope, struct brolga_scope_report *report)
     brolga_task *task = brolga__self();
     int result;
 
-    if (task == NULL || task->scope != scope)
+    if (task == NULL || task->scope != scope || task->forks != scope->forks)
         return BROLGA_ESTATE;
     result = close_scope(task, scope, report);
     brolga_safepoint();

@@ -78,10 +78,11 @@ struct move {
     void *arg;
 };
 
-static void arrive(void *arg)
+static void arrive(void *arg, struct brolga__passed passed)
 {
     struct move move = *(const struct move *)arg;
 
+    (void)passed;
     brolga__ctx_entered(&move.task->ctx);
     /* The switch has stored where it left the emergency stack. */
     move.task->first.sp = move.lowest;
@@ -106,10 +107,11 @@ int brolga__second_stack_enter(brolga_task *task, uintptr_t lowest,
 }
 
 /* At the base of the first stack. */
-static void come_back(void *arg)
+static void come_back(void *arg, struct brolga__passed passed)
 {
     brolga_task *task = arg;
 
+    (void)passed;
     brolga__ctx_entered(&task->first);
     brolga__ctx_fini(&task->ctx);
     task->ctx = task->first;

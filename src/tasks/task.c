@@ -24,6 +24,7 @@
 
 #include "alloc.h"
 #include "plat.h"
+#include "tasks/hard.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -32,7 +33,8 @@
 
 /* --- records ------------------------------------------------------------ */
 
-static void reset(brolga_task *task, const struct brolga_spawn_opts *opts)
+static inline void reset(brolga_task *task,
+                         const struct brolga_spawn_opts *opts)
 {
     struct brolga *rt = task->rt;
 
@@ -54,12 +56,12 @@ static void reset(brolga_task *task, const struct brolga_spawn_opts *opts)
     brolga__store_relaxed(&task->ended_word, 0);
     brolga__store_relaxed(&task->in_version, BROLGA__NOT_STARTED);
     brolga__store_relaxed(&task->top, false);
-    task->number = brolga__next_id(rt);
     task->home = NULL;
     brolga__store_relaxed(&task->home_id, 0);
-    brolga__store_relaxed(&task->stack_bytes, opts->stack_bytes != 0
-                                                  ? opts->stack_bytes
-                                                  : rt->opts.stack_bytes);
+    brolga__store_relaxed(&task->stack_bytes,
+                          (uint32_t)(opts->stack_bytes != 0
+                                         ? opts->stack_bytes
+                                         : rt->opts.stack_bytes));
     brolga__store_relaxed(&task->stack_used, 0);
 }
 
@@ -77,8 +79,9 @@ __attribute__((noinline)) static void clean(brolga_task *task)
     task->function_bytes = 0;
 }
 
-int brolga__task_create(struct brolga *rt, const struct brolga_spawn_opts *opts,
-                        brolga_task **out)
+static inline int create(struct brolga *rt, struct brolga__worker *worker,
+                         const struct brolga_spawn_opts *opts,
+                         brolga_task **out)
 {
     static const struct brolga_spawn_opts defaults;
     int err;
@@ -87,22 +90,35 @@ int brolga__task_create(struct brolga *rt, const struct brolga_spawn_opts *opts,
         opts = &defaults;
     if (opts->stack_bytes > BROLGA__STACK_SIZE_MAX)
         return BROLGA_ELIMIT;
-    err = brolga__record_take(rt, !opts->thread, out);
-    if (err == BROLGA_OK)
-        reset(*out, opts);
-    return err;
+    err = brolga__record_take(rt, worker, !opts->thread, out);
+    if (err != BROLGA_OK)
+        return err;
+    reset(*out, opts);
+    (*out)->number = brolga__next_id(rt, worker);
+    return BROLGA_OK;
+}
+
+int brolga__task_create(struct brolga *rt, const struct brolga_spawn_opts *opts,
+                        brolga_task **out)
+{
+    return create(rt, brolga__worker_self(rt), opts, out);
+}
+
+static inline void unref(brolga_task *task, struct brolga__worker *worker)
+{
+    if (brolga__load_acquire(&task->refs) != 1 && /* V: others have one */
+        brolga__sub_acq_rel(&task->refs, 1) != 1) /* V */
+        return;
+    if (brolga__unlikely(task->worn || task->failed ||
+                         brolga__load_relaxed(&task->canceled) !=
+                             BROLGA__NO_REASON))
+        clean(task);
+    brolga__record_put(task, worker);
 }
 
 void brolga__task_unref(brolga_task *task)
 {
-    if (brolga__load_acquire(&task->refs) == 1 ||   /* V: nobody else has one */
-        brolga__sub_acq_rel(&task->refs, 1) == 1) { /* V */
-        if (brolga__unlikely(task->worn || task->failed ||
-                             brolga__load_relaxed(&task->canceled) !=
-                                 BROLGA__NO_REASON))
-            clean(task);
-        brolga__record_put(task);
-    }
+    unref(task, brolga__worker_self(task->rt));
 }
 
 /* --- spawning ----------------------------------------------------------- */
@@ -118,6 +134,12 @@ static void let_go(brolga_task *task)
     task->slot = 0;
 }
 
+void brolga__task_uncreate(brolga_task *task)
+{
+    brolga__record_ended(task->rt, brolga__worker_self(task->rt));
+    brolga__task_unref(task);
+}
+
 /* Takes back a task that could not be started. */
 static void unmake(brolga_task *task)
 {
@@ -126,31 +148,18 @@ static void unmake(brolga_task *task)
         brolga__scope_leave(task, true);
         brolga__task_unref(task); /* The scope's. */
     }
-    brolga__record_ended(task);
-    brolga__task_unref(task);
+    brolga__task_uncreate(task);
 }
 
-static int start(brolga_task *task, const char *name, brolga_task **out)
+static int start_thread(brolga_task *task)
 {
-    int err;
+    int err = brolga__thread_start(task);
 
-    brolga__note_since(task);
-    brolga__identify(task, task->number, name);
-    if (out == NULL) /* Then it may be gone at once. */
-        brolga__store_relaxed(&task->end, BROLGA__END_DETACHED);
-    if (task->is_fiber) {
-        brolga__launch(task);
-    } else {
-        err = brolga__thread_start(task);
-        if (err != BROLGA_OK) {
-            brolga__identify(task, 0, NULL);
-            unmake(task);
-            return err;
-        }
-    }
-    if (out != NULL)
-        *out = task;
-    return BROLGA_OK;
+    if (err == BROLGA_OK)
+        return BROLGA_OK;
+    brolga__identify(task, 0, NULL);
+    unmake(task);
+    return err;
 }
 
 static const void *function_address(brolga_task_fn fn)
@@ -163,24 +172,34 @@ static const void *function_address(brolga_task_fn fn)
     return cast.address;
 }
 
+/* What may fail before the task is shown to anyone. */
+static inline int admit(brolga_task *task, const struct brolga__start *how,
+                        const struct brolga_spawn_opts *opts)
+{
+    int err = brolga__scope_enter(task, opts);
+
+    if (err == BROLGA_OK && how->slot != 0)
+        err = brolga__slot_enter(task->rt->got, how->slot);
+    if (brolga__unlikely(err != BROLGA_OK))
+        unmake(task);
+    return err;
+}
+
 int brolga__spawn(brolga *rt, const struct brolga__start *how,
                   const struct brolga_spawn_opts *opts, brolga_task **out)
 {
+    struct brolga__worker *worker;
     brolga_task *task;
     int err;
 
     if (rt == NULL || (how->fn == NULL && how->slot == 0))
         return BROLGA_EINVAL;
-    err = brolga__task_create(rt, opts, &task);
-    if (err != BROLGA_OK)
+    worker = brolga__worker_self(rt);
+    err = create(rt, worker, opts, &task);
+    if (err == BROLGA_OK)
+        err = admit(task, how, opts);
+    if (brolga__unlikely(err != BROLGA_OK))
         return err;
-    err = brolga__scope_enter(task, opts);
-    if (err == BROLGA_OK && how->slot != 0)
-        err = brolga__slot_enter(rt->got, how->slot);
-    if (err != BROLGA_OK) {
-        unmake(task);
-        return err;
-    }
     task->entry = how->entry;
     task->fn = how->fn;
     task->slot = how->slot;
@@ -190,7 +209,40 @@ int brolga__spawn(brolga *rt, const struct brolga__start *how,
     if (how->fn != NULL)
         task->pinned =
             brolga_got_pin_address(rt->got, function_address(how->fn));
-    return start(task, opts != NULL ? opts->name : NULL, out);
+    if (out == NULL) /* Then it may be gone at once. */
+        brolga__store_relaxed(&task->end, BROLGA__END_DETACHED);
+    brolga__note_since(task);
+    if (brolga__unlikely(opts != NULL && opts->name != NULL))
+        brolga__identify(task, task->number, opts->name);
+    else
+        brolga__show(task);
+    if (brolga__likely(task->is_fiber))
+        brolga__launch(task, worker);
+    else
+        err = start_thread(task);
+    if (err == BROLGA_OK && out != NULL)
+        *out = task;
+    return err;
+}
+
+void brolga__task_of_fork(brolga_task *task, const struct brolga_fork *fork)
+{
+    struct brolga_spawn_opts opts = {
+        .scope = fork->home != NULL ? fork->home : &task->rt->root};
+    int err = brolga__scope_enter(task, &opts);
+
+    /* The forking task awaits it before it closes that scope. */
+    brolga__assert(err == BROLGA_OK);
+    (void)err;
+    task->competes = false;
+    task->entry = BROLGA__ENTRY_FORK;
+    task->fn = fork->fn;
+    task->arg = fork->arg;
+    task->at_end = NULL;
+    task->pinned =
+        brolga_got_pin_address(task->rt->got, function_address(fork->fn));
+    brolga__note_since(task);
+    brolga__show(task);
 }
 
 int brolga_spawn(brolga *rt, brolga_task_fn fn, void *arg,
@@ -292,7 +344,8 @@ brolga_word brolga__task_call(brolga_task *task)
 {
     brolga_word result;
 
-    brolga__top_safepoint();
+    if (!brolga__is_current(task)) /* See worker.c, prepare(). */
+        brolga__top_safepoint();
     result = call_entry(task);
     brolga__task_finish(task);
     return result;
@@ -344,11 +397,12 @@ static void publish_end(brolga_task *task)
 }
 
 /* What comes before anyone is told. */
-static inline void wind_up(brolga_task *task)
+static inline void wind_up(brolga_task *task, struct brolga__worker *worker)
 {
-    if (task->at_end != NULL)
+    if (brolga__unlikely(task->at_end != NULL))
         task->at_end(task->at_end_arg);
-    let_go(task); /* If it never started, or was a runner. */
+    if (brolga__unlikely(task->pinned != NULL || task->slot != 0))
+        let_go(task); /* It never started, or was a runner. */
     if (brolga__unlikely(task->holding)) {
         task->holding = false;
         brolga__version_unhold(task->version);
@@ -358,7 +412,7 @@ static inline void wind_up(brolga_task *task)
     brolga__store_relaxed(&task->id, 0); /* Shown no more. */
     /* Before the joiner is told: it may destroy the runtime next, which then
      * waits for the threads but not for tasks. */
-    brolga__record_ended(task);
+    brolga__record_ended(task->rt, worker);
 }
 
 static void leave_scope(brolga_task *task)
@@ -371,20 +425,22 @@ void brolga__task_end(brolga_task *task)
 {
     bool in_scope = task->home != NULL;
 
-    wind_up(task);
+    wind_up(task, brolga__worker_self(task->rt));
     publish_end(task);
+    if (brolga__hard(8))
+        brolga__hard_pause();
     if (in_scope)
         leave_scope(task);
 }
 
-void brolga__child_end(brolga_task *task)
+void brolga__child_end(brolga_task *task, struct brolga__worker *worker)
 {
     bool in_scope = task->home != NULL;
 
-    wind_up(task);
+    wind_up(task, worker);
     /* Whoever looks at it does so next on this thread. */
     brolga__store_relaxed(&task->end, BROLGA__END_ENDED);
-    if (in_scope)
+    if (brolga__unlikely(in_scope))
         leave_scope(task);
 }
 
@@ -481,17 +537,22 @@ static int join_thread(brolga_task *task, uint64_t deadline_ns)
 }
 
 /* Whether a task may run the one that it waits for, if nobody has begun it:
- * that takes no queue, no wake, and mostly no park. */
-static bool may_run(brolga_task *self)
+ * that takes no queue, no wake, and mostly no park. Not if its wait ends with
+ * its time to clean up, for which a timer is needed; nor on a host's thread,
+ * which is to have it back between two tasks. */
+static bool may_run(brolga_task *self, brolga_task *task)
 {
-    return self->is_fiber && brolga__interrupted(self) == BROLGA_OK;
+    return self->is_fiber && self->rt == task->rt && !self->cleaning &&
+           !brolga__load_relaxed(&self->carrier)->driven &&
+           brolga__interrupted(self) == BROLGA_OK;
 }
 
 static int join_task(brolga_task *task, brolga_task *self, uint64_t deadline_ns)
 {
     int err = BROLGA_OK;
 
-    if (deadline_ns == BROLGA_FOREVER && may_run(self) && brolga__claim(task)) {
+    if (deadline_ns == BROLGA_FOREVER && may_run(self, task) &&
+        !brolga__hard(8) && brolga__claim(task)) {
         brolga__run_child(self, task);
         if (has_ended(task))
             return BROLGA_OK;
@@ -520,6 +581,23 @@ void brolga__task_describe_failure(brolga_task *task,
            task->function_bytes);
 }
 
+/* Takes the result of a task that has ended, and lets go of it. */
+static int take_result(brolga_task *task, brolga_word *result,
+                       struct brolga_failure *failure)
+{
+    int err = BROLGA_OK;
+
+    if (brolga__unlikely(task->failed)) {
+        err = BROLGA_EFAILED;
+        if (failure != NULL)
+            brolga__task_describe_failure(task, failure);
+    } else if (result != NULL) {
+        *result = task->result;
+    }
+    brolga__task_unref(task);
+    return err;
+}
+
 int brolga_join(brolga_task *task, uint64_t deadline_ns, brolga_word *result,
                 struct brolga_failure *failure)
 {
@@ -531,17 +609,19 @@ int brolga_join(brolga_task *task, uint64_t deadline_ns, brolga_word *result,
                            : join_task(task, self, deadline_ns);
     if (err != BROLGA_OK)
         return err;
-    if (brolga__unlikely(task->failed)) {
-        err = BROLGA_EFAILED;
-        if (failure != NULL)
-            brolga__task_describe_failure(task, failure);
-    } else if (result != NULL) {
-        *result = task->result;
-    }
-    brolga__task_unref(task);
+    err = take_result(task, result, failure);
     if (self != NULL)
         brolga_safepoint();
     return err;
+}
+
+int brolga__join_through(brolga_task *task, brolga_word *result,
+                         struct brolga_failure *failure)
+{
+    if (await(task, (uintptr_t)brolga__self()))
+        while (!has_ended(task))
+            brolga__await_on("fork", &brolga__wait_task, task);
+    return take_result(task, result, failure);
 }
 
 void brolga_detach(brolga_task *task)

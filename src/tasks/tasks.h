@@ -9,6 +9,7 @@
 #ifndef BROLGA_SRC_TASKS_TASKS_H
 #define BROLGA_SRC_TASKS_TASKS_H
 
+#include <brolga/fork.h>
 #include <brolga/look.h>
 #include <brolga/scope.h>
 #include <brolga/task.h>
@@ -20,6 +21,7 @@
 #include "list.h"
 #include "lock.h"
 #include "tasks/ctx.h"
+#include "tasks/hard.h"
 #include "tasks/pool.h"
 #include "tasks/runq.h"
 #include "tasks/stack.h"
@@ -48,7 +50,8 @@ enum brolga__task_kind {
 enum brolga__entry {
     BROLGA__ENTRY_FUNCTION,
     BROLGA__ENTRY_SLOT,
-    BROLGA__ENTRY_LOOP
+    BROLGA__ENTRY_LOOP,
+    BROLGA__ENTRY_FORK /* As a function; see fork.c. */
 };
 
 /* Why a task or a scope is canceled: the first reason stays. */
@@ -134,6 +137,7 @@ struct brolga_scope {
     struct brolga__timer timer;
     bool timed; /* The timer has been armed. */
     bool told;  /* The owner has been told of the reason. Written by it. */
+    struct brolga_fork *forks; /* The owner's when it was opened. */
 
     _Atomic uint32_t reason; /* enum brolga__reason; written under the lock. */
     _Atomic uint32_t refs;   /* The owner's, and those of who cancels. */
@@ -158,7 +162,7 @@ struct brolga_scope {
  */
 struct brolga_task {
     /* First: compiled code holds this address. Written by the task. */
-    struct brolga_view view;
+    _Alignas(BROLGA__CACHE_LINE) struct brolga_view view;
     struct brolga__version *version; /* Whose slots the view has. */
     /* Written by the task, or by its carrier while it is switched out. */
     struct brolga__ctx ctx;
@@ -215,10 +219,11 @@ struct brolga_task {
     uint64_t number;     /* The same, for good. */
     brolga_scope *home;  /* The scope it is in; NULL: the root. */
     _Atomic uint64_t home_id;
-    _Atomic size_t stack_bytes;
-    _Atomic size_t stack_used;    /* The most, at a switch. */
+    _Atomic uint32_t stack_bytes;
+    _Atomic uint32_t stack_used;  /* The most, at a switch. */
     brolga_scope *scope;          /* The innermost that it has open, or NULL. */
     struct brolga__defer *defers; /* The last one first. */
+    struct brolga_fork *forks;    /* To be joined; the last one first. */
 
     /* --- what few tasks use --- */
 
@@ -278,14 +283,25 @@ struct brolga__stock {
     unsigned size_class;     /* Theirs. */
     struct brolga__stack stack[BROLGA__STOCK_STACKS];
     uint64_t next_id, last_id;
-    _Atomic int64_t live; /* Taken here less put back here. */
+    _Atomic uint64_t taken; /* Tasks that began here, */
+    _Atomic uint64_t ended; /* and that ended here; record.c */
+};
+
+/* Forks that a deque holds; the rest is for its task alone. */
+#define BROLGA__FORKS 1024
+
+struct brolga__forks {
+    _Alignas(BROLGA__CACHE_LINE) _Atomic int64_t top;    /* Taken: CAS. */
+    _Alignas(BROLGA__CACHE_LINE) _Atomic int64_t bottom; /* The owner's end. */
+    struct brolga_fork *_Atomic slot[BROLGA__FORKS];
 };
 
 /*
- * Written by the carrier that holds it, but for the queue's head and `next`,
- * which others may take.
+ * Written by the carrier that holds it, but for the queue's head, the top of
+ * the forks and `next`, which others may take.
  */
 struct brolga__worker {
+    struct brolga__forks forks; /* Of the task that runs. */
     struct brolga__runq queue;
     brolga_task *_Atomic next; /* The hand-over slot: to be run first. */
 
@@ -296,10 +312,11 @@ struct brolga__worker {
     uint32_t in_a_row;    /* Tasks run from the slot since the last other. */
     uint64_t since_ticks; /* When the running task was switched to. */
     struct brolga__stock stock;
-    _Atomic uint64_t runs;
+    _Atomic uint64_t turns;  /* Tasks run that began a time slice, */
+    _Atomic uint64_t nested; /* and those that were run in joins. */
     _Atomic uint64_t steals;
     _Atomic uint64_t parks;
-    uint64_t runs_seen;               /* The monitor's. */
+    uint64_t turns_seen, nested_seen; /* The monitor's. */
     _Atomic bool preempt;             /* The running task's time is up. */
     struct brolga__carrier *carrier;  /* Asleep with it, or NULL. idle_lock */
     struct brolga__worker *idle_next; /* idle_lock */
@@ -313,7 +330,9 @@ enum brolga__request {
     BROLGA__REQUEST_YIELD,
     BROLGA__REQUEST_PARK,
     BROLGA__REQUEST_END,
-    BROLGA__REQUEST_REQUEUE /* It has come back from foreign code. */
+    BROLGA__REQUEST_SHED,    /* To park without its stack. */
+    BROLGA__REQUEST_REQUEUE, /* It has come back from foreign code. */
+    BROLGA__REQUESTS
 };
 
 /* An OS thread that runs tasks. Never freed while the runtime lives. */
@@ -322,8 +341,6 @@ struct brolga__carrier {
     struct brolga__ctx ctx;        /* The thread's own stack. */
     struct brolga__worker *worker; /* NULL while its task blocks. */
     brolga_task *task;             /* That runs. */
-    brolga_task *left;             /* The last one; NULL: it has been served. */
-    enum brolga__request request;  /* For `left`. */
     struct brolga__ctx dead;       /* Of a task that has ended, until someone */
     struct brolga__stack dead_stack; /* else runs. */
     struct brolga_epoch_member *member;
@@ -383,6 +400,7 @@ struct brolga {
 
     /* Records of tasks; see record.c. */
     _Alignas(BROLGA__CACHE_LINE) _Atomic int64_t live; /* Others' share. */
+    bool counts_exactly;                               /* Here only. */
     _Atomic uint64_t next_id;
     _Atomic uint32_t threads;   /* Of THREAD tasks, that have not gone. */
     pthread_mutex_t free_lock;  /* Leaf. */
@@ -454,7 +472,10 @@ void brolga__schedule(brolga_task *task);
 /* The same for a task that has been woken: the calling worker runs it next. */
 void brolga__hand_over(brolga_task *task);
 /* The same for a task that has just been spawned. */
-void brolga__launch(brolga_task *task);
+void brolga__launch(brolga_task *task, struct brolga__worker *worker);
+
+/* More is ready than the calling worker runs at once; see worker.c. */
+void brolga__attract(struct brolga__worker *worker, bool several);
 
 /* Wakes a worker that looks for work, unless all are busy or one does. */
 void brolga__wake_one(struct brolga *rt);
@@ -488,7 +509,7 @@ static inline brolga_task *brolga__redeem(brolga__entry_word entry)
 
 /* Leaves the calling fiber, with what is to be done for it then, for the next
  * task that is ready, or for its carrier; returns when it is run again. */
-void brolga__switch_out(enum brolga__request request);
+void brolga__switch_out(enum brolga__request what);
 /* Lets the other ready tasks run first. A safepoint. */
 void brolga__yield(brolga_task *task);
 /* Runs a task that the caller has claimed and waits for; returns when it has
@@ -497,6 +518,9 @@ void brolga__run_child(brolga_task *self, brolga_task *child);
 /* Parks those who run the calling task in their joins. Before it leaves its
  * carrier, and when the reclaimer wants to see them. */
 void brolga__part(brolga_task *task);
+/* Parks the calling fiber and gives its stack away: when it is woken, its entry
+ * is called anew. It is at a top safepoint (brolga__top_enter). */
+BROLGA_NORETURN void brolga__shed(brolga_task *task);
 /* Ends the calling fiber. */
 BROLGA_NORETURN void brolga__fiber_end(brolga_task *task);
 
@@ -507,6 +531,19 @@ bool brolga__worker_acquire(struct brolga__carrier *carrier);
 
 int brolga__workers_start(struct brolga *rt);
 void brolga__workers_stop(struct brolga *rt);
+
+/* The round of now, by the task's own way to it: a load less. */
+static inline uint64_t brolga__round_of(const brolga_task *task)
+{
+    return brolga__load_acquire(
+        (const _Atomic uint64_t *)(const void *)task->view.round);
+}
+
+/* Whether a task has seen the round of now. */
+static inline bool brolga__is_current(const brolga_task *task)
+{
+    return task->view.seen == brolga__round_of(task);
+}
 
 /* --- safepoints (safepoint.c) ------------------------------------------- */
 
@@ -568,7 +605,32 @@ BROLGA_NORETURN void brolga__task_leave(brolga_task *task);
  * reference. */
 void brolga__task_end(brolga_task *task);
 /* The same, when the one that joins it runs it. */
-void brolga__child_end(brolga_task *task);
+void brolga__child_end(brolga_task *task, struct brolga__worker *worker);
+
+/* A record that was taken in vain. */
+void brolga__task_uncreate(brolga_task *task);
+/* Makes a fresh record the task of a fork. */
+void brolga__task_of_fork(brolga_task *task, const struct brolga_fork *fork);
+/* brolga_join() that no cancellation cuts short. */
+int brolga__join_through(brolga_task *task, brolga_word *result,
+                         struct brolga_failure *failure);
+
+/* --- forks (fork.c) ----------------------------------------------------- */
+
+/* By the owner, and a hint for others. */
+static inline bool brolga__forks_empty(struct brolga__forks *forks)
+{
+    return brolga__load_relaxed(&forks->top) >=
+           brolga__load_relaxed(&forks->bottom);
+}
+
+/* A task for the oldest fork, the caller's to run; NULL if there is none. */
+brolga_task *brolga__forks_steal(struct brolga *rt,
+                                 struct brolga__forks *forks);
+/* Makes tasks of all forks. By the owner, whose task leaves it. */
+void brolga__forks_flush(struct brolga *rt, struct brolga__forks *forks);
+/* Cancels and awaits what others have of the calling task's forks. */
+void brolga__forks_abandon(brolga_task *task);
 
 /* --- scopes (scope.c) --------------------------------------------------- */
 
@@ -599,7 +661,13 @@ int brolga__interrupted(brolga_task *task);
 
 /* Closes the calling task's scopes and runs its handlers. Called once more if
  * a handler panics: it goes on with the next one. */
-void brolga__task_finish(brolga_task *task);
+void brolga__task_finish_slowly(brolga_task *task);
+static inline void brolga__task_finish(brolga_task *task)
+{
+    if (brolga__unlikely(task->forks != NULL || task->scope != NULL ||
+                         task->defers != NULL || task->worn))
+        brolga__task_finish_slowly(task);
+}
 
 /* --- looking on (look.c) ------------------------------------------------ */
 
@@ -611,8 +679,9 @@ void brolga__watch_canceled(struct brolga *rt, uint64_t now_ns);
 /* A task switches out, or a thread parks, with `used` bytes of its stack. */
 static inline void brolga__note_stack(brolga_task *task, size_t used)
 {
+    /* Less than a stack can be large. */
     if (used > brolga__load_relaxed(&task->stack_used))
-        brolga__store_relaxed(&task->stack_used, used);
+        brolga__store_relaxed(&task->stack_used, (uint32_t)used);
 }
 /* A task's state changes now. Relaxed, as all that is only for reports. */
 static inline void brolga__note_since(brolga_task *task)
@@ -670,21 +739,97 @@ int brolga__thread_start(brolga_task *task);
 
 /* --- records of tasks (record.c) ---------------------------------------- */
 
+/* The slow paths of the functions below. */
+int brolga__record_fetch(struct brolga *rt, struct brolga__worker *worker,
+                         bool is_fiber, brolga_task **out);
+void brolga__record_count(struct brolga *rt, int64_t change);
+void brolga__record_return(brolga_task *task, struct brolga__worker *worker);
+uint64_t brolga__id_fetch(struct brolga *rt, struct brolga__worker *worker);
+
+/* Records that a worker takes or puts back at a time, and keeps at the most. */
+#define BROLGA__STOCK_BATCH BROLGA__BLOCK_TASKS
+#define BROLGA__STOCK_MAX   (4 * BROLGA__STOCK_BATCH)
+
+/* All of these take the worker that the calling thread holds, or NULL. */
+
+static inline void brolga__stock_count(_Atomic uint64_t *count)
+{
+    brolga__store_release(count, brolga__load_relaxed(count) + 1); /* AQ */
+}
+
 /* A free record, counted as live; BROLGA_OK, BROLGA_ENOMEM, or BROLGA_ELIMIT:
  * there are as many tasks as are allowed. */
-int brolga__record_take(struct brolga *rt, bool is_fiber, brolga_task **out);
+static inline int brolga__record_take(struct brolga *rt,
+                                      struct brolga__worker *worker,
+                                      bool is_fiber, brolga_task **out)
+{
+    brolga_task *task;
+
+    if (brolga__unlikely(worker == NULL || !is_fiber ||
+                         worker->stock.tasks == NULL || rt->counts_exactly))
+        return brolga__record_fetch(rt, worker, is_fiber, out);
+    task = worker->stock.tasks;
+    worker->stock.tasks = task->next;
+    worker->stock.count--;
+    brolga__stock_count(&worker->stock.taken);
+    *out = task;
+    return BROLGA_OK;
+}
+
 /* The task counts as live no more; its record is still in use. */
-void brolga__record_ended(brolga_task *task);
+static inline void brolga__record_ended(struct brolga *rt,
+                                        struct brolga__worker *worker)
+{
+    if (brolga__likely(worker != NULL && !rt->counts_exactly))
+        brolga__stock_count(&worker->stock.ended);
+    else
+        brolga__record_count(rt, -1);
+}
+
+static inline void brolga__stock_push(struct brolga__stock *stock,
+                                      brolga_task *task)
+{
+    task->next = stock->tasks;
+    stock->tasks = task;
+    stock->count++;
+}
+
 /* Gives a record back. */
-void brolga__record_put(brolga_task *task);
+static inline void brolga__record_put(brolga_task *task,
+                                      struct brolga__worker *worker)
+{
+    if (brolga__unlikely(worker == NULL || !task->is_fiber ||
+                         worker->stock.count == BROLGA__STOCK_MAX ||
+                         brolga__hard(4)))
+        brolga__record_return(task, worker);
+    else
+        brolga__stock_push(&worker->stock, task);
+}
+
+/* A number that no other task has had. */
+static inline uint64_t brolga__next_id(struct brolga *rt,
+                                       struct brolga__worker *worker)
+{
+    if (brolga__unlikely(worker == NULL ||
+                         worker->stock.next_id == worker->stock.last_id))
+        return brolga__id_fetch(rt, worker);
+    return ++worker->stock.next_id;
+}
+
 /* Frees all records. */
 void brolga__records_fini(struct brolga *rt);
 
-/* A number that no other task has had. */
-uint64_t brolga__next_id(struct brolga *rt);
 /* Shows the task to those who look on, under a number and a name; NULL: none.
  */
 void brolga__identify(brolga_task *task, uint64_t id, const char *name);
+/* The same without a name. */
+static inline void brolga__show(brolga_task *task)
+{
+    if (brolga__unlikely(task->named))
+        brolga__identify(task, task->number, NULL);
+    else
+        brolga__store_release(&task->id, task->number); /* AO: identity */
+}
 /* Who a task is; false if the record is free, or changes hands. */
 bool brolga__identity(brolga_task *task, uint64_t *id, char name[32]);
 
@@ -765,6 +910,14 @@ bool brolga__hold(brolga_task *task);
 /* Whether nobody has unparked it since. */
 bool brolga__is_held(brolga_task *task);
 void brolga__unhold(brolga_task *task);
+
+/**
+ * The same for a fiber at a top safepoint that needs nothing on its stack: it
+ * parks without one, and does not return but has its entry called anew. It
+ * returns if there is nothing to wait for.
+ */
+void brolga__park_bare(const char *where, const struct brolga__wait *wait,
+                       const void *on);
 
 /**
  * Makes a task's park return; remembered if it does not park now. The memory

@@ -94,7 +94,7 @@ static void write_down(brolga_task *task, const struct note *note)
     append(task, note->overflow ? "stack overflow in " : "%s at ", trap->name);
     append_place(task, note);
     if (note->overflow)
-        append(task, " (%zu KiB)", task->stack_bytes >> 10);
+        append(task, " (%u KiB)", task->stack_bytes >> 10);
     else if (trap->pc != note->pc)
         append(task, ", call of address 0x%llx", (unsigned long long)trap->pc);
     else if (trap->has_address)

@@ -206,6 +206,21 @@ void brolga__await_on(const char *where, const struct brolga__wait *wait,
         park_now(task, where, wait, on);
 }
 
+void brolga__park_bare(const char *where, const struct brolga__wait *wait,
+                       const void *on)
+{
+    brolga_task *task = brolga__self();
+
+    if (take_permit(task))
+        return;
+    task->parks++;
+    task->wait = wait;
+    task->wait_on = on;
+    brolga__store_relaxed(&task->parked_in, where);
+    brolga__note_since(task);
+    brolga__shed(task);
+}
+
 void brolga__await(const char *where)
 {
     brolga__await_on(where, NULL, NULL);

@@ -5,12 +5,23 @@
  * the injected tasks); then its carrier sleeps with it. At most one searcher is
  * woken at a time: it wakes the next one when it has found something.
  *
- *   S  No task is left behind while a worker sleeps. Who pushes: push (seq_cst
- *      RMW of a tail or of `injected`), then look at `idle_count` and
- *      `searching`. Who goes to sleep: count itself idle and stop searching
- *      (seq_cst RMWs), then look at every queue. In the one order of these
- *      operations one of the two is first, so the other one sees it.
+ *   S  No task is left behind that only a sleeper could run. The owner of a
+ *      worker runs what is in its queue and its hand-over slot before it rests.
+ *      Two kinds of tasks have no such owner. The injected ones: who injects
+ *      counts (seq_cst RMW of `injected`), then looks at `idle_count` and
+ *      `searching`. And those in the queue of a worker whose carrier gives it
+ *      up: that one moves its slot to the queue, counts the worker idle
+ *      (seq_cst RMW), looks whether there is work, and then at `searching`. Who
+ *      goes to sleep: count itself idle and stop searching (seq_cst RMWs), then
+ *      look at `injected` and every queue. In the one order of these operations
+ *      one of the two is first, so the other one sees it: what was pushed
+ *      before the RMW of `idle_count` is seen after a later one.
  *      tests/model/idle.pml checks this.
+ *
+ *      That others help an owner is a matter of speed, and its pushes are not
+ *      ordered before its look at `idle_count`. If that look misses a sleeper,
+ *      or the slot's task waits behind one that does not end, the monitor
+ *      (runtime.c) wakes someone after a time slice.
  *   T  A woken carrier sees its worker: release store of carrier->wake ->
  *      acquire load in sleep_until_woken().
  *   U  An injected task is seen whole: inject_lock.
@@ -20,6 +31,7 @@
 #include "alloc.h"
 #include "arch.h"
 #include "plat.h"
+#include "tasks/hard.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -229,14 +241,14 @@ void brolga__wake_one(struct brolga *rt)
  * is left to its worker by this is run after the current one, and at the end
  * of the time slice, if that does not come before, somebody is woken for it.
  */
-static void attract(struct brolga__worker *worker, bool several)
+void brolga__attract(struct brolga__worker *worker, bool several)
 {
     struct brolga *rt = worker->rt;
 
     if (brolga__likely(brolga__load_relaxed(&rt->idle_count) == 0) ||
         brolga__load_relaxed(&rt->searching) != 0)
         return;
-    if (several ||
+    if (several || brolga__hard(2) ||
         brolga__cpu_ticks() - worker->since_ticks > BROLGA__TICKS_LONG)
         brolga__wake_one(rt);
 }
@@ -246,8 +258,9 @@ static void push(struct brolga__worker *worker, brolga_task *task, bool spawned)
 {
     if (brolga__likely(brolga__runq_push(&worker->queue, task, spawned)))
         return;
-    brolga__store_relaxed(&task->fresh, false);
-    inject(worker->rt, task);
+    /* A stale entry of its record may have got there first. */
+    if (!spawned || brolga__claim(task))
+        inject(worker->rt, task);
 }
 
 void brolga__schedule(brolga_task *task)
@@ -260,21 +273,21 @@ void brolga__schedule(brolga_task *task)
         return;
     }
     push(worker, task, false);
-    attract(worker, true);
+    brolga__attract(worker, true);
 }
 
-void brolga__launch(brolga_task *task)
+void brolga__launch(brolga_task *task, struct brolga__worker *worker)
 {
-    struct brolga__worker *worker = brolga__worker_self(task->rt);
-
     if (worker == NULL) {
         inject(task->rt, task);
         brolga__wake_one(task->rt);
         return;
     }
     brolga__store_release(&task->fresh, true); /* AM: claim */
+    if (brolga__hard(8))                       /* A stale entry may claim it. */
+        brolga__hard_pause();
     push(worker, task, true);
-    attract(worker, brolga__runq_count(&worker->queue) > 1);
+    brolga__attract(worker, brolga__runq_count(&worker->queue) > 1);
 }
 
 void brolga__hand_over(brolga_task *task)
@@ -290,13 +303,13 @@ void brolga__hand_over(brolga_task *task)
     /* Only the owner puts a task in, so NULL does not change. */
     if (brolga__load_relaxed(&worker->next) == NULL) {
         brolga__store_release(&worker->next, task); /* AP: take_next */
-        attract(worker, false);
+        brolga__attract(worker, false);
         return;
     }
     old = brolga__swap_acq_rel(&worker->next, task); /* AP */
     if (old != NULL)
         push(worker, old, false);
-    attract(worker, true);
+    brolga__attract(worker, true);
 }
 
 /* --- finding a task ----------------------------------------------------- */
@@ -332,7 +345,12 @@ static brolga_task *steal(struct brolga__worker *worker, bool all)
 
         if (victim == worker)
             continue;
-        task = brolga__runq_steal(&worker->queue, &victim->queue);
+        if (brolga__hard(4))
+            task = take_next(victim);
+        else
+            task = brolga__runq_steal(&worker->queue, &victim->queue);
+        if (task == NULL)
+            task = brolga__forks_steal(rt, &victim->forks);
         if (task == NULL && all)
             task = take_next(victim);
         if (task != NULL) {
@@ -400,7 +418,7 @@ static inline brolga_task *next_ready(struct brolga__worker *worker)
             return task;
     }
     if (brolga__load_relaxed(&worker->next) != NULL &&
-        worker->in_a_row < IN_A_ROW_MAX) {
+        worker->in_a_row < IN_A_ROW_MAX && !brolga__hard(4)) {
         worker->in_a_row++;
         task = take_next(worker);
         if (task != NULL)
@@ -427,16 +445,15 @@ static brolga_task *find_task(struct brolga__carrier *carrier)
 
 /* --- running a task ----------------------------------------------------- */
 
-static void serve(struct brolga__carrier *carrier);
+static struct brolga__carrier *serve(struct brolga__passed passed);
 
-static void fiber_main(void *arg)
+static void fiber_main(void *arg, struct brolga__passed passed)
 {
     brolga_task *task = arg;
 
     brolga__ctx_entered(&task->ctx);
-    serve(brolga__load_relaxed(&task->carrier));
+    (void)serve(passed);
     task->result = brolga__task_call(task);
-    brolga__fiber_end(task);
 }
 
 static int take_stack(struct brolga__worker *worker, brolga_task *task)
@@ -500,7 +517,7 @@ static void yield(brolga_task *task, struct brolga__worker *worker)
 {
     push(worker, task, false);
     if (brolga__unlikely(brolga__load_relaxed(&worker->rt->idle_count) > 0))
-        attract(worker, brolga__runq_count(&worker->queue) > 1);
+        brolga__attract(worker, brolga__runq_count(&worker->queue) > 1);
 }
 
 static void park(brolga_task *task, struct brolga__worker *worker)
@@ -518,33 +535,51 @@ static void park(brolga_task *task, struct brolga__worker *worker)
     brolga__schedule(task);
 }
 
+/* What a switch passes: the carrier, and a task with what it wants done. */
+static inline struct brolga__passed request(struct brolga__carrier *carrier,
+                                            brolga_task *task,
+                                            enum brolga__request what)
+{
+    return (struct brolga__passed){carrier, (uintptr_t)task | what};
+}
+
+_Static_assert(BROLGA__REQUESTS <= BROLGA__CACHE_LINE, "tasks are aligned");
+
 /*
  * Every switch between contexts of a carrier leads here, on the other side:
- * what the last task wants done now that its context is saved.
+ * what the last task wants done now that its context is saved. Returns the
+ * carrier, which may be another one than before.
  */
-static inline void serve(struct brolga__carrier *carrier)
+static inline struct brolga__carrier *serve(struct brolga__passed passed)
 {
-    brolga_task *left = carrier->left;
+    struct brolga__carrier *carrier = passed.by;
+    uintptr_t what = passed.what % BROLGA__CACHE_LINE;
+    brolga_task *left = (brolga_task *)(passed.what - what);
 
-    switch (carrier->request) {
-    case BROLGA__REQUEST_PARK:
+    if (left != NULL)
         brolga__store_relaxed(&left->carrier, NULL);
+    switch ((enum brolga__request)what) {
+    case BROLGA__REQUEST_PARK:
         park(left, carrier->worker);
         break;
     case BROLGA__REQUEST_YIELD:
-        brolga__store_relaxed(&left->carrier, NULL);
         yield(left, carrier->worker);
         break;
     case BROLGA__REQUEST_END:
         bury(carrier);
         break;
+    case BROLGA__REQUEST_SHED:
+        bury(carrier);
+        park(left, carrier->worker);
+        break;
     case BROLGA__REQUEST_REQUEUE: /* The carrier has no worker. */
-        brolga__store_relaxed(&left->carrier, NULL);
         brolga__schedule(left);
         break;
-    case BROLGA__REQUEST_NONE: /* It was the carrier's own context. */
+    case BROLGA__REQUEST_NONE: /* It is not to be left. */
+    case BROLGA__REQUESTS:
         break;
     }
+    return carrier;
 }
 
 /* Whether a task that runs next has nothing to catch up on: the round that it
@@ -552,35 +587,64 @@ static inline void serve(struct brolga__carrier *carrier)
 static inline bool is_current(brolga_task *task,
                               struct brolga_epoch_member *member)
 {
-    uint64_t round = brolga__epoch_round(task->rt->epoch);
+    uint64_t round = brolga__round_of(task);
 
     return task->view.seen == round &&
            brolga__load_relaxed(&member->seen) == round; /* ours alone */
 }
 
+/*
+ * A task that has not run starts in the version of the one that runs before it
+ * here, if that one has nothing to catch up on: this is what its first
+ * safepoint would come to. Else it passes that by itself (brolga__task_call).
+ */
+static inline void inherit_view(brolga_task *task,
+                                struct brolga__carrier *carrier)
+{
+    brolga_task *from = brolga__self();
+
+    if (brolga__unlikely(from == NULL || !is_current(from, carrier->member) ||
+                         brolga__load_relaxed(&from->adopt_at_top) ||
+                         brolga__load_relaxed(&task->adopt_at_top)))
+        return;
+    task->version = from->version;
+    task->view.slots = from->view.slots;
+    brolga__store_relaxed(&task->in_version,
+                          brolga__load_relaxed(&from->in_version));
+    task->view.seen = from->view.seen;
+}
+
 /* Makes everything ready for a switch to a task. False: it has no stack, and
- * has ended. One that has not run is at a safepoint first, by itself. */
+ * has ended. */
 static inline bool prepare(struct brolga__carrier *carrier, brolga_task *task)
 {
-    struct brolga__worker *worker = carrier->worker;
     bool is_new = task->ctx.sp == 0;
 
-    if (is_new && !give_stack(worker, task))
+    if (is_new && !give_stack(carrier->worker, task))
         return false;
-    if (brolga__unlikely(brolga__load_relaxed(&worker->preempt)))
-        brolga__store_relaxed(&worker->preempt, false);
-    brolga__store_relaxed(&worker->runs,
-                          brolga__load_relaxed(&worker->runs) + 1);
-    if (brolga__unlikely(brolga__load_relaxed(&worker->rt->idle_count) > 0))
-        worker->since_ticks = brolga__cpu_ticks();
     carrier->task = task;
     brolga__store_relaxed(&task->carrier, carrier);
     brolga__note_since(task);
-    if (!is_new && brolga__unlikely(!is_current(task, carrier->member)))
+    if (is_new) {
+        brolga__store_relaxed(&task->parked_in, NULL); /* See brolga__shed. */
+        inherit_view(task, carrier);
+    } else if (brolga__unlikely(!is_current(task, carrier->member)))
         brolga__task_refresh(task, carrier->member,
                              brolga__load_relaxed(&task->top), task->ctx.sp);
     brolga__view_set_self(&task->view);
     return true;
+}
+
+/* A time slice begins. Not with a task that is run in a join: that is of the
+ * joiner's own slice, or who joins what he spawns could go on for ever. */
+static inline void begin_turn(struct brolga__worker *worker)
+{
+    if (brolga__unlikely(brolga__load_relaxed(&worker->preempt)))
+        brolga__store_relaxed(&worker->preempt, false);
+    brolga__store_relaxed(&worker->turns,
+                          brolga__load_relaxed(&worker->turns) + 1);
+    if (brolga__unlikely(brolga__load_relaxed(&worker->rt->idle_count) > 0))
+        worker->since_ticks = brolga__cpu_ticks();
 }
 
 /* From the carrier's own context. */
@@ -588,9 +652,9 @@ static void run_task(struct brolga__carrier *carrier, brolga_task *task)
 {
     if (!prepare(carrier, task))
         return;
-    carrier->request = BROLGA__REQUEST_NONE;
-    brolga__ctx_switch(&carrier->ctx, &task->ctx, false);
-    serve(carrier);
+    begin_turn(carrier->worker);
+    (void)serve(brolga__ctx_pass(&carrier->ctx, &task->ctx, false,
+                                 request(carrier, NULL, BROLGA__REQUEST_NONE)));
 }
 
 /* The next task that is at hand and can be run; NULL: it is for the carrier to
@@ -599,27 +663,42 @@ static inline brolga_task *next_prepared(struct brolga__carrier *carrier)
 {
     brolga_task *task;
 
-    if (brolga__unlikely(carrier->worker == NULL || carrier->driven))
+    if (brolga__unlikely(carrier->worker == NULL || carrier->driven) ||
+        brolga__hard(8))
         return NULL;
     /* Ends: a task that cannot be run has ended. */
     do
         task = next_ready(carrier->worker);
     while (task != NULL && brolga__unlikely(!prepare(carrier, task)));
+    if (brolga__likely(task != NULL))
+        begin_turn(carrier->worker);
     return task;
 }
 
 /* From a task's context to that of the next task, if there is one. */
-static inline void leave(struct brolga__carrier *carrier,
-                         struct brolga__ctx *from, brolga_task *next,
-                         bool for_ever)
+static inline struct brolga__passed leave(struct brolga__carrier *carrier,
+                                          struct brolga__ctx *from,
+                                          brolga_task *next, bool for_ever,
+                                          struct brolga__passed passed)
 {
-    if (brolga__likely(next != NULL)) {
-        brolga__ctx_switch(from, &next->ctx, for_ever);
-        return;
-    }
+    if (brolga__likely(next != NULL))
+        return brolga__ctx_pass(from, &next->ctx, for_ever, passed);
     brolga__view_set_self(NULL);
     carrier->task = NULL;
-    brolga__ctx_switch(from, &carrier->ctx, for_ever);
+    return brolga__ctx_pass(from, &carrier->ctx, for_ever, passed);
+}
+
+/* Whoever runs the task in a join is to be woken by its end, from here on. */
+static brolga_task *let_go(brolga_task *task)
+{
+    brolga_task *joiner = task->under;
+
+    if (joiner == NULL)
+        return NULL;
+    task->under = NULL;
+    /* Nobody else looks at it before the child's end. */
+    brolga__store_relaxed(&task->end, (uintptr_t)joiner);
+    return joiner;
 }
 
 /*
@@ -634,35 +713,44 @@ static inline void leave(struct brolga__carrier *carrier,
 void brolga__part(brolga_task *task)
 {
     struct brolga__carrier *carrier = brolga__load_relaxed(&task->carrier);
-    brolga_task *joiner;
+    brolga_task *joiner = let_go(task);
 
-    for (; (joiner = task->under) != NULL; task = joiner) {
-        task->under = NULL;
-        /* Nobody else looks at it before the child's end, which is ours. */
-        brolga__store_relaxed(&task->end, (uintptr_t)joiner);
+    while (joiner != NULL) {
+        /* Before it is parked: it may run elsewhere then, and end. */
+        brolga_task *outer = let_go(joiner);
+
         joiner->parks++;
         joiner->wait = &brolga__wait_task;
         joiner->wait_on = task;
+        task = joiner;
+        brolga__note_since(joiner);
+        brolga__note_stack(joiner, joiner->ctx.high - joiner->ctx.sp);
         brolga__store_relaxed(&joiner->carrier, NULL);
         park(joiner, carrier->worker);
+        if (brolga__hard(4))
+            brolga__hard_pause();
+        joiner = outer;
     }
 }
 
 void brolga__run_child(brolga_task *self, brolga_task *child)
 {
     struct brolga__carrier *carrier = brolga__load_relaxed(&self->carrier);
+    struct brolga__worker *worker = carrier->worker;
 
     brolga__store_relaxed(&self->parked_in, "join");
     if (prepare(carrier, child)) {
+        brolga__store_relaxed(&worker->nested,
+                              brolga__load_relaxed(&worker->nested) + 1);
         child->under = self;
-        carrier->request = BROLGA__REQUEST_NONE;
-        brolga__ctx_switch(&self->ctx, &child->ctx, false);
-        serve(brolga__load_relaxed(&self->carrier));
+        (void)serve(
+            brolga__ctx_pass(&self->ctx, &child->ctx, false,
+                             request(carrier, NULL, BROLGA__REQUEST_NONE)));
     }
     brolga__store_relaxed(&self->parked_in, NULL);
 }
 
-void brolga__switch_out(enum brolga__request request)
+void brolga__switch_out(enum brolga__request what)
 {
     brolga_task *task = brolga__self();
     struct brolga__carrier *carrier = brolga__load_relaxed(&task->carrier);
@@ -670,38 +758,69 @@ void brolga__switch_out(enum brolga__request request)
 
     if (brolga__unlikely(task->under != NULL))
         brolga__part(task);
+    if (carrier->worker != NULL &&
+        brolga__unlikely(!brolga__forks_empty(&carrier->worker->forks)))
+        brolga__forks_flush(task->rt, &carrier->worker->forks);
     brolga__note_stack(task,
                        task->ctx.high - (uintptr_t)__builtin_frame_address(0));
     next = next_prepared(carrier);
-    carrier->left = task;
-    carrier->request = request;
-    leave(carrier, &task->ctx, next, false);
-    /* Perhaps on another thread. */
-    serve(brolga__load_relaxed(&task->carrier));
+    (void)serve(
+        leave(carrier, &task->ctx, next, false, request(carrier, task, what)));
 }
 
-void brolga__fiber_end(brolga_task *task)
+/* What the calling task leaves behind is its carrier's to bury: the record may
+ * have its next task, or another stack, before we are off this one. */
+static inline void die(brolga_task *task, struct brolga__carrier *carrier)
+{
+    carrier->dead = task->ctx;
+    carrier->dead_stack = task->stack;
+    task->ctx.sp = 0;
+}
+
+void brolga__shed(brolga_task *task)
+{
+    struct brolga__carrier *carrier = brolga__load_relaxed(&task->carrier);
+    brolga_task *next;
+
+    brolga__assert(brolga__load_relaxed(&task->top));
+    if (task->under != NULL)
+        brolga__part(task);
+    die(task, carrier);
+    next = next_prepared(carrier);
+    (void)leave(carrier, &carrier->dead, next, true,
+                request(carrier, task, BROLGA__REQUEST_SHED));
+    abort(); /* Nobody switches back. */
+}
+
+BROLGA_NORETURN static inline void end_fiber(brolga_task *task)
 {
     struct brolga__carrier *carrier = brolga__load_relaxed(&task->carrier);
     brolga_task *next = task->under;
 
-    /* The record may have its next task before we are off this stack. */
-    carrier->dead = task->ctx;
-    carrier->dead_stack = task->stack;
-    task->ctx.sp = 0;
+    die(task, carrier);
     brolga__store_relaxed(&task->carrier, NULL);
     if (brolga__likely(next != NULL)) {
         brolga__view_set_self(&next->view);
         carrier->task = next;
-        brolga__child_end(task);
+        brolga__child_end(task, carrier->worker);
     } else {
         brolga__view_set_self(NULL);
         brolga__task_end(task);
         next = next_prepared(carrier);
     }
-    carrier->request = BROLGA__REQUEST_END;
-    leave(carrier, &carrier->dead, next, true);
+    (void)leave(carrier, &carrier->dead, next, true,
+                request(carrier, NULL, BROLGA__REQUEST_END));
     abort(); /* Nobody switches back. */
+}
+
+void brolga__fiber_end(brolga_task *task)
+{
+    end_fiber(task);
+}
+
+void brolga__ctx_done(void)
+{
+    end_fiber(brolga__self());
 }
 
 /* Nobody else is ready here: a yield is a safepoint, and that is all. */
@@ -709,7 +828,7 @@ static bool is_alone(struct brolga__carrier *carrier)
 {
     struct brolga__worker *worker = carrier->worker;
 
-    return worker != NULL && !carrier->driven &&
+    return worker != NULL && !carrier->driven && !brolga__hard(2) &&
            brolga__load_relaxed(&worker->next) == NULL &&
            brolga__runq_count(&worker->queue) == 0 &&
            brolga__load_relaxed(&worker->rt->injected) == 0;
@@ -808,14 +927,16 @@ static void *carrier_main(void *arg)
 void brolga__worker_release(struct brolga__carrier *carrier)
 {
     struct brolga *rt = carrier->rt;
+    brolga_task *handed = take_next(carrier->worker);
 
-    bool handed = brolga__load_relaxed(&carrier->worker->next) != NULL;
-
+    /* S: into sight, for nobody looks at slots before a sleep. */
+    if (handed != NULL)
+        push(carrier->worker, handed, false);
     (void)pthread_mutex_lock(&rt->idle_lock);
     idle_push(carrier->worker, NULL);
     carrier->worker = NULL;
     (void)pthread_mutex_unlock(&rt->idle_lock);
-    if (handed || work_visible(rt)) /* S: as in rest() */
+    if (work_visible(rt)) /* S: as in rest() */
         brolga__wake_one(rt);
     else
         brolga__deadlock_idle(rt);

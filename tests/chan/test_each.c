@@ -4,6 +4,11 @@
  * Method: two functions of this program pose as the code of units; commits
  * switch the slot between them, and the functions note who was called.
  */
+#include <criterion/criterion.h>
+
+#include "plat.h"
+#include "stacks.h"
+
 #include "chan/world.h"
 
 #include <pthread.h>
@@ -152,6 +157,46 @@ CHAN_TEST(a_task_that_waits_holds_no_old_code)
     cr_assert_eq(next_ack(notes.acks), 2);
     cr_assert_eq(brolga_chan_close(notes.chan, BROLGA_OK, NULL), BROLGA_OK);
     cr_assert_eq(end(&notes, task), BROLGA_OK);
+}
+
+#define WAITERS 100
+
+CHAN_TEST(a_task_that_waits_has_no_stack)
+{
+    brolga_slot slot = publish(first);
+    struct notes notes = {.acks = chan_of(NULL, WAITERS)};
+    struct brolga_chan_stats stats;
+    brolga_task *tasks[WAITERS];
+
+    notes.chan = chan_of(NULL, 0);
+    for (int i = 0; i < WAITERS; i++)
+        cr_assert_eq(
+            brolga_spawn_each(rt, notes.chan, slot, &notes, NULL, &tasks[i]),
+            BROLGA_OK);
+    do {
+        (void)sched_yield();
+        brolga_chan_stats(notes.chan, &stats);
+    } while (stats.receivers_waiting < WAITERS);
+    until(stacks_in_use(rt, rt->opts.stack_bytes) == 0);
+    for (int i = 0; i < WAITERS; i++) {
+        until(try_send_word(notes.chan, 1) == BROLGA_OK);
+        cr_assert_eq(next_ack(notes.acks), 1);
+    }
+    for (int i = 0; i < WAITERS / 2; i++) { /* Some by a cancel, */
+        brolga_word result = 0;
+
+        brolga_cancel(tasks[i]);
+        cr_assert_eq(brolga_join(tasks[i], BROLGA_FOREVER, &result, NULL),
+                     BROLGA_OK);
+        cr_assert_eq(result, BROLGA_ECANCELED);
+    }
+    /* and the others by the end of the channel. */
+    cr_assert_eq(brolga_chan_close(notes.chan, BROLGA_OK, NULL), BROLGA_OK);
+    for (int i = WAITERS / 2; i < WAITERS; i++)
+        cr_assert_eq(brolga_join(tasks[i], BROLGA_FOREVER, NULL, NULL),
+                     BROLGA_OK);
+    brolga_chan_release(notes.acks);
+    brolga_chan_release(notes.chan);
 }
 
 CHAN_TEST(what_was_sent_before_the_end_is_called_for)

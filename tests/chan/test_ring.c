@@ -24,14 +24,14 @@ static void push(struct brolga__ring *ring, uint64_t number)
 {
     struct wide wide = {.number = number};
 
-    brolga__ring_push(ring, &wide);
+    brolga__ring_put(ring, &wide);
 }
 
 static uint64_t pop(struct brolga__ring *ring)
 {
     struct wide wide = {0};
 
-    brolga__ring_pop(ring, &wide);
+    brolga__ring_take(ring, &wide);
     return wide.number;
 }
 
@@ -41,7 +41,7 @@ Test(ring, first_in_is_first_out_across_the_wrap)
     uint64_t pushed = 0, popped = 0;
 
     for (int round = 0; round < 20; round++) {
-        while (ring.count < ring.slots)
+        while (brolga__ring_count(&ring) < ring.slots)
             push(&ring, pushed++);
         for (size_t n = 0; n < 1 + (size_t)round % 3; n++)
             cr_assert_eq(pop(&ring), popped++);
@@ -61,7 +61,7 @@ Test(ring, growing_keeps_the_order_wherever_the_head_is)
             cr_assert_eq(pop(&ring), 0);
         }
         for (uint64_t i = 0; i < 40; i++) {
-            if (ring.count == ring.slots)
+            if (brolga__ring_count(&ring) == ring.slots)
                 cr_assert_eq(brolga__ring_grow(&ring), BROLGA_OK);
             push(&ring, i);
         }
@@ -80,7 +80,7 @@ Test(ring, growing_without_memory_changes_nothing)
     brolga__alloc_fail_nth(1);
     cr_assert_eq(brolga__ring_grow(&ring), BROLGA_ENOMEM);
     brolga__alloc_fail_nth(0);
-    cr_assert_eq(ring.count, 1);
+    cr_assert_eq(brolga__ring_count(&ring), 1);
     cr_assert_eq(pop(&ring), 7);
     brolga__ring_free(&ring);
 }
@@ -89,7 +89,7 @@ Test(ring, slots_of_aligned_elements_are_aligned)
 {
     struct brolga__ring ring = ring_of(4, 128, 64);
 
-    cr_assert_eq((uintptr_t)ring.at % 64, 0);
+    cr_assert_eq((uintptr_t)ring.tail.at % 64, 0);
     brolga__ring_free(&ring);
 }
 
@@ -98,4 +98,23 @@ Test(ring, a_size_that_no_memory_has_is_refused)
     struct brolga__ring ring;
 
     cr_assert_eq(brolga__ring_init(&ring, SIZE_MAX / 8, 24, 8), BROLGA_ENOMEM);
+}
+
+Test(ring, moving_takes_the_elements_along)
+{
+    struct brolga__ring from = ring_of(4, sizeof(struct wide), 8), to;
+
+    for (uint64_t i = 0; i < 3; i++)
+        push(&from, i);
+    cr_assert_eq(pop(&from), 0);
+    brolga__ring_move(&to, &from);
+    cr_assert_eq(brolga__ring_count(&from), 0);
+    cr_assert_null(from.tail.at);
+    cr_assert_eq(from.slots, 0);
+    cr_assert_eq(brolga__ring_count(&to), 2);
+    cr_assert_eq(pop(&to), 1);
+    push(&to, 3);
+    cr_assert_eq(pop(&to), 2);
+    cr_assert_eq(pop(&to), 3);
+    brolga__ring_free(&to);
 }

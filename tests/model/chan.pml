@@ -1,6 +1,7 @@
 /*
  * Waiters of channels: offer, complete, withdraw, and the claim word that the
- * arms of a select share; src/chan/pass.c, wait.c, select.c, op.c.
+ * arms of a select share; src/chan/pass.c, wait.c, select.c, op.c. Those that
+ * are no select's have none: whoever takes one out of its queue has it.
  *
  * An owner waits in ROUNDS rounds, each time either with one waiter, in channel
  * 0, or with a select of two, in channels 0 and 1; none has a buffer. In all
@@ -37,7 +38,8 @@
 
 bool lock[2];
 bool queued[2];       /* The arm is in its channel's queue. */
-byte claim;           /* FREE, or the claimed arm + 1. */
+bool shared;          /* The waiters are arms of a select. */
+byte claim;           /* FREE, or the claimed arm + 1; of a select. */
 byte result[2];       /* 0: waits; 1: ok; 2: closed */
 byte elem[2];         /* Where a value is received; 0: nothing yet. */
 bool alive;           /* The waiters' memory. */
@@ -69,13 +71,15 @@ inline claim_first(c, mine)
 #else
 #ifdef CLAIM_BY_STORE
         if
-        :: claim == FREE -> claim = c + 1; mine = true
+        :: !shared -> mine = true
+        :: shared && claim == FREE -> claim = c + 1; mine = true
         :: else
         fi
 #else
         atomic {
             if
-            :: claim == FREE -> claim = c + 1; mine = true
+            :: !shared -> mine = true
+            :: shared && claim == FREE -> claim = c + 1; mine = true
             :: else
             fi
         }
@@ -215,7 +219,7 @@ active proctype owner()
         :: else
         fi;
         d_step {
-            alive = true; claim = FREE; this_round = 0; timed_out = false;
+            alive = true; claim = FREE; shared = !single; this_round = 0; timed_out = false;
             result[0] = 0; result[1] = 0; elem[0] = 0; elem[1] = 0;
             queued[0] = !closed; queued[1] = !closed && !single
         };
@@ -234,7 +238,9 @@ active proctype owner()
             if
             :: atomic { permit -> permit = false }
             :: round < ROUNDS -> timed_out = true; break
-            :: finished == SENDERS && claim == FREE -> timed_out = true; break
+            :: finished == SENDERS && claim == FREE && result[0] == 0 ->
+                timed_out = true;
+                break
             fi
         od;
 
@@ -249,6 +255,11 @@ active proctype owner()
             :: else
             fi
 #endif
+        fi;
+        /* A waiter of one channel has its result once it is in no queue. */
+        if
+        :: single && result[0] != 0 -> claim = 1
+        :: else
         fi;
         if
         :: claim != FREE ->

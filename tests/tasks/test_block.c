@@ -29,6 +29,49 @@ Test(block, others_run_meanwhile_on_the_only_worker, .timeout = 60)
     world_close();
 }
 
+/* One who looked at the slot before, and has not gone to sleep yet: the waker
+ * relies on it. What it does last is to look at the queues. */
+struct handed {
+    struct gate gate;
+    brolga_task *task;
+    bool visible; /* In the queue, and not in the slot. */
+};
+
+static brolga_word hand_over_and_block(void *arg)
+{
+    struct handed *handed = arg;
+    struct brolga__worker *worker = &rt->workers[0];
+
+    (void)brolga__add_seq_cst(&rt->searching, 1);
+    brolga__unpark(handed->task);
+    brolga_block_begin();
+    handed->visible = !brolga__runq_empty(&worker->queue) &&
+                      brolga__load_relaxed(&worker->next) == NULL;
+    (void)brolga__sub_seq_cst(&rt->searching, 1);
+    brolga__wake_one(rt);
+    (void)gate_spin(&handed->gate);
+    brolga_block_end();
+    return handed->visible;
+}
+
+Test(block, a_task_in_the_slot_is_left_where_sleepers_look, .timeout = 60)
+{
+    struct gate gate = {0};
+    struct handed handed = {.gate = {0}};
+    brolga_task *task;
+
+    world_open_with(&(struct brolga_opts){.workers = 1});
+    handed.task = spawned(gate_park, &gate);
+    cr_assert(gate_reached(&gate));
+    cr_assert(wait_until(is_parked(handed.task)));
+    gate_open(&gate);
+    task = spawned(hand_over_and_block, &handed);
+    (void)joined(handed.task);
+    gate_open(&handed.gate);
+    cr_assert(joined(task));
+    world_close();
+}
+
 #define BLOCKED 6
 
 static brolga_word block_many(void *arg)

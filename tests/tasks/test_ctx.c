@@ -48,15 +48,15 @@ mix(uint64_t seed, struct brolga__ctx *from, struct brolga__ctx *to, int rounds)
     return a ^ b ^ c ^ d ^ e ^ f ^ g ^ h;
 }
 
-static void play(void *arg)
+static void play(void *arg, struct brolga__passed passed)
 {
+    (void)passed;
     brolga__ctx_entered(&inner);
     inner_arg = arg;
     inner_frame = (uintptr_t)__builtin_frame_address(0);
     ball = mix(99, &inner, &outer, 50);
     brolga__ctx_switch(&inner, &outer, true);
 }
-
 Test(ctx, a_switch_keeps_what_both_sides_had, .init = open_contexts,
      .fini = close_contexts)
 {
@@ -101,10 +101,11 @@ Test(ctx, the_entry_runs_on_its_stack_with_its_argument, .init = open_contexts,
 }
 
 /* Floating-point state of our own survives, too. */
-static void add_up(void *arg)
+static void add_up(void *arg, struct brolga__passed passed)
 {
     double sum = 0;
 
+    (void)passed;
     brolga__ctx_entered(&inner);
     for (int i = 0; i < 100; i++) {
         sum += 0.5;

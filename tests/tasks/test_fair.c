@@ -83,3 +83,36 @@ Test(fair, c8_one_who_comes_from_foreign_code_lets_others_run, .timeout = 60,
     gate_open(&comer.run);
     (void)joined(hog);
 }
+
+/* From child to child, each of which it runs itself in its join. */
+static brolga_word nothing(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+static brolga_word spawn_and_join(void *arg)
+{
+    struct gate *gate = arg;
+    brolga_word failed = 0;
+
+    (void)brolga__add_release(&gate->arrived, 1);
+    while (brolga__load_acquire(&gate->open) == 0) {
+        brolga_task *child;
+
+        failed |= brolga_spawn(rt, nothing, NULL, NULL, &child) ||
+                  brolga_join(child, BROLGA_FOREVER, NULL, NULL);
+    }
+    return failed;
+}
+
+Test(fair, c8_one_who_joins_what_he_spawns_lets_others_run, .timeout = 60,
+     .init = world_open_alone, .fini = world_close)
+{
+    struct gate gate = {0};
+    brolga_task *hog = spawned(spawn_and_join, &gate);
+
+    gets_a_turn(&gate);
+    gate_open(&gate);
+    cr_assert_eq(joined(hog), 0);
+}
