@@ -53,7 +53,7 @@ Test(fork, outside_fibers_the_join_calls, .timeout = 30, .init = world_open,
 
 struct seen {
     struct gate gate;
-    brolga_task *self;
+    brolga_task *_Atomic self; /* Of the last call. */
     _Atomic int calls;
 };
 
@@ -61,7 +61,7 @@ static brolga_word see(void *arg)
 {
     struct seen *seen = arg;
 
-    seen->self = brolga_self();
+    brolga__store_relaxed(&seen->self, brolga_self());
     return brolga__add_relaxed(&seen->calls, 1) + 1;
 }
 
@@ -71,7 +71,8 @@ static brolga_word fork_in_place(void *arg)
     struct brolga_fork fork;
 
     brolga_fork(&fork, see, seen);
-    return brolga_fork_join(&fork) == 1 && seen->self == brolga_self();
+    return brolga_fork_join(&fork) == 1 &&
+           brolga__load_relaxed(&seen->self) == brolga_self();
 }
 
 promise(nobody_idle_it_runs_in_place, 1)
@@ -90,7 +91,8 @@ static brolga_word fork_and_park(void *arg)
     brolga_fork(&fork, see, seen);
     (void)gate_park(&seen->gate);
     early = brolga__load_relaxed(&seen->calls) == 1;
-    return brolga_fork_join(&fork) == 1 && early && seen->self != brolga_self();
+    return brolga_fork_join(&fork) == 1 && early &&
+           brolga__load_relaxed(&seen->self) != brolga_self();
 }
 
 promise(when_its_task_parks_it_becomes_a_task, 1)
@@ -131,7 +133,8 @@ static brolga_word fork_and_spin(void *arg)
 
     brolga_fork(&fork, see, seen);
     (void)gate_spin(&seen->gate);
-    return brolga_fork_join(&fork) == 1 && seen->self != brolga_self();
+    return brolga_fork_join(&fork) == 1 &&
+           brolga__load_relaxed(&seen->self) != brolga_self();
 }
 
 promise(an_idle_worker_takes_it, 2)
