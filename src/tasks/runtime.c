@@ -70,8 +70,8 @@ static bool has_joiners(struct brolga__worker *worker)
     return more;
 }
 
-/* Tasks whose time is up while others wait are asked to yield. Those that they
- * were run by in joins are parted from them, for they may have been canceled. */
+/* Tasks whose time is up while others wait are asked to yield. Those who run
+ * them in joins are parted from them: they may have been canceled. */
 static void watch_time_slices(struct brolga *rt)
 {
     bool wanted = false, joined = false;

@@ -622,7 +622,7 @@ void brolga__records_fini(struct brolga *rt);
 
 /* A number that no other task has had. */
 uint64_t brolga__next_id(struct brolga *rt);
-/* Shows the task to those who look on, under a number and a name; NULL: none. */
+/* Shows the task to those who look on, with its number and name; NULL: none. */
 void brolga__identify(brolga_task *task, uint64_t id, const char *name);
 /* Who a task is; false if the record is free, or changes hands. */
 bool brolga__identity(brolga_task *task, uint64_t *id, char name[32]);

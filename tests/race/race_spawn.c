@@ -5,7 +5,7 @@
  *
  * Method: worlds, each a runtime with random options. In each, roots grow
  * random trees. A task does a few random things: it spawns children, on
- * workers, on threads or into scopes, with handles or without; it joins a child,
+ * workers, on threads or into scopes, with handles or without; it joins one,
  * also with a deadline that is short, or detaches it, or cancels it; it yields,
  * polls, parks, unparks whoever it finds on a board, or blocks in foreign code;
  * in the end it returns a number of its own, or panics. Most do so in a frame
