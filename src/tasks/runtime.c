@@ -74,7 +74,7 @@ static bool has_joiners(struct brolga__worker *worker)
 }
 
 /* Tasks whose time is up while others wait are asked to yield. Those who run
- * them in joins are parted from them, for they may have been canceled. */
+ * them in joins are parted from them: they may have been canceled. */
 static void watch_time_slices(struct brolga *rt)
 {
     bool wanted = false, joined = false, forks = false;

@@ -821,8 +821,7 @@ static inline uint64_t brolga__next_id(struct brolga *rt,
 /* Frees all records. */
 void brolga__records_fini(struct brolga *rt);
 
-/* Shows the task to those who look on, under a number and a name; NULL: none.
- */
+/* Shows the task to those who look on, with its number and name; NULL: none. */
 void brolga__identify(brolga_task *task, uint64_t id, const char *name);
 /* The same without a name. */
 static inline void brolga__show(brolga_task *task)

@@ -712,7 +712,8 @@ static brolga_task *let_go(brolga_task *task)
  * child runs without a break; when it leaves its carrier, or comes to a
  * safepoint at which the reclaimer waits, they part: the joiner is parked, as
  * its saved context has long allowed, and the child's end will wake it. So the
- * joiner is delayed by no more than what the child does in one go.
+ * joiner is delayed by no more than what the child does in one go, or by a time
+ * slice. tests/model/join.pml checks this, with the claim and the `end` word.
  */
 void brolga__part(brolga_task *task)
 {
