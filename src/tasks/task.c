@@ -485,6 +485,9 @@ void brolga_panic(const char *format, ...)
         fprintf(stderr, "brolga: panic outside a task: %s\n", message);
         abort();
     }
+    /* What comes next needs the task's worker. */
+    if (brolga__load_relaxed(&task->blocked) != BROLGA__NOT_BLOCKED)
+        brolga_block_end();
     fail(task, message);
     brolga__task_finish(task);
     brolga__task_leave(task);

@@ -173,3 +173,31 @@ Test(block, it_does_not_nest, .signal = SIGABRT, .timeout = 30)
     (void)joined(spawned(block_twice, NULL));
 }
 #endif
+
+/* --- a failure in foreign code ------------------------------------------ */
+
+static brolga_word panic_in_foreign_code(void *arg)
+{
+    (void)arg;
+    brolga_block_begin();
+    brolga_panic("in foreign code");
+}
+
+Test(block, a_panic_in_between_ends_the_task_alone, .timeout = 60)
+{
+    struct brolga_spawn_opts thread = {.thread = true};
+    struct brolga_failure failure;
+    struct gate open = {.open = 1};
+
+    world_open_with(&(struct brolga_opts){.workers = 1});
+    for (int i = 0; i < 50; i++) {
+        brolga_task *task = spawned_as(panic_in_foreign_code, NULL,
+                                       i % 2 == 0 ? NULL : &thread);
+
+        cr_assert_eq(brolga_join(task, BROLGA_FOREVER, NULL, &failure),
+                     BROLGA_EFAILED);
+        cr_assert_str_eq(failure.message, "in foreign code");
+        (void)joined(spawned(gate_park, &open));
+    }
+    world_close();
+}
