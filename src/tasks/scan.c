@@ -46,13 +46,37 @@ static void read_from(brolga_task *task, const struct brolga__suspects *set,
         brolga__suspects_scan(set, task->first.sp, task->first.high, found);
 }
 
-void brolga__scan_stack(brolga_task *task, const struct brolga__suspects *set,
-                        uintptr_t sp)
+/*
+ * A search works on a task's stack, as a rule, and handles what it looks for:
+ * addresses in old code. Frames that are gone keep their words, and those of
+ * later calls have holes, through which the next search would see them. So
+ * these frames are overwritten, with the function that was called here.
+ */
+#define WIPED_BYTES 1024
+
+__attribute__((noinline)) static void wipe(void)
+{
+    volatile uintptr_t words[WIPED_BYTES / sizeof(uintptr_t)];
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        words[i] = 0;
+}
+
+__attribute__((noinline)) static void
+search_stack(brolga_task *task, const struct brolga__suspects *set,
+             uintptr_t sp)
 {
     struct brolga__found found = {0};
 
     read_from(task, set, sp, &found);
     conclude(task, set, &found);
+}
+
+void brolga__scan_stack(brolga_task *task, const struct brolga__suspects *set,
+                        uintptr_t sp)
+{
+    search_stack(task, set, sp);
+    wipe();
 }
 
 static void read_blocked(brolga_task *task, const struct brolga__suspects *set)
@@ -292,10 +316,20 @@ static void report_pins(struct report *report)
     }
 }
 
-size_t brolga_holders(brolga *rt,
-                      void (*visit)(void *arg,
-                                    const struct brolga_holder *holder),
-                      void *arg)
+/* The same for a report, whose frames are larger. */
+__attribute__((noinline)) static void wipe_report(void)
+{
+    volatile uintptr_t
+        words[(sizeof(struct report) + WIPED_BYTES) / sizeof(uintptr_t)];
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        words[i] = 0;
+}
+
+__attribute__((noinline)) static size_t
+tell_holders(brolga *rt,
+             void (*visit)(void *arg, const struct brolga_holder *holder),
+             void *arg)
 {
     struct report report = {.rt = rt, .visit = visit, .arg = arg};
 
@@ -313,6 +347,17 @@ size_t brolga_holders(brolga *rt,
     brolga__reclaim_resume(rt->got);
     brolga__shield_lower();
     return report.visited;
+}
+
+size_t brolga_holders(brolga *rt,
+                      void (*visit)(void *arg,
+                                    const struct brolga_holder *holder),
+                      void *arg)
+{
+    size_t visited = tell_holders(rt, visit, arg);
+
+    wipe_report();
+    return visited;
 }
 
 const char *brolga_hold_name(enum brolga_hold reason)
