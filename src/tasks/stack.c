@@ -10,7 +10,7 @@
 #endif
 
 #define CHUNK_BYTES ((size_t)64 << 20)
-#define WARM_MAX    128
+#define WARM_MAX    1024
 
 /* A free warm stack, linked through the words at its top: they were touched by
  * its last user, so linking costs no page. */

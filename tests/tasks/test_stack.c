@@ -77,7 +77,7 @@ Test(stack, the_last_one_is_used_first, .init = open_pool, .fini = close_pool)
     cr_assert_neq(c.high, a.high);
 }
 
-#define MANY 600
+#define MANY 2500
 
 static struct brolga__stack many[MANY];
 
