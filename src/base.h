@@ -36,4 +36,20 @@ static inline size_t brolga__round_up(size_t n, size_t multiple)
     return (n + multiple - 1) / multiple * multiple;
 }
 
+static inline uint64_t brolga__earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Where a function's code lies; ISO C has no conversion to object pointers. */
+static inline const void *brolga__function_address(void (*fn)(void))
+{
+    union {
+        void (*fn)(void);
+        const void *address;
+    } cast = {fn};
+
+    return cast.address;
+}
+
 #endif

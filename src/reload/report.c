@@ -3,22 +3,20 @@
  */
 #include "reload/reload.h"
 
+#include "text.h"
+
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 void brolga__text_add(struct brolga__text *text, const char *format, ...)
 {
-    size_t room = sizeof text->at - text->used;
     va_list args;
-    int wanted;
 
     va_start(args, format);
-    wanted = vsnprintf(text->at + text->used, room, format, args);
+    text->used =
+        brolga__append(text->at, sizeof text->at, text->used, format, args);
     va_end(args);
-    if (wanted > 0)
-        text->used += (size_t)wanted < room ? (size_t)wanted : room - 1;
 }
 
 const char *brolga__text_base(const char *path)

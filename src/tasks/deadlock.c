@@ -64,6 +64,7 @@
 #include "tasks/tasks.h"
 
 #include "plat.h"
+#include "text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -499,15 +500,12 @@ static void tell(struct look *look)
 BROLGA_PRINTF(2, 3)
 static void say(struct brolga__deadlock *deadlock, const char *format, ...)
 {
-    size_t room = sizeof deadlock->text - deadlock->length;
     va_list args;
-    int bytes;
 
     va_start(args, format);
-    bytes = vsnprintf(deadlock->text + deadlock->length, room, format, args);
+    deadlock->length = brolga__append(deadlock->text, sizeof deadlock->text,
+                                      deadlock->length, format, args);
     va_end(args);
-    if (bytes > 0)
-        deadlock->length += (size_t)bytes < room ? (size_t)bytes : room - 1;
 }
 
 static void say_task(struct look *look, brolga_task *task)

@@ -16,16 +16,6 @@
 #include "alloc.h"
 #include "plat.h"
 
-static const void *function_address(void (*fn)(void *arg))
-{
-    union {
-        void (*fn)(void *arg);
-        const void *address;
-    } cast = {fn};
-
-    return cast.address;
-}
-
 int brolga_defer(void (*fn)(void *arg), void *arg)
 {
     brolga_task *task = brolga__self();
@@ -40,7 +30,8 @@ int brolga_defer(void (*fn)(void *arg), void *arg)
         .next = task->defers,
         .fn = fn,
         .arg = arg,
-        .pinned = brolga_got_pin_address(task->rt->got, function_address(fn))};
+        .pinned = brolga_got_pin_address(
+            task->rt->got, brolga__function_address((void (*)(void))fn))};
     task->defers = defer;
     return BROLGA_OK;
 }

@@ -103,11 +103,6 @@ static bool busy(struct brolga *rt)
     return brolga__load_seq_cst(&rt->idle_count) < rt->worker_count;
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Sleeps until `wake_ns`, or until someone adds to the word seen. */
 static void take_rest(struct brolga *rt, uint32_t seen, uint64_t now_ns,
                       uint64_t wake_ns)
@@ -119,7 +114,7 @@ static void take_rest(struct brolga *rt, uint32_t seen, uint64_t now_ns,
     (void)brolga__swap_seq_cst(&rt->reclaimer_rests, rest); /* Z */
     /* A worker that got busy before it could see us rest. */
     if (rest == BROLGA__RESTS_FOR_EVER && busy(rt))
-        wake_ns = earlier(wake_ns, brolga__plat_now_ns() + TIME_SLICE);
+        wake_ns = brolga__earlier(wake_ns, brolga__plat_now_ns() + TIME_SLICE);
     if (brolga__load_seq_cst(&rt->reclaim_word) == seen) /* Z */
         (void)brolga__plat_wait(&rt->reclaim_word, seen, wake_ns);
     brolga__store_relaxed(&rt->reclaimer_rests, BROLGA__AWAKE);
@@ -137,21 +132,21 @@ static void *reclaimer_main(void *arg)
         uint64_t now = brolga__plat_now_ns(), wake_ns = BROLGA_FOREVER;
 
         brolga__store_relaxed(&rt->clock_ns, now);
-        wake_ns = earlier(wake_ns, brolga__look_for_stuck(rt, now));
-        wake_ns = earlier(wake_ns, brolga__look_for_deadlock(rt, now));
+        wake_ns = brolga__earlier(wake_ns, brolga__look_for_stuck(rt, now));
+        wake_ns = brolga__earlier(wake_ns, brolga__look_for_deadlock(rt, now));
         if (now >= slice_ends) {
             watch_time_slices(rt);
             slice_ends = now + TIME_SLICE;
         }
         if (busy(rt))
-            wake_ns = earlier(wake_ns, slice_ends);
+            wake_ns = brolga__earlier(wake_ns, slice_ends);
         if (waiting)
-            wake_ns = earlier(wake_ns, now + pause);
+            wake_ns = brolga__earlier(wake_ns, now + pause);
         take_rest(rt, seen, now, wake_ns);
         if (brolga__load_relaxed(&rt->reclaim_word) != seen)
             pause = PAUSE_FIRST;
         else
-            pause = earlier(pause * 2, PAUSE_LAST);
+            pause = brolga__earlier(pause * 2, PAUSE_LAST);
     }
     return NULL;
 }

@@ -234,11 +234,6 @@ bool brolga_canceled(void)
     return brolga_cancel_reason() != BROLGA_OK;
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 static uint64_t deadline_of(const brolga_task *task)
 {
     uint64_t deadline_ns = BROLGA_FOREVER;
@@ -248,7 +243,7 @@ static uint64_t deadline_of(const brolga_task *task)
     else if (task->home != NULL && !task->cleaning)
         deadline_ns = task->home->deadline_ns;
     if (task->cleaning)
-        deadline_ns = earlier(deadline_ns, task->cleanup_until_ns);
+        deadline_ns = brolga__earlier(deadline_ns, task->cleanup_until_ns);
     return deadline_ns;
 }
 

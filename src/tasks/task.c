@@ -162,16 +162,6 @@ static int start_thread(brolga_task *task)
     return err;
 }
 
-static const void *function_address(brolga_task_fn fn)
-{
-    union {
-        brolga_task_fn fn;
-        const void *address;
-    } cast = {fn};
-
-    return cast.address;
-}
-
 /* What may fail before the task is shown to anyone. */
 static inline int admit(brolga_task *task, const struct brolga__start *how,
                         const struct brolga_spawn_opts *opts)
@@ -207,8 +197,8 @@ int brolga__spawn(brolga *rt, const struct brolga__start *how,
     task->at_end = how->at_end;
     task->at_end_arg = how->at_end_arg;
     if (how->fn != NULL)
-        task->pinned =
-            brolga_got_pin_address(rt->got, function_address(how->fn));
+        task->pinned = brolga_got_pin_address(
+            rt->got, brolga__function_address((void (*)(void))how->fn));
     if (out == NULL) /* Then it may be gone at once. */
         brolga__store_relaxed(&task->end, BROLGA__END_DETACHED);
     brolga__note_since(task);
@@ -239,8 +229,8 @@ void brolga__task_of_fork(brolga_task *task, const struct brolga_fork *fork)
     task->fn = fork->fn;
     task->arg = fork->arg;
     task->at_end = NULL;
-    task->pinned =
-        brolga_got_pin_address(task->rt->got, function_address(fork->fn));
+    task->pinned = brolga_got_pin_address(
+        task->rt->got, brolga__function_address((void (*)(void))fork->fn));
     brolga__note_since(task);
     brolga__show(task);
 }

@@ -340,7 +340,6 @@ struct brolga__carrier {
     struct brolga *rt;
     struct brolga__ctx ctx;        /* The thread's own stack. */
     struct brolga__worker *worker; /* NULL while its task blocks. */
-    brolga_task *task;             /* That runs. */
     struct brolga__ctx dead;       /* Of a task that has ended, until someone */
     struct brolga__stack dead_stack; /* else runs. */
     struct brolga_epoch_member *member;

@@ -29,9 +29,9 @@
 #include "arch.h"
 #include "plat.h"
 #include "shield.h"
+#include "text.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,12 +61,11 @@ struct note {
 BROLGA_PRINTF(2, 3)
 static void append(brolga_task *task, const char *format, ...)
 {
-    size_t at = strlen(task->message);
     va_list args;
 
     va_start(args, format);
-    (void)vsnprintf(task->message + at, sizeof task->message - at, format,
-                    args);
+    (void)brolga__append(task->message, sizeof task->message,
+                         strlen(task->message), format, args);
     va_end(args);
 }
 

@@ -267,13 +267,19 @@ static void push(struct brolga__worker *worker, brolga_task *task, bool spawned)
         inject(worker->rt, task);
 }
 
+/* For a caller that holds no worker. */
+static void submit(brolga_task *task)
+{
+    inject(task->rt, task);
+    brolga__wake_one(task->rt);
+}
+
 void brolga__schedule(brolga_task *task)
 {
     struct brolga__worker *worker = brolga__worker_self(task->rt);
 
     if (worker == NULL) {
-        inject(task->rt, task);
-        brolga__wake_one(task->rt);
+        submit(task);
         return;
     }
     push(worker, task, false);
@@ -283,8 +289,7 @@ void brolga__schedule(brolga_task *task)
 void brolga__launch(brolga_task *task, struct brolga__worker *worker)
 {
     if (worker == NULL) {
-        inject(task->rt, task);
-        brolga__wake_one(task->rt);
+        submit(task);
         return;
     }
     brolga__store_release(&task->fresh, true); /* AM: claim */
@@ -300,8 +305,7 @@ void brolga__hand_over(brolga_task *task)
     brolga_task *old;
 
     if (worker == NULL) {
-        inject(task->rt, task);
-        brolga__wake_one(task->rt);
+        submit(task);
         return;
     }
     /* Only the owner puts a task in, so NULL does not change. */
@@ -626,7 +630,6 @@ static inline bool prepare(struct brolga__carrier *carrier, brolga_task *task)
 
     if (is_new && !give_stack(carrier->worker, task))
         return false;
-    carrier->task = task;
     brolga__store_relaxed(&task->carrier, carrier);
     brolga__note_since(task);
     if (is_new) {
@@ -688,7 +691,6 @@ static inline struct brolga__passed leave(struct brolga__carrier *carrier,
     if (brolga__likely(next != NULL))
         return brolga__ctx_pass(from, &next->ctx, for_ever, passed);
     brolga__view_set_self(NULL);
-    carrier->task = NULL;
     return brolga__ctx_pass(from, &carrier->ctx, for_ever, passed);
 }
 
@@ -806,7 +808,6 @@ BROLGA_NORETURN static inline void end_fiber(brolga_task *task)
     brolga__store_relaxed(&task->carrier, NULL);
     if (brolga__likely(next != NULL)) {
         brolga__view_set_self(&next->view);
-        carrier->task = next;
         brolga__child_end(task, carrier->worker);
     } else {
         brolga__view_set_self(NULL);
