@@ -14,17 +14,11 @@
  *   drop.c      drop
  *   path.c      where a copy failed
  *
- * The worklist of a copy, and that of a drop, is a list threaded through the
- * objects themselves, so it needs no memory. An object on the list is fresh
- * (nobody has seen it yet) or dead (nobody will see it again); either way its
- * words are ours:
- *
- *   count word            link: the next object's value | that object's kind
- *   LISTED_SUM            tag word = address of its constructor
- *   LISTED_VEC            capacity word = address of its type
- *   LISTED_CLOSURE        unchanged: the code word tells the captures
- *
- * A link of 0 ends the list. Values are multiples of 8, kinds are below 8.
+ * Shape programs. A type is compiled once into what copy and drop do for a
+ * value of it: its shape says which loop, and a sum's constructors say how many
+ * words to copy, and which of them lead on. The common shapes have loops of
+ * their own: a list whose elements are words is a *spine*, and a Vec of words
+ * is one memcpy().
  */
 #ifndef BROLGA_SRC_COPY_COPY_H
 #define BROLGA_SRC_COPY_COPY_H
@@ -43,17 +37,20 @@ enum brolga__shape {
     BROLGA__STRING,    /* one object without references */
     BROLGA__VEC_WORDS, /* a header and data without references */
     BROLGA__VEC_REFS,  /* a header and data full of references */
+    BROLGA__SPINE,     /* a sum that is a list of words, see below */
     BROLGA__SUM,       /* small tags, or objects [tag][field]... */
     BROLGA__CLOSURE,   /* [code][capture]..., described by its code */
     BROLGA__HANDLE,    /* a word counted elsewhere */
     BROLGA__REFUSED,   /* cannot be copied; a drop forgets the reference */
 };
 
-/* One field that may hold a reference. */
+/* One field that may hold a reference: its number, from 1, is also that of its
+ * word, for the tag is word 0. */
 struct brolga__ref {
     const brolga_type *type;
-    uint32_t at;    /* bytes from the first field */
-    uint32_t field; /* from 1, as people count */
+    uint64_t small; /* words below are tags of the type: they lead nowhere */
+    uint32_t field;
+    bool is_last; /* of the constructor's references */
 };
 
 /*
@@ -62,6 +59,7 @@ struct brolga__ref {
  */
 struct brolga__ctor {
     const char *name;
+    const brolga_type *type;         /* whose constructor it is */
     const brolga_type *const *types; /* of all fields, in order */
     uint32_t tag;
     uint32_t fields;
@@ -79,6 +77,9 @@ struct brolga_type {
     bool has_nullary; /* small tags are values */
     uint32_t ctor_count;
     const struct brolga__ctor *const *ctors; /* by tag */
+    /* SPINE: its only constructor with fields. One of them is of the type
+     * itself, and the others are words. */
+    const struct brolga__ctor *spine;
     const struct brolga_model *model;
     const brolga_type *element;
     void (*retain)(brolga_word word, void *arg);
@@ -342,32 +343,6 @@ const char *brolga__check_vec(const struct brolga_model *model,
 const char *brolga__check_closure(const struct brolga_model *model,
                                   brolga_word value,
                                   struct brolga_closure_info *info, int *code);
-
-/* --- the list threaded through objects ---------------------------------- */
-
-enum brolga__listed {
-    BROLGA__LISTED_SUM,
-    BROLGA__LISTED_VEC,
-    BROLGA__LISTED_CLOSURE,
-};
-
-#define BROLGA__LISTED_MASK INT64_C(7)
-
-static inline brolga_word brolga__link_to(brolga_word value,
-                                          enum brolga__listed kind)
-{
-    return value | (brolga_word)kind;
-}
-
-static inline enum brolga__listed brolga__link_kind(brolga_word link)
-{
-    return (enum brolga__listed)(link & BROLGA__LISTED_MASK);
-}
-
-static inline brolga_word brolga__link_value(brolga_word link)
-{
-    return link & ~BROLGA__LISTED_MASK;
-}
 
 /* --- shared objects of one copy (memo.c) -------------------------------- */
 

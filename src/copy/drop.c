@@ -1,29 +1,43 @@
 /*
  * Drop: gives up one reference and frees what is unreachable then.
  *
- * Dead objects that lead further wait on the list of copy.h; their count words
- * are free for the links, so a drop of any depth needs no memory.
+ * A dead object that leads further is ours, so the worklist is threaded
+ * through the dead: a drop of any depth needs no memory and no stack.
+ *
+ *   count word       link: the next object's value | that object's kind
+ *   DEAD_SUM         tag word = address of the brolga__ref to do next
+ *   DEAD_VEC         capacity word = address of its type
+ *   DEAD_CLOSURE     unchanged: the code word tells the captures
+ *
+ * A link of 0 ends the list. Values are multiples of 8, kinds are below 8.
+ * From a dead sum the dropper goes on with the first field that leads to
+ * another dead object; the sum waits on the list only if a further field may
+ * lead somewhere. So a list is freed in a loop, and of a tree only nodes with
+ * two subtrees wait.
  *
  *   A  Whatever other threads did with an object comes before its end: their
- *      decrement -> the decrement that finds 1. Both are one read-modify-write
- *      of the count. Models with plain counts need no such edge, for one
- *      thread owns all references.
+ *      decrement -> the load that finds 1, or the decrement that does. Nobody
+ *      else can raise a count of 1, for nobody else has a reference. Models
+ *      with plain counts need no such edge: one thread owns all references.
  */
 #include "copy/copy.h"
 
 #include <string.h>
+
+enum dead { DEAD_SUM, DEAD_VEC, DEAD_CLOSURE };
+
+#define DEAD_MASK INT64_C(7)
 
 struct dropper {
     const struct brolga_model *model;
     brolga_word list;
 };
 
-/* Takes one reference away; whether it was the last. */
-static inline bool is_last(const struct brolga_model *model, brolga_word value)
+/* Takes one of several references away; whether it was the last after all. */
+__attribute__((noinline)) static bool
+is_last_of_many(const struct brolga_model *model, _Atomic int64_t *word,
+                int64_t count)
 {
-    _Atomic int64_t *word = brolga__count(model, value);
-    int64_t count = brolga__load_relaxed(word); /* Frozen ones stay so. */
-
     if (count >= BROLGA_FROZEN_MIN)
         return false;
     if (model->atomic_counts)
@@ -34,10 +48,20 @@ static inline bool is_last(const struct brolga_model *model, brolga_word value)
     return count == 1;
 }
 
-static void list(struct dropper *d, brolga_word value, enum brolga__listed kind)
+/* Takes one reference away; whether it was the last. The count of a dead
+ * object is not written: it is about to be overwritten or freed. */
+static inline bool is_last(const struct brolga_model *model, brolga_word value)
+{
+    _Atomic int64_t *word = brolga__count(model, value);
+    int64_t count = brolga__load_acquire(word); /* A: sub in is_last_of_many */
+
+    return brolga__likely(count == 1) || is_last_of_many(model, word, count);
+}
+
+static inline void list(struct dropper *d, brolga_word value, enum dead kind)
 {
     *brolga__word_at(value, d->model->count_at) = d->list;
-    d->list = brolga__link_to(value, kind);
+    d->list = value | (brolga_word)kind;
 }
 
 /* Whether a dead Vec's elements die with it; its data may be frozen. */
@@ -58,7 +82,7 @@ static void end_vec(struct dropper *d, const brolga_type *type,
 
     if (owns && type->shape == BROLGA__VEC_REFS) {
         field[1] = (brolga_word)(uintptr_t)type;
-        list(d, value, BROLGA__LISTED_VEC);
+        list(d, value, DEAD_VEC);
         return;
     }
     if (owns)
@@ -66,20 +90,18 @@ static void end_vec(struct dropper *d, const brolga_type *type,
     brolga__object_free(d->model, value);
 }
 
-static void end_sum(struct dropper *d, const brolga_type *type,
-                    brolga_word value)
+static const struct brolga__ctor *ctor_of(const brolga_type *type,
+                                          brolga_word tag)
 {
-    brolga_word *tag = brolga__fields(d->model, value);
-    const struct brolga__ctor *ctor;
+    brolga__assert((uint64_t)tag < type->ctor_count);
+    return type->ctors[tag];
+}
 
-    brolga__assert((uint64_t)*tag < type->ctor_count);
-    ctor = type->ctors[*tag];
-    if (ctor->refs == 0) {
-        brolga__object_free(d->model, value);
-        return;
-    }
-    *tag = (brolga_word)(uintptr_t)ctor;
-    list(d, value, BROLGA__LISTED_SUM);
+static void list_sum(struct dropper *d, brolga_word value,
+                     const struct brolga__ref *next)
+{
+    brolga__fields(d->model, value)[0] = (brolga_word)(uintptr_t)next;
+    list(d, value, DEAD_SUM);
 }
 
 /* A closure of unknown code is left behind: its captures cannot be told. */
@@ -89,10 +111,27 @@ static void end_closure(struct dropper *d, brolga_word value)
     int code;
 
     if (brolga__check_closure(d->model, value, &info, &code) == NULL)
-        list(d, value, BROLGA__LISTED_CLOSURE);
+        list(d, value, DEAD_CLOSURE);
+}
+
+/* A list of words, as far as it is dead. */
+static void end_spine(struct dropper *d, const brolga_type *type,
+                      brolga_word value)
+{
+    uint32_t next = type->spine->ref[0].field;
+
+    do { /* Each turn frees an object. */
+        brolga_word dead = value;
+
+        value = brolga__fields(d->model, dead)[next];
+        brolga__object_free(d->model, dead);
+    } while (!brolga__is_small(d->model, value) && is_last(d->model, value));
 }
 
 /* --- references --------------------------------------------------------- */
+
+static void end_sum(struct dropper *d, const brolga_type *type,
+                    brolga_word value);
 
 static void drop_object(struct dropper *d, const brolga_type *type,
                         brolga_word word)
@@ -106,6 +145,9 @@ static void drop_object(struct dropper *d, const brolga_type *type,
     case BROLGA__VEC_WORDS:
     case BROLGA__VEC_REFS:
         end_vec(d, type, word);
+        break;
+    case BROLGA__SPINE:
+        end_spine(d, type, word);
         break;
     case BROLGA__SUM:
         end_sum(d, type, word);
@@ -129,17 +171,92 @@ static inline void drop_ref(struct dropper *d, const brolga_type *type,
         type->release(word, type->handle_arg);
 }
 
-/* --- the worklist ------------------------------------------------------- */
+/* --- dead sums ---------------------------------------------------------- */
 
+/* The next field, from `ref` on, that may lead somewhere, or NULL. */
+static inline const struct brolga__ref *find_open(const brolga_word *field,
+                                                  const struct brolga__ref *ref)
+{
+    for (;; ref++) {
+        if ((uint64_t)field[ref->field] >= ref->small)
+            return ref;
+        if (ref->is_last)
+            return NULL;
+    }
+}
+
+/* Drops the leaves of an object that has just died. Returns the first field
+ * that may lead further; if there is none, the object is freed. */
+static inline const struct brolga__ref *
+open_sum(struct dropper *d, const brolga_type *type, brolga_word value)
+{
+    const brolga_word *field = brolga__fields(d->model, value);
+    const struct brolga__ctor *ctor = ctor_of(type, field[0]);
+    const struct brolga__ref *next = NULL;
+
+    for (uint32_t i = 0; i < ctor->leaves; i++)
+        drop_ref(d, ctor->ref[i].type, field[ctor->ref[i].field]);
+    if (ctor->refs > ctor->leaves)
+        next = find_open(field, &ctor->ref[ctor->leaves]);
+    if (next == NULL)
+        brolga__object_free(d->model, value);
+    return next;
+}
+
+static void end_sum(struct dropper *d, const brolga_type *type,
+                    brolga_word value)
+{
+    const struct brolga__ref *next = open_sum(d, type, value);
+
+    if (next != NULL)
+        list_sum(d, value, next);
+}
+
+/* Frees a dead sum, or lets it wait if more than this field is left. */
+static inline void leave_sum(struct dropper *d, brolga_word value,
+                             const struct brolga__ref *ref)
+{
+    const struct brolga__ref *next =
+        ref->is_last ? NULL
+                     : find_open(brolga__fields(d->model, value), ref + 1);
+
+    if (next == NULL)
+        brolga__object_free(d->model, value);
+    else
+        list_sum(d, value, next);
+}
+
+/* Drops a word. If that ends a sum that leads further, returns the field to
+ * go on with, else NULL. */
+static inline const struct brolga__ref *
+drop_down(struct dropper *d, const brolga_type *type, brolga_word word)
+{
+    if (type->shape != BROLGA__SUM) {
+        drop_ref(d, type, word);
+        return NULL;
+    }
+    if (brolga__is_small(d->model, word) || !is_last(d->model, word))
+        return NULL;
+    return open_sum(d, type, word);
+}
+
+/* A dead sum from the field on that it waited for, and then down. */
 static void finish_sum(struct dropper *d, brolga_word value)
 {
-    brolga_word *field = brolga__fields(d->model, value);
-    const struct brolga__ctor *ctor = (void *)(uintptr_t)field[0];
+    const struct brolga__ref *ref =
+        (void *)(uintptr_t)brolga__fields(d->model, value)[0];
 
-    /* Last first, so that the first child is done first. */
-    for (uint32_t i = ctor->refs; i-- > 0;)
-        drop_ref(d, ctor->ref[i].type, field[ctor->ref[i].at / 8]);
+    do { /* Each turn goes on to an object that was alive before. */
+        brolga_word word = brolga__fields(d->model, value)[ref->field];
+        const brolga_type *type = ref->type;
+
+        leave_sum(d, value, ref);
+        ref = drop_down(d, type, word);
+        value = word;
+    } while (ref != NULL);
 }
+
+/* --- the worklist ------------------------------------------------------- */
 
 static void finish_vec(struct dropper *d, brolga_word value)
 {
@@ -147,9 +264,11 @@ static void finish_vec(struct dropper *d, brolga_word value)
     const brolga_type *type = (void *)(uintptr_t)field[1];
     const brolga_word *element = brolga__elements(d->model, field[2]);
 
+    /* Last first, so that the first is done first. */
     for (brolga_word i = field[0]; i-- > 0;)
         drop_ref(d, type->element, element[i]);
     brolga__data_free(d->model, field[2]);
+    brolga__object_free(d->model, value);
 }
 
 static void finish_closure(struct dropper *d, brolga_word value)
@@ -165,22 +284,23 @@ static void finish_closure(struct dropper *d, brolga_word value)
         drop_ref(d, info.types[i], capture[i]);
     if (d->model->closure_unpin != NULL)
         d->model->closure_unpin(code, d->model->arg);
+    brolga__object_free(d->model, value);
 }
 
 static void run(struct dropper *d)
 {
-    while (d->list != 0) { /* Each turn frees one object. */
-        brolga_word value = brolga__link_value(d->list);
-        enum brolga__listed kind = brolga__link_kind(d->list);
+    while (d->list != 0) { /* Each turn frees an object, or has one field of
+                            * its own less to do. */
+        brolga_word value = d->list & ~DEAD_MASK;
+        enum dead kind = (enum dead)(d->list & DEAD_MASK);
 
         d->list = *brolga__word_at(value, d->model->count_at);
-        if (kind == BROLGA__LISTED_SUM)
+        if (kind == DEAD_SUM)
             finish_sum(d, value);
-        else if (kind == BROLGA__LISTED_VEC)
+        else if (kind == DEAD_VEC)
             finish_vec(d, value);
         else
             finish_closure(d, value);
-        brolga__object_free(d->model, value);
     }
 }
 

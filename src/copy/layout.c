@@ -137,7 +137,10 @@ static void add_refs(struct brolga__ctor *ctor, bool leaves)
 
         if (brolga__may_refer(type) && type->leaf == leaves)
             ctor->ref[ctor->refs++] = (struct brolga__ref){
-                .type = type, .at = 8 * (i + 1), .field = i + 1};
+                .type = type,
+                .small =
+                    type->has_nullary ? (uint64_t)type->model->small_tags : 0,
+                .field = i + 1};
     }
 }
 
@@ -154,8 +157,35 @@ static int compile_ctors(brolga_types *types, brolga_type *type)
         add_refs(ctor, true);
         ctor->leaves = ctor->refs;
         add_refs(ctor, false);
+        if (ctor->refs > 0)
+            ctor->ref[ctor->refs - 1].is_last = true;
     }
     return BROLGA_OK;
+}
+
+/* Whether the constructor's only reference is to a value of its own type. */
+static bool is_cons(const brolga_type *type, const struct brolga__ctor *ctor)
+{
+    return ctor->refs == 1 && ctor->ref[0].type == type;
+}
+
+/* A list of words, in whatever order its constructors stand and by whatever
+ * name: constructors without fields, and one that goes on. */
+static void find_spine(brolga_type *type)
+{
+    const struct brolga__ctor *cons = NULL;
+
+    for (uint32_t i = 0; i < type->ctor_count; i++) {
+        if (type->ctors[i]->fields == 0)
+            continue;
+        if (cons != NULL || !is_cons(type, type->ctors[i]))
+            return;
+        cons = type->ctors[i];
+    }
+    if (cons == NULL || !type->has_nullary)
+        return;
+    type->spine = cons;
+    type->shape = BROLGA__SPINE;
 }
 
 /* --- fingerprints ------------------------------------------------------- */
@@ -271,6 +301,9 @@ int brolga__layout_compile(brolga_types *types, brolga_type *pending)
     for (brolga_type *t = pending; t != NULL; t = t->pending)
         if (t->shape == BROLGA__SUM && compile_ctors(types, t) != BROLGA_OK)
             return BROLGA_ENOMEM;
+    for (brolga_type *t = pending; t != NULL; t = t->pending)
+        if (t->shape == BROLGA__SUM)
+            find_spine(t);
     /* The new types are the newest; `pending` is about to be reused. */
     for (brolga_type *t = types->newest; made > 0; t = t->older, made--)
         print_type(types, t);

@@ -113,6 +113,7 @@ static int visit_object(struct search *s, const brolga_type *type,
     const char *problem = NULL;
 
     switch (type->shape) {
+    case BROLGA__SPINE:
     case BROLGA__SUM:
         return visit_sum(s, type, word, out);
     case BROLGA__CLOSURE:
@@ -159,7 +160,7 @@ static brolga_word child(const struct search *s, const struct frame *f,
 
     if (f->ctor != NULL) {
         *type = f->ctor->ref[i].type;
-        return field[f->ctor->ref[i].at / 8];
+        return field[f->ctor->ref[i].field];
     }
     if (f->type->shape == BROLGA__CLOSURE) {
         *type = f->info.types[i];

@@ -197,6 +197,7 @@ static int expand_ctor(struct batch *b, const brolga_type *type,
             return err;
     }
     ctor->name = def->name;
+    ctor->type = type;
     ctor->tag = tag;
     ctor->fields = def->field_count;
     ctor->types = field_types;

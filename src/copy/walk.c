@@ -1,29 +1,48 @@
 /*
- * Copy: one pass over the source, no recursion, no memory but for the result
- * and for the objects that are shared.
+ * Copy: one pass over the source, in the order in which its objects were most
+ * likely made, without recursion.
  *
  * An object is copied whole, so that at first its fields hold the source's
- * references; then each field is replaced by its copy. *slot is such a field:
- * it holds a source's word before copy_ref(), and a copy's word after it, or 0
- * if that failed. A fresh object whose fields still have to be done is on the
- * list of copy.h, from which run() takes the next one. A constructor with one
- * field that leads further, as in a list, is not listed but followed at once.
+ * references; then each field is replaced by its copy. A *slot* is such a
+ * field: it holds a source's word before it is done, and a copy's word after
+ * that, or 0 if that failed. From a fresh object the copier goes on with its
+ * first field that leads further; the other ones wait on a stack, as do the
+ * elements of a Vec. A list is followed in a loop: of a node with one field
+ * that leads further, nothing waits.
  *
- * The count word of a fresh object is 1, or a link while it is listed; those
- * of shared objects are written at the end, by the memo.
+ * The count word of a fresh object is 1; those of shared objects are written
+ * at the end, by the memo.
  *
- * Invariant, on which unwinding relies: a field that is not done is either in
- * a listed object or 0. So after a failure unlist() clears the former, and an
- * ordinary drop of the root frees exactly what was made.
+ * Invariant, on which unwinding relies: a slot that is not done waits on the
+ * stack, or is 0, or is the one that is being done. So after a failure unwind()
+ * clears the first, and an ordinary drop of the root frees exactly what was
+ * made.
+ *
+ * The loops for the common shapes are always inlined, with what differs as a
+ * constant, so that each is one tight loop.
  */
 #include "copy/copy.h"
 
+#include "alloc.h"
+
 #include <string.h>
+
+/* A waiting slot, or a row of them, as in a Vec. */
+struct frame {
+    const brolga_type *type;
+    brolga_word *slot;
+    size_t slots;
+};
+
+/* Frames before the stack needs memory: enough for balanced trees. */
+#define FRAMES_INLINE 40
 
 struct copier {
     const struct brolga_model *model;
-    brolga_word list;  /* link to the object to do next */
-    brolga_word *last; /* where the next fresh object is linked in */
+    struct frame *frame;
+    uint32_t depth;
+    uint32_t capacity;
+    struct frame first[FRAMES_INLINE];
     struct brolga__memo memo;
 };
 
@@ -45,11 +64,48 @@ static int lost(brolga_word *slot, int err)
     return err;
 }
 
+/* --- the stack ---------------------------------------------------------- */
+
+__attribute__((noinline)) static int grow(struct copier *c, uint32_t frames)
+{
+    bool is_first = c->frame == c->first;
+    uint32_t capacity = c->capacity;
+    struct frame *grown;
+
+    while (capacity - c->depth < frames) {
+        if (capacity > UINT32_MAX / 2)
+            return BROLGA_ENOMEM;
+        capacity *= 2;
+    }
+    grown =
+        brolga__realloc(is_first ? NULL : c->frame, capacity * sizeof(*grown));
+    if (grown == NULL)
+        return BROLGA_ENOMEM;
+    if (is_first)
+        memcpy(grown, c->first, sizeof(c->first));
+    c->frame = grown;
+    c->capacity = capacity;
+    return BROLGA_OK;
+}
+
+/* Makes room, so that so many pushes cannot fail. */
+static inline int reserve(struct copier *c, uint32_t frames)
+{
+    return brolga__likely(c->capacity - c->depth >= frames) ? BROLGA_OK
+                                                            : grow(c, frames);
+}
+
+static inline void push(struct copier *c, const brolga_type *type,
+                        brolga_word *slot, size_t slots)
+{
+    c->frame[c->depth++] = (struct frame){type, slot, slots};
+}
+
 /* --- sharing ------------------------------------------------------------ */
 
 /* Decides about an object whose count is not 1. */
-static int find_shared(struct copier *c, const struct source *from,
-                       brolga_word *slot)
+__attribute__((noinline)) static int
+find_shared(struct copier *c, const struct source *from, brolga_word *slot)
 {
     struct brolga__shared *shared;
 
@@ -77,37 +133,53 @@ static inline int look(struct copier *c, brolga_word *slot, struct source *from)
 
 /* --- objects ------------------------------------------------------------ */
 
-/* A copy of the object's first `payload_bytes` bytes of fields, or 0. */
-static inline brolga_word clone(struct copier *c, brolga_word from,
-                                int64_t payload_bytes)
+/* A new object, or 0. */
+static inline brolga_word make(struct copier *c, int64_t payload_bytes)
 {
-    brolga_word to = c->model->alloc(payload_bytes, c->model->arg);
-    const brolga_word *source = brolga__fields(c->model, from);
-    brolga_word *target;
+    return c->model->alloc(payload_bytes, c->model->arg);
+}
 
-    if (brolga__unlikely(to == 0))
-        return 0;
-    target = brolga__fields(c->model, to);
-    memcpy(target, source, (size_t)payload_bytes);
+/* A copy of the object's first `payload_bytes` bytes of fields, or 0. */
+static brolga_word clone(struct copier *c, brolga_word from,
+                         int64_t payload_bytes)
+{
+    brolga_word to = make(c, payload_bytes);
+
+    if (brolga__likely(to != 0))
+        memcpy(brolga__fields(c->model, to), brolga__fields(c->model, from),
+               (size_t)payload_bytes);
     return to;
 }
 
-/* A copy of a constructor's object, or 0. Most have few fields: for those a
- * loop is faster than a call. */
-static inline brolga_word clone_words(struct copier *c, brolga_word from,
-                                      const struct brolga__ctor *ctor)
+/* The tag and the fields. Most have few: those are a few moves. */
+static inline void copy_words(brolga_word *to, const brolga_word *from,
+                              uint32_t fields)
 {
-    brolga_word to = c->model->alloc(ctor->payload_bytes, c->model->arg);
-    const brolga_word *source = brolga__fields(c->model, from);
-    brolga_word *target;
-    uint32_t i = 0;
+    switch (fields) {
+    case 1:
+        memcpy(to, from, 16);
+        break;
+    case 2:
+        memcpy(to, from, 24);
+        break;
+    case 3:
+        memcpy(to, from, 32);
+        break;
+    default:
+        memcpy(to, from, 8 * ((size_t)fields + 1));
+        break;
+    }
+}
 
-    if (brolga__unlikely(to == 0))
-        return 0;
-    target = brolga__fields(c->model, to);
-    do {
-        target[i] = source[i];
-    } while (++i <= ctor->fields);
+/* A copy of a constructor's object, or 0. */
+static inline brolga_word clone_sum(struct copier *c, brolga_word from,
+                                    const struct brolga__ctor *ctor)
+{
+    brolga_word to = make(c, ctor->payload_bytes);
+
+    if (brolga__likely(to != 0))
+        copy_words(brolga__fields(c->model, to), brolga__fields(c->model, from),
+                   ctor->fields);
     return to;
 }
 
@@ -124,12 +196,6 @@ static inline int place(struct copier *c, const struct source *from,
     }
     *slot = to;
     return FRESH;
-}
-
-static void list(struct copier *c, brolga_word value, enum brolga__listed kind)
-{
-    *c->last = brolga__link_to(value, kind);
-    c->last = brolga__word_at(value, c->model->count_at);
 }
 
 /* --- shapes that lead nowhere ------------------------------------------- */
@@ -194,9 +260,21 @@ static int clone_vec(struct copier *c, brolga_word *slot)
     return seen;
 }
 
-/* A constructor's object; its fields are still the source's. */
-static inline int clone_sum(struct copier *c, const brolga_type *type,
-                            brolga_word *slot, const struct brolga__ctor **ctor)
+static int copy_handle(const brolga_type *type, brolga_word *slot)
+{
+    if (*slot == 0)
+        return DONE;
+    if (type->retain == NULL)
+        return lost(slot, BROLGA_EUNSENDABLE);
+    type->retain(*slot, type->handle_arg);
+    return DONE;
+}
+
+/* --- sums --------------------------------------------------------------- */
+
+/* Copies the object in *slot without what its fields refer to. */
+static inline int copy_top(struct copier *c, const brolga_type *type,
+                           brolga_word *slot, const struct brolga__ctor **ctor)
 {
     struct source from;
     uint64_t tag;
@@ -212,16 +290,32 @@ static inline int clone_sum(struct copier *c, const brolga_type *type,
         brolga__unlikely(type->ctors[tag]->fields == 0))
         return lost(slot, BROLGA_EINVAL);
     *ctor = type->ctors[tag];
-    return place(c, &from, clone_words(c, from.value, *ctor), slot);
+    return place(c, &from, clone_sum(c, from.value, *ctor), slot);
 }
 
-static int copy_handle(const brolga_type *type, brolga_word *slot)
+/* A list of words: one object after the other, and nothing ever waits. */
+static int copy_spine(struct copier *c, const brolga_type *type,
+                      brolga_word *slot)
 {
-    if (*slot == 0)
-        return DONE;
-    if (type->retain == NULL)
-        return lost(slot, BROLGA_EUNSENDABLE);
-    type->retain(*slot, type->handle_arg);
+    const struct brolga__ctor *cons = type->spine;
+    uint32_t next = cons->ref[0].field;
+
+    /* Ends: every turn makes an object, and follows those of a finite value;
+     * one that is met again is in the memo. */
+    while (!brolga__is_small(c->model, *slot)) {
+        struct source from;
+        int seen = look(c, slot, &from);
+
+        if (brolga__unlikely(seen != FRESH))
+            return seen;
+        if (brolga__unlikely(brolga__fields(c->model, from.value)[0] !=
+                             (brolga_word)cons->tag))
+            return lost(slot, BROLGA_EINVAL);
+        seen = place(c, &from, clone_sum(c, from.value, cons), slot);
+        if (brolga__unlikely(seen != FRESH))
+            return seen;
+        slot = &brolga__fields(c->model, *slot)[next];
+    }
     return DONE;
 }
 
@@ -237,7 +331,7 @@ static int copy_leaf(struct copier *c, const brolga_type *type,
     case BROLGA__VEC_WORDS:
         return clone_vec(c, slot);
     case BROLGA__SUM:
-        return clone_sum(c, type, slot, &ctor);
+        return copy_top(c, type, slot, &ctor);
     case BROLGA__HANDLE:
         return copy_handle(type, slot);
     case BROLGA__WORD:
@@ -247,30 +341,110 @@ static int copy_leaf(struct copier *c, const brolga_type *type,
     }
 }
 
-/* --- shapes that lead further ------------------------------------------- */
+/* Clears the fields ref[from...] of a fresh object. */
+static void clear_refs(brolga_word *field, const struct brolga__ctor *ctor,
+                       uint32_t from)
+{
+    for (uint32_t i = from; i < ctor->refs; i++)
+        field[ctor->ref[i].field] = 0;
+}
+
+static inline int copy_leaves(struct copier *c, brolga_word *field,
+                              const struct brolga__ctor *ctor)
+{
+    for (uint32_t i = 0; i < ctor->leaves; i++) {
+        const struct brolga__ref *ref = &ctor->ref[i];
+        int seen = copy_leaf(c, ref->type, &field[ref->field]);
+
+        if (brolga__unlikely(seen < 0)) {
+            clear_refs(field, ctor, i);
+            return seen;
+        }
+    }
+    return DONE;
+}
+
+/*
+ * The field to go on with, the first one that leads further, or NULL; the
+ * others wait. Small tags lead nowhere, so that the ends of a tree never wait.
+ * There is room for the frames.
+ */
+static inline const struct brolga__ref *
+push_open(struct copier *c, brolga_word *field, const struct brolga__ctor *ctor)
+{
+    const struct brolga__ref *first = NULL;
+
+    for (uint32_t i = ctor->refs; i-- > ctor->leaves;) {
+        const struct brolga__ref *ref = &ctor->ref[i];
+
+        if ((uint64_t)field[ref->field] < ref->small)
+            continue;
+        if (first != NULL)
+            push(c, first->type, &field[first->field], 1);
+        first = ref;
+    }
+    return first;
+}
+
+/*
+ * Copies an object of a sum. Returns DONE, an error, or FRESH with *type and
+ * *slot at what to go on with.
+ */
+static inline int copy_sum(struct copier *c, const brolga_type **type,
+                           brolga_word **slot)
+{
+    const struct brolga__ctor *ctor;
+    const struct brolga__ref *next;
+    brolga_word *field;
+    int seen = copy_top(c, *type, *slot, &ctor);
+
+    if (seen != FRESH)
+        return seen;
+    field = brolga__fields(c->model, **slot);
+    if (brolga__unlikely(reserve(c, ctor->refs) != BROLGA_OK)) {
+        clear_refs(field, ctor, 0);
+        return BROLGA_ENOMEM;
+    }
+    seen = copy_leaves(c, field, ctor);
+    if (brolga__unlikely(seen < 0))
+        return seen;
+    next = push_open(c, field, ctor);
+    if (next == NULL)
+        return DONE;
+    *type = next->type;
+    *slot = &field[next->field];
+    return FRESH;
+}
+
+/* --- other shapes that lead further ------------------------------------- */
 
 static int copy_vec(struct copier *c, const brolga_type *type,
                     brolga_word *slot)
 {
     int seen = clone_vec(c, slot);
-    brolga_word *field;
+    brolga_word *field, *element;
 
     if (seen != FRESH)
         return seen;
     field = brolga__fields(c->model, *slot);
-    if (field[0] > 0) {
-        field[1] = (brolga_word)(uintptr_t)type;
-        list(c, *slot, BROLGA__LISTED_VEC);
+    if (field[0] == 0)
+        return DONE;
+    element = brolga__elements(c->model, field[2]);
+    if (brolga__unlikely(reserve(c, 1) != BROLGA_OK)) {
+        memset(element, 0, (size_t)field[0] * 8);
+        return BROLGA_ENOMEM;
     }
+    push(c, type->element, element, (size_t)field[0]);
     return DONE;
 }
 
-static bool has_refs(const struct brolga_closure_info *info)
+/* Captures wait; the first is to be done first. There is room. */
+static void push_captures(struct copier *c, brolga_word *capture,
+                          const struct brolga_closure_info *info)
 {
-    for (size_t i = 0; i < info->captures; i++)
+    for (size_t i = info->captures; i-- > 0;)
         if (brolga__may_refer(info->types[i]))
-            return true;
-    return false;
+            push(c, info->types[i], &capture[i], 1);
 }
 
 static int copy_closure(struct copier *c, brolga_word *slot)
@@ -284,6 +458,9 @@ static int copy_closure(struct copier *c, brolga_word *slot)
         return seen;
     if (brolga__check_closure(c->model, from.value, &info, &code) != NULL)
         return lost(slot, code);
+    if (info.captures > UINT32_MAX / 4 ||
+        reserve(c, (uint32_t)info.captures) != BROLGA_OK)
+        return lost(slot, BROLGA_ENOMEM);
     seen = place(c, &from,
                  clone(c, from.value,
                        c->model->closure_captures + 8 * (int64_t)info.captures),
@@ -292,294 +469,78 @@ static int copy_closure(struct copier *c, brolga_word *slot)
         return seen;
     if (c->model->closure_pin != NULL)
         c->model->closure_pin(brolga__code(c->model, *slot), c->model->arg);
-    if (has_refs(&info))
-        list(c, *slot, BROLGA__LISTED_CLOSURE);
+    push_captures(c, brolga__captures(c->model, *slot), &info);
     return DONE;
-}
-
-/* Clears the fields ref[from...] of a fresh object. */
-static void clear_refs(const struct copier *c, brolga_word value,
-                       const struct brolga__ctor *ctor, uint32_t from)
-{
-    char *field = (char *)brolga__fields(c->model, value);
-
-    for (uint32_t i = from; i < ctor->refs; i++)
-        *(brolga_word *)(void *)(field + ctor->ref[i].at) = 0;
-}
-
-static inline brolga_word *ref_slot(const struct copier *c, brolga_word value,
-                                    const struct brolga__ref *ref)
-{
-    return brolga__word_at(value, c->model->fields_at + (int64_t)ref->at);
-}
-
-static inline int copy_leaves(struct copier *c, brolga_word value,
-                              const struct brolga__ctor *ctor)
-{
-    for (uint32_t i = 0; i < ctor->leaves; i++) {
-        int seen =
-            copy_leaf(c, ctor->ref[i].type, ref_slot(c, value, &ctor->ref[i]));
-
-        if (brolga__unlikely(seen < 0)) {
-            clear_refs(c, value, ctor, i);
-            return seen;
-        }
-    }
-    return DONE;
-}
-
-/* Whether the word is a small tag of its type: nothing to do. */
-static inline bool is_done(const struct copier *c,
-                           const struct brolga__ref *ref, brolga_word word)
-{
-    return ref->type->has_nullary && brolga__is_small(c->model, word);
-}
-
-/* The fields that lead further, and the last of these. Small tags do not, so
- * that the ends of a tree are never listed. */
-static inline uint32_t count_open(const struct copier *c, brolga_word value,
-                                  const struct brolga__ctor *ctor,
-                                  const struct brolga__ref **open)
-{
-    uint32_t count = 0;
-
-    for (uint32_t i = ctor->leaves; i < ctor->refs; i++) {
-        const struct brolga__ref *ref = &ctor->ref[i];
-
-        if (is_done(c, ref, *ref_slot(c, value, ref)))
-            continue;
-        *open = ref;
-        count++;
-    }
-    return count;
-}
-
-/*
- * Follows a sum as long as one of its fields leads further: a list is copied
- * in this loop. Returns DONE, an error, or FRESH with *type and *slot at
- * something that is no sum.
- */
-static int copy_chain(struct copier *c, const brolga_type **type,
-                      brolga_word **slot)
-{
-    while ((*type)->shape == BROLGA__SUM) {
-        const struct brolga__ctor *ctor;
-        const struct brolga__ref *open;
-        brolga_word value;
-        uint32_t count;
-        int seen = clone_sum(c, *type, *slot, &ctor);
-
-        if (seen != FRESH)
-            return seen;
-        value = **slot;
-        seen = copy_leaves(c, value, ctor);
-        count = seen < 0 ? 0 : count_open(c, value, ctor, &open);
-        if (count == 0)
-            return seen;
-        if (count > 1) {
-            brolga__fields(c->model, value)[0] = (brolga_word)(uintptr_t)ctor;
-            list(c, value, BROLGA__LISTED_SUM);
-            return DONE;
-        }
-        *type = open->type;
-        *slot = ref_slot(c, value, open);
-    }
-    return FRESH;
-}
-
-/* Replaces the source's word in the slot by a copy's: DONE or an error. */
-static int copy_ref(struct copier *c, const brolga_type *type,
-                    brolga_word *slot)
-{
-    int seen = copy_chain(c, &type, &slot);
-
-    if (seen != FRESH)
-        return seen;
-    if (type->shape == BROLGA__VEC_REFS)
-        return copy_vec(c, type, slot);
-    if (type->shape == BROLGA__CLOSURE)
-        return copy_closure(c, slot);
-    seen = copy_leaf(c, type, slot);
-    return seen < 0 ? seen : DONE;
-}
-
-/* --- the worklist ------------------------------------------------------- */
-
-static const struct brolga__ctor *unlist_sum(const struct copier *c,
-                                             brolga_word value)
-{
-    brolga_word *tag = brolga__fields(c->model, value);
-    const struct brolga__ctor *ctor = (void *)(uintptr_t)*tag;
-
-    *tag = ctor->tag;
-    return ctor;
-}
-
-static const brolga_type *unlist_vec(const struct copier *c, brolga_word value)
-{
-    brolga_word *field = brolga__fields(c->model, value);
-    const brolga_type *type = (void *)(uintptr_t)field[1];
-
-    field[1] = field[0];
-    return type;
-}
-
-static struct brolga_closure_info describe(const struct copier *c,
-                                           brolga_word value)
-{
-    struct brolga_closure_info info;
-    int code;
-
-    /* It was described when it was copied; the host promised to stay by it. */
-    brolga__assert(brolga__check_closure(c->model, value, &info, &code) ==
-                   NULL);
-    return info;
-}
-
-static int finish_sum(struct copier *c, brolga_word value)
-{
-    const struct brolga__ctor *ctor = unlist_sum(c, value);
-
-    for (uint32_t i = ctor->leaves; i < ctor->refs; i++) {
-        int err =
-            copy_ref(c, ctor->ref[i].type, ref_slot(c, value, &ctor->ref[i]));
-
-        if (brolga__unlikely(err < 0)) {
-            clear_refs(c, value, ctor, i + 1);
-            return err;
-        }
-    }
-    return DONE;
-}
-
-static int finish_vec(struct copier *c, brolga_word value)
-{
-    const brolga_type *element = unlist_vec(c, value)->element;
-    const brolga_word *field = brolga__fields(c->model, value);
-    brolga_word *slot = brolga__elements(c->model, field[2]);
-
-    for (brolga_word i = 0; i < field[0]; i++) {
-        int err = copy_ref(c, element, &slot[i]);
-
-        if (brolga__unlikely(err < 0)) {
-            memset(&slot[i + 1], 0, (size_t)(field[0] - i - 1) * 8);
-            return err;
-        }
-    }
-    return DONE;
-}
-
-static void clear_captures(const struct copier *c, brolga_word value,
-                           const struct brolga_closure_info *info, size_t from)
-{
-    brolga_word *capture = brolga__captures(c->model, value);
-
-    for (size_t i = from; i < info->captures; i++)
-        if (brolga__may_refer(info->types[i]))
-            capture[i] = 0;
-}
-
-static int finish_closure(struct copier *c, brolga_word value)
-{
-    struct brolga_closure_info info = describe(c, value);
-    brolga_word *capture = brolga__captures(c->model, value);
-
-    for (size_t i = 0; i < info.captures; i++) {
-        int err = copy_ref(c, info.types[i], &capture[i]);
-
-        if (brolga__unlikely(err < 0)) {
-            clear_captures(c, value, &info, i + 1);
-            return err;
-        }
-    }
-    return DONE;
-}
-
-/* Takes the first object off the list and restores its count word. */
-static brolga_word pop(struct copier *c, enum brolga__listed *kind)
-{
-    brolga_word value = brolga__link_value(c->list);
-    brolga_word *count = brolga__word_at(value, c->model->count_at);
-
-    *kind = brolga__link_kind(c->list);
-    c->list = *count;
-    *count = 1;
-    return value;
-}
-
-static int finish(struct copier *c, brolga_word value, enum brolga__listed kind)
-{
-    switch (kind) {
-    case BROLGA__LISTED_SUM:
-        return finish_sum(c, value);
-    case BROLGA__LISTED_VEC:
-        return finish_vec(c, value);
-    case BROLGA__LISTED_CLOSURE:
-        return finish_closure(c, value);
-    }
-    return DONE;
-}
-
-/* Until the list is empty: the first object's children are listed in front of
- * the rest in their order, so that the first child comes first. */
-static int run(struct copier *c)
-{
-    int err = DONE;
-
-    while (err >= 0 && c->list != 0) {
-        enum brolga__listed kind;
-        brolga_word value = pop(c, &kind);
-        brolga_word rest = c->list;
-
-        c->last = &c->list;
-        err = finish(c, value, kind);
-        *c->last = rest;
-    }
-    return err;
-}
-
-/* After a failure: clears what listed objects still hold of the source. */
-static void unlist(struct copier *c)
-{
-    while (c->list != 0) {
-        enum brolga__listed kind;
-        brolga_word value = pop(c, &kind);
-
-        if (kind == BROLGA__LISTED_SUM) {
-            const struct brolga__ctor *ctor = unlist_sum(c, value);
-
-            clear_refs(c, value, ctor, ctor->leaves);
-        } else if (kind == BROLGA__LISTED_VEC) {
-            brolga_word *field = brolga__fields(c->model, value);
-
-            (void)unlist_vec(c, value);
-            memset(brolga__elements(c->model, field[2]), 0,
-                   (size_t)field[0] * 8);
-        } else {
-            struct brolga_closure_info info = describe(c, value);
-
-            clear_captures(c, value, &info, 0);
-        }
-    }
 }
 
 /* --- the whole ---------------------------------------------------------- */
 
+/* Does a slot, and then the first field of what it made, and so on until there
+ * is none: DONE or an error. What is left waits. */
+static int copy_slot(struct copier *c, const brolga_type *type,
+                     brolga_word *slot)
+{
+    int seen = FRESH;
+
+    /* Ends: every turn makes an object. */
+    while (seen == FRESH && type->shape == BROLGA__SUM)
+        seen = copy_sum(c, &type, &slot);
+    if (seen != FRESH)
+        return seen;
+    switch (type->shape) {
+    case BROLGA__SPINE:
+        return copy_spine(c, type, slot);
+    case BROLGA__VEC_REFS:
+        return copy_vec(c, type, slot);
+    case BROLGA__CLOSURE:
+        return copy_closure(c, slot);
+    default:
+        return copy_leaf(c, type, slot);
+    }
+}
+
+/* Until nothing waits. */
+static int run(struct copier *c)
+{
+    int err = DONE;
+
+    while (err >= 0 && c->depth > 0) {
+        struct frame *top = &c->frame[c->depth - 1];
+        const brolga_type *type = top->type;
+        brolga_word *slot = top->slot++;
+
+        if (--top->slots == 0)
+            c->depth--;
+        err = copy_slot(c, type, slot);
+    }
+    return err;
+}
+
+/* After a failure: what waits still holds words of the source. */
+static void unwind(struct copier *c)
+{
+    for (uint32_t i = 0; i < c->depth; i++)
+        memset(c->frame[i].slot, 0, c->frame[i].slots * sizeof(brolga_word));
+}
+
 static int copy_word(const brolga_type *type, brolga_word *root)
 {
-    struct copier c = {.model = type->model};
+    struct copier c;
     int err;
 
+    c.model = type->model;
+    c.frame = c.first;
+    c.depth = 0;
+    c.capacity = FRAMES_INLINE;
     brolga__memo_init(&c.memo, c.model, c.model->atomic_counts);
-    c.last = &c.list;
-    err = copy_ref(&c, type, root);
-    *c.last = 0;
-    if (err >= 0)
-        err = run(&c);
+    push(&c, type, root, 1);
+    err = run(&c);
     if (err < 0)
-        unlist(&c);
+        unwind(&c);
     brolga__memo_settle(&c.memo);
     brolga__memo_free(&c.memo);
+    if (c.frame != c.first)
+        brolga__free(c.frame);
     if (err < 0)
         brolga_drop_word(type, *root);
     return err < 0 ? err : BROLGA_OK;

@@ -122,6 +122,110 @@ Test(walk, a_vec_of_words_is_trimmed_to_its_length)
     host_each_preset(vec_body);
 }
 
+/* A list by another name, its constructors in another order, and its words
+ * around the rest of it. */
+static void spine_body(struct host *h)
+{
+    struct brolga_copy_error error = {0};
+    const brolga_type *type;
+    brolga_word tail, list, other, copy, out = 99;
+
+    host_define(h, "(deftype Trail Lost (Step [:Int x :Trail rest :Float y]) "
+                   "Home)");
+    type = host_type(h, "Trail");
+    tail = HOST_OBJECT(h, 1, 30, 2, 31);
+    list = HOST_OBJECT(h, 1, 10, HOST_OBJECT(h, 1, 20, tail, 21), 11);
+    copy = host_copy(type, list);
+    for (brolga_word x = 10, step = copy; x <= 30; x += 10) {
+        cr_assert_eq(host_fields(h, step)[0], 1);
+        cr_assert_eq(host_fields(h, step)[1], x);
+        cr_assert_eq(host_fields(h, step)[3], x + 1);
+        cr_assert_eq(*host_count(h, step), 1);
+        step = host_fields(h, step)[2];
+        cr_assert_eq(x < 30 || step == 2, true);
+    }
+    brolga_drop_word(type, copy);
+    cr_assert_eq(host_copy(type, 2), 2);
+
+    /* A tail that another list shares is copied, and survives a drop. */
+    other = HOST_OBJECT(h, 1, 5, host_share(h, tail), 6);
+    copy = host_copy(type, list);
+    cr_assert_eq(*host_count(h, tail), 2);
+    brolga_drop_word(type, list);
+    cr_assert_eq(*host_count(h, tail), 1);
+    brolga_drop_word(type, copy);
+
+    host_fields(h, tail)[0] = 2; /* Home has no fields. */
+    cr_assert_eq(brolga_copy_word(type, other, &out, &error), BROLGA_EINVAL);
+    cr_assert_eq(out, 99);
+    cr_assert_str_eq(error.path, "field 2 of Step");
+    host_fields(h, tail)[0] = 1;
+    brolga_drop_word(type, other);
+}
+
+Test(walk, a_list_of_words_may_have_any_names_and_any_order)
+{
+    host_each_preset(spine_body);
+}
+
+/* A tree whose items number its nodes in the order in which they were made:
+ * a node, then all on its left, then all on its right. */
+static brolga_word numbered_tree(struct host *h, unsigned depth,
+                                 brolga_word *number)
+{
+    brolga_word node;
+
+    if (depth == 0)
+        return 0;
+    node = HOST_OBJECT(h, 1, 0, ++*number, 0);
+    host_fields(h, node)[1] = numbered_tree(h, depth - 1, number);
+    host_fields(h, node)[3] = numbered_tree(h, depth - 1, number);
+    return node;
+}
+
+/* Objects that the host made, in order. */
+static brolga_word made[256];
+static size_t made_count;
+
+static brolga_word noting_alloc(int64_t payload_bytes, void *arg)
+{
+    brolga_word value = host_alloc(payload_bytes, arg);
+
+    made[made_count++ % 256] = value;
+    return value;
+}
+
+static void order_of(struct brolga_model preset)
+{
+    struct brolga_model model = preset;
+    struct host h = {.preset = preset};
+    brolga_word number = 0, tree, copy;
+    const brolga_type *type;
+
+    model.alloc = noting_alloc;
+    model.free = host_free;
+    model.arg = &h;
+    cr_assert_eq(brolga_types_create(&model, &h.types), BROLGA_OK);
+    host_define(&h, "(deftype (Tree a) Tip "
+                    "(Fork [:(Tree a) l :a v :(Tree a) r]))");
+    type = host_type(&h, "(Tree Int)");
+    tree = numbered_tree(&h, 6, &number);
+    made_count = 0;
+    copy = host_copy(type, tree);
+    cr_assert_eq(made_count, (size_t)number);
+    for (brolga_word i = 0; i < number; i++)
+        cr_assert_eq(host_fields(&h, made[i])[2], i + 1);
+    brolga_drop_word(type, tree);
+    brolga_drop_word(type, copy);
+    host_stop(&h);
+}
+
+Test(walk, objects_are_made_in_the_order_of_a_walk_from_first_to_last)
+{
+    order_of(brolga_model_cranelisp());
+    order_of(brolga_model_cranelisp_later());
+}
+
 static void vec_of_refs_body(struct host *h)
 {
     const brolga_type *type = host_type(h, "(Vec (Vec String))");
