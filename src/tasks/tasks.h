@@ -595,6 +595,8 @@ struct brolga__start {
  * on success `at_end` will be called. */
 int brolga__spawn(struct brolga *rt, const struct brolga__start *how,
                   const struct brolga_spawn_opts *opts, brolga_task **out);
+/* Pins the unit that a function is in; NULL: it is in none. */
+brolga_unit *brolga__pin_code(struct brolga *rt, void (*fn)(void));
 /* Writes down a failure that nobody else will hear of. */
 void brolga__task_say_failed(brolga_task *task);
 /* Says of a task that has failed how. */
