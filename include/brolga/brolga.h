@@ -10,6 +10,7 @@
  *   io.h     blocking work, files, processes, sockets (the tasks layer too)
  *   scope.h  scopes, cleaning up          look.h   what the tasks are doing
  *   fork.h   fork and join
+ *   par.h    parallel collections
  *   broadcast.h  every subscriber gets every value (the channel layer too)
  *
  * Two more are for their own users: module.h for a C file that is reloaded,
@@ -32,5 +33,7 @@
 
 #include <brolga/broadcast.h>
 #include <brolga/chan.h>
+
+#include <brolga/par.h>
 
 #endif

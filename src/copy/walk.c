@@ -24,6 +24,7 @@
 #include "copy/copy.h"
 
 #include "alloc.h"
+#include "copy/parts.h"
 
 #include <string.h>
 
@@ -523,7 +524,8 @@ static void unwind(struct copier *c)
         memset(c->frame[i].slot, 0, c->frame[i].slots * sizeof(brolga_word));
 }
 
-static int copy_word(const brolga_type *type, brolga_word *root)
+/* With `reading`, nothing is written to the source. */
+static int copy_word(const brolga_type *type, brolga_word *root, bool reading)
 {
     struct copier c;
     int err;
@@ -532,7 +534,7 @@ static int copy_word(const brolga_type *type, brolga_word *root)
     c.frame = c.first;
     c.depth = 0;
     c.capacity = FRAMES_INLINE;
-    brolga__memo_init(&c.memo, c.model, c.model->atomic_counts);
+    brolga__memo_init(&c.memo, c.model, reading || c.model->atomic_counts);
     push(&c, type, root, 1);
     err = run(&c);
     if (err < 0)
@@ -558,15 +560,15 @@ static void explain(const brolga_type *type, brolga_word word, int err,
         brolga__path_find(type, word, error);
 }
 
-int brolga_copy_word(const brolga_type *type, brolga_word word,
-                     brolga_word *out, struct brolga_copy_error *error)
+static int copy_out(const brolga_type *type, brolga_word word, bool reading,
+                    brolga_word *out, struct brolga_copy_error *error)
 {
     brolga_word copy = word;
     int err;
 
     brolga__assert(type->shape != BROLGA__STRUCT);
     if (type->shape != BROLGA__WORD) {
-        err = copy_word(type, &copy);
+        err = copy_word(type, &copy, reading);
         if (err != BROLGA_OK) {
             explain(type, word, err, error);
             return err;
@@ -574,6 +576,18 @@ int brolga_copy_word(const brolga_type *type, brolga_word word,
     }
     *out = copy;
     return BROLGA_OK;
+}
+
+int brolga_copy_word(const brolga_type *type, brolga_word word,
+                     brolga_word *out, struct brolga_copy_error *error)
+{
+    return copy_out(type, word, false, out, error);
+}
+
+int brolga__copy_reading(const brolga_type *type, brolga_word word,
+                         brolga_word *out, struct brolga_copy_error *error)
+{
+    return copy_out(type, word, true, out, error);
 }
 
 int brolga_copy(const brolga_type *type, const void *from, void *to,

@@ -1,0 +1,297 @@
+/* What collections are made of, and whether a value can be lent. */
+#include "copy/parts.h"
+
+#include "alloc.h"
+#include "copy/copy.h"
+
+#include <string.h>
+
+/* --- collections -------------------------------------------------------- */
+
+static bool is_list(const brolga_type *type)
+{
+    return (type->shape == BROLGA__SUM || type->shape == BROLGA__SPINE) &&
+           type->ctor_count == 2 && type->ctors[0]->fields == 0 &&
+           type->ctors[1]->fields == 2 && type->ctors[1]->types[1] == type;
+}
+
+enum brolga__collection brolga__collection_of(const brolga_type *type)
+{
+    if (type->shape == BROLGA__VEC_WORDS || type->shape == BROLGA__VEC_REFS)
+        return BROLGA__A_VEC;
+    return is_list(type) ? BROLGA__A_LIST : BROLGA__NO_COLLECTION;
+}
+
+const brolga_type *brolga__element_of(const brolga_type *type)
+{
+    return is_list(type) ? type->ctors[1]->types[0] : type->element;
+}
+
+bool brolga__counts_anywhere(const brolga_type *type)
+{
+    return !brolga__may_refer(type) || type->model->atomic_counts;
+}
+
+brolga_word *brolga__vec_elements(const brolga_type *type, brolga_word vec,
+                                  size_t *count)
+{
+    brolga_word *field = brolga__fields(type->model, vec);
+
+    *count = (size_t)field[0];
+    return field[0] == 0 ? NULL : brolga__elements(type->model, field[2]);
+}
+
+/* The data of a Vec; 0: no memory. */
+static brolga_word make_data(const struct brolga_model *model, int64_t bytes)
+{
+    if (model->buffer_alloc == NULL)
+        return model->alloc(bytes, model->arg);
+    return (brolga_word)(uintptr_t)model->buffer_alloc(bytes, model->arg);
+}
+
+brolga_word brolga__vec_make(const brolga_type *type, size_t count,
+                             brolga_word **elements)
+{
+    const struct brolga_model *model = type->model;
+    brolga_word vec, data = 0, *field;
+
+    if (count > INT64_MAX / 16)
+        return 0;
+    *elements = NULL;
+    if (count > 0) {
+        data = make_data(model, (int64_t)count * 8);
+        if (data == 0)
+            return 0;
+        *elements = brolga__elements(model, data);
+        memset(*elements, 0, count * sizeof(brolga_word));
+    }
+    vec = model->alloc(24, model->arg);
+    if (vec == 0) {
+        if (data != 0)
+            brolga__data_free(model, data);
+        return 0;
+    }
+    field = brolga__fields(model, vec);
+    field[0] = field[1] = (brolga_word)count;
+    field[2] = data;
+    return vec;
+}
+
+bool brolga__list_is_node(const brolga_type *type, brolga_word list)
+{
+    return !brolga__is_small(type->model, list);
+}
+
+brolga_word *brolga__list_head(const brolga_type *type, brolga_word node)
+{
+    return &brolga__fields(type->model, node)[1];
+}
+
+brolga_word *brolga__list_tail(const brolga_type *type, brolga_word node)
+{
+    return &brolga__fields(type->model, node)[2];
+}
+
+brolga_word brolga__list_make(const brolga_type *type, brolga_word head)
+{
+    const struct brolga_model *model = type->model;
+    brolga_word node = model->alloc(type->ctors[1]->payload_bytes, model->arg);
+    brolga_word *field;
+
+    if (node == 0)
+        return 0;
+    field = brolga__fields(type->model, node);
+    field[0] = 1;
+    field[1] = head;
+    field[2] = 0;
+    return node;
+}
+
+bool brolga__is_closure(const brolga_type *type)
+{
+    return type->shape == BROLGA__CLOSURE;
+}
+
+const void *brolga__closure_code(const brolga_type *type, brolga_word closure)
+{
+    return (const void *)brolga__code(type->model, closure);
+}
+
+void brolga__retain(const brolga_type *type, brolga_word word)
+{
+    const struct brolga_model *model = type->model;
+    _Atomic int64_t *count;
+
+    if (type->shape == BROLGA__HANDLE) {
+        if (word != 0 && type->retain != NULL)
+            type->retain(word, type->handle_arg);
+        return;
+    }
+    if (!brolga__may_refer(type) ||
+        (type->has_nullary && brolga__is_small(model, word)))
+        return;
+    count = brolga__count(model, word);
+    if (brolga__load_relaxed(count) >= BROLGA_FROZEN_MIN)
+        return;
+    if (model->atomic_counts)
+        (void)brolga__add_relaxed(count, 1);
+    else
+        brolga__store_relaxed(count, brolga__load_relaxed(count) + 1);
+}
+
+/* --- uniqueness --------------------------------------------------------- */
+
+/* Words of one type that are still to be looked at. */
+struct row {
+    const brolga_type *type;
+    const brolga_word *word;
+    size_t count;
+};
+
+#define ROWS_INLINE 32
+
+struct search {
+    const struct brolga_model *model;
+    struct row *row;
+    uint32_t depth, capacity;
+    struct row first[ROWS_INLINE];
+};
+
+static bool grow(struct search *s)
+{
+    bool is_first = s->row == s->first;
+    struct row *grown;
+
+    if (s->capacity > UINT32_MAX / 2)
+        return false;
+    grown = brolga__realloc(is_first ? NULL : s->row,
+                            2 * (size_t)s->capacity * sizeof *grown);
+    if (grown == NULL)
+        return false;
+    if (is_first)
+        memcpy(grown, s->first, sizeof s->first);
+    s->row = grown;
+    s->capacity *= 2;
+    return true;
+}
+
+static bool push(struct search *s, const brolga_type *type,
+                 const brolga_word *word, size_t count)
+{
+    if (count == 0 || !brolga__may_refer(type))
+        return true;
+    if (s->depth == s->capacity && !grow(s))
+        return false;
+    s->row[s->depth++] = (struct row){type, word, count};
+    return true;
+}
+
+/* An object's count: is it ours alone; and if it is frozen there is no need to
+ * look behind it. */
+static bool is_single(const struct search *s, brolga_word value, bool *frozen)
+{
+    int64_t count;
+
+    if (brolga__is_small(s->model, value))
+        return false;
+    count = brolga__load_relaxed(brolga__count(s->model, value));
+    *frozen = count >= BROLGA_FROZEN_MIN;
+    return count == 1 || *frozen;
+}
+
+static bool look_at_vec(struct search *s, const brolga_type *type,
+                        brolga_word value)
+{
+    const brolga_word *field = brolga__fields(s->model, value);
+    bool frozen = false;
+
+    if (brolga__check_vec(s->model, value) != NULL)
+        return false;
+    if (field[0] == 0)
+        return true;
+    if (s->model->buffer_alloc == NULL && !is_single(s, field[2], &frozen))
+        return false;
+    return frozen || type->shape == BROLGA__VEC_WORDS ||
+           push(s, type->element, brolga__elements(s->model, field[2]),
+                (size_t)field[0]);
+}
+
+static bool look_at_sum(struct search *s, const brolga_type *type,
+                        brolga_word value)
+{
+    const brolga_word *field = brolga__fields(s->model, value);
+    uint64_t tag = (uint64_t)field[0];
+
+    if (tag >= type->ctor_count)
+        return false;
+    for (uint32_t i = 0; i < type->ctors[tag]->refs; i++) {
+        const struct brolga__ref *ref = &type->ctors[tag]->ref[i];
+
+        if (!push(s, ref->type, &field[ref->field], 1))
+            return false;
+    }
+    return true;
+}
+
+static bool look_at_closure(struct search *s, brolga_word value)
+{
+    struct brolga_closure_info info;
+    int code;
+
+    if (brolga__check_closure(s->model, value, &info, &code) != NULL)
+        return false;
+    for (size_t i = 0; i < info.captures; i++)
+        if (!push(s, info.types[i], &brolga__captures(s->model, value)[i], 1))
+            return false;
+    return true;
+}
+
+static bool look_at(struct search *s, const brolga_type *type,
+                    brolga_word value)
+{
+    bool frozen;
+
+    if (type->shape == BROLGA__HANDLE || type->shape == BROLGA__WORD ||
+        (type->has_nullary && brolga__is_small(s->model, value)))
+        return true;
+    if (type->shape == BROLGA__REFUSED || !is_single(s, value, &frozen))
+        return false;
+    if (frozen)
+        return true;
+    switch (type->shape) {
+    case BROLGA__STRING:
+        return true;
+    case BROLGA__VEC_WORDS:
+    case BROLGA__VEC_REFS:
+        return look_at_vec(s, type, value);
+    case BROLGA__SPINE:
+    case BROLGA__SUM:
+        return look_at_sum(s, type, value);
+    case BROLGA__CLOSURE:
+        return look_at_closure(s, value);
+    default:
+        return false;
+    }
+}
+
+bool brolga__is_unique(const brolga_type *type, brolga_word word)
+{
+    struct search s = {.model = type->model, .capacity = ROWS_INLINE};
+    bool unique = true;
+
+    s.row = s.first;
+    (void)push(&s, type, &word, 1);
+    /* Ends: every object is looked at once, or found to be shared. */
+    while (unique && s.depth > 0) {
+        struct row *top = &s.row[s.depth - 1];
+        brolga_word next = *top->word++;
+        const brolga_type *its = top->type;
+
+        if (--top->count == 0)
+            s.depth--;
+        unique = look_at(&s, its, next);
+    }
+    if (s.row != s.first)
+        brolga__free(s.row);
+    return unique;
+}

@@ -1,0 +1,102 @@
+/*
+ * Map: results are written where they will stay (a Vec), or spliced at the end
+ * (a List), and are not copied.
+ */
+#include "par/par.h"
+
+#include "alloc.h"
+
+struct map {
+    struct brolga__job job;
+    struct brolga__elements elements;
+    union brolga__code code;
+    brolga_slot slot;
+    brolga_word *result; /* 0 where there is none yet. */
+};
+
+static int map_some(struct brolga__span *span, size_t begin, size_t end)
+{
+    struct map *map = brolga__container_of(span->job, struct map, job);
+    union brolga__code code = brolga__code_now(map->code, map->slot);
+
+    for (size_t i = begin; i < end; i++) {
+        span->at = i;
+        map->result[i] = code.fn(span->env, brolga__element(&map->elements, i));
+    }
+    return BROLGA_OK;
+}
+
+/* Where results go, and what they will be part of. */
+static int make_room(struct map *map, const brolga_type *to, brolga_word *vec)
+{
+    size_t count = map->elements.count;
+
+    if (brolga__collection_of(to) == BROLGA__A_VEC) {
+        *vec = brolga__vec_make(to, count, &map->result);
+        return *vec != 0 ? BROLGA_OK : BROLGA_ENOMEM;
+    }
+    map->result = brolga__alloc_zero((count + 1) * sizeof(brolga_word));
+    return map->result != NULL ? BROLGA_OK : BROLGA_ENOMEM;
+}
+
+static int finish_list(struct map *map, const brolga_type *to, int err,
+                       brolga_word *out)
+{
+    size_t count = map->elements.count;
+
+    if (err == BROLGA_OK)
+        err = brolga__collect(to, map->result, count, out);
+    for (size_t i = 0; err != BROLGA_OK && i < count; i++)
+        if (map->result[i] != 0)
+            brolga_drop_word(brolga__element_of(to), map->result[i]);
+    brolga__free(map->result);
+    return err;
+}
+
+static int run_map(struct map *map, const brolga_type *to, brolga_word *out,
+                   struct brolga_par_failure *failure)
+{
+    brolga_word vec = 0;
+    int err = make_room(map, to, &vec);
+
+    if (err != BROLGA_OK)
+        return err;
+    map->job.count = map->elements.count;
+    err = brolga__job_run(&map->job, failure);
+    brolga__job_fini(&map->job);
+    if (brolga__collection_of(to) != BROLGA__A_VEC)
+        return finish_list(map, to, err, out);
+    if (err != BROLGA_OK)
+        brolga_drop_word(to, vec); /* With those that are there. */
+    else
+        *out = vec;
+    return err;
+}
+
+int brolga_pmap(brolga *rt, const brolga_type *from, brolga_word in,
+                const struct brolga_par_fn *fn, const brolga_type *to,
+                brolga_word *out, const struct brolga_par_opts *opts,
+                struct brolga_par_failure *failure)
+{
+    struct map map = {.job = {.rt = rt,
+                              .opts = opts,
+                              .body = map_some,
+                              .env = fn->env,
+                              .env_type = fn->env_type},
+                      .slot = fn->slot};
+    int err;
+
+    if (rt == NULL || brolga__collection_of(to) == BROLGA__NO_COLLECTION)
+        return BROLGA_EINVAL;
+    err = brolga__code_open(rt, (void (*)(void))fn->fn, fn->slot, fn->env,
+                            fn->env_type, &map.code);
+    if (err != BROLGA_OK)
+        return err;
+    err = brolga__elements_open(&map.elements, rt, from, in, opts, failure);
+    if (err == BROLGA_OK) {
+        err = run_map(&map, to, out, failure);
+        brolga__elements_close(&map.elements);
+    }
+    brolga__code_close(rt, fn->slot);
+    return err;
+}

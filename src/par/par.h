@@ -1,0 +1,120 @@
+/*
+ * The parallel layer inside: spans, and what collections add to them.
+ *
+ *   span.c    numbers cut into spans, done by tasks
+ *   elements.c the elements of a collection, lent or copied
+ *   map.c, filter.c, reduce.c
+ */
+#ifndef BROLGA_SRC_PAR_PAR_H
+#define BROLGA_SRC_PAR_PAR_H
+
+#include <brolga/par.h>
+
+#include "base.h"
+#include "copy/parts.h"
+#include "lock.h"
+#include "tasks/tasks.h"
+
+struct brolga__job;
+
+/* Some of a job's numbers, in the hands of one task. */
+struct brolga__span {
+    struct brolga__job *job;
+    size_t begin, end; /* What is left to do. */
+    size_t at;         /* What is being done. */
+    size_t chunk;
+    uint64_t task; /* Who does it; 0: it has not begun. */
+    bool done;     /* It has come to its end, good or bad. */
+    bool has_env;
+    brolga_word env;                 /* Its own, or lent to it. */
+    struct brolga__partial *partial; /* reduce.c */
+    struct brolga__span *next;       /* In one of the job's lists. */
+};
+
+/*
+ * On the caller's frame, which waits. The lock guards what spans change; all
+ * else is constant while they run.
+ */
+struct brolga__job {
+    brolga *rt;
+    size_t count;
+    const struct brolga_par_opts *opts;
+    int (*body)(struct brolga__span *span, size_t begin, size_t end);
+    /* What the function has besides; NULL: a word. */
+    brolga_word env;
+    const brolga_type *env_type;
+
+    brolga_scope *scope;
+    _Atomic bool stop; /* A hint: begin nothing more. */
+    struct brolga__lock lock;
+    int err;          /* The first that a body returned. */
+    size_t failed_at; /* The least index; `count`: none. */
+    uint64_t failed_task;
+    struct brolga__span *spare; /* Their `env` is free to be used. */
+    struct brolga__span *ended; /* Those that have failed. */
+};
+
+/* Does a job. Afterwards `job->ended` and `job->spare` hold its spans, for
+ * brolga__job_fini(). Returns as brolga_pfor(). */
+int brolga__job_run(struct brolga__job *job,
+                    struct brolga_par_failure *failure);
+void brolga__job_fini(struct brolga__job *job);
+
+/* --- elements (elements.c) ---------------------------------------------- */
+
+/* The elements of a collection, in order, to be used by spans. */
+struct brolga__elements {
+    struct brolga__job job; /* The one that looks at them. */
+    const brolga_type *type;
+    const brolga_word *at;
+    size_t count;
+    brolga_word *gathered; /* Of a list; else NULL. */
+    /* Of those that are not lent; 0: it is. NULL: all are. */
+    brolga_word *copies;
+    struct brolga_par_failure *failure;
+};
+
+/* Finds the elements, and copies those that cannot be lent. BROLGA_EINVAL for
+ * what is no collection; else as brolga_pmap(). */
+int brolga__elements_open(struct brolga__elements *elements, brolga *rt,
+                          const brolga_type *type, brolga_word in,
+                          const struct brolga_par_opts *opts,
+                          struct brolga_par_failure *failure);
+void brolga__elements_close(struct brolga__elements *elements);
+
+static inline brolga_word brolga__element(const struct brolga__elements *from,
+                                          size_t i)
+{
+    if (from->copies != NULL && from->copies[i] != 0)
+        return from->copies[i];
+    return from->at[i];
+}
+
+/* A collection of a type, of `count` values, which become its; 0 of a list may
+ * be a value. BROLGA_OK, or BROLGA_ENOMEM: then the values are as before. */
+int brolga__collect(const brolga_type *type, const brolga_word *values,
+                    size_t count, brolga_word *out);
+
+/* What is called for an element, now. */
+union brolga__code {
+    const void *address;
+    brolga_word (*fn)(brolga_word env, brolga_word element);
+    brolga_word (*fn2)(brolga_word env, brolga_word left, brolga_word right);
+};
+
+/* Finds the code, and keeps a slot's number: BROLGA_OK, BROLGA_EINVAL, or
+ * BROLGA_ENOENT if the slot is not defined. Then close it. */
+int brolga__code_open(brolga *rt, void (*fn)(void), brolga_slot slot,
+                      brolga_word env, const brolga_type *env_type,
+                      union brolga__code *out);
+void brolga__code_close(brolga *rt, brolga_slot slot);
+
+static inline union brolga__code brolga__code_now(union brolga__code code,
+                                                  brolga_slot slot)
+{
+    if (slot != 0)
+        code.address = brolga_view_self()->slots[slot];
+    return code;
+}
+
+#endif
