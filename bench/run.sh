@@ -5,7 +5,7 @@
 #   bench/run.sh [--quick]      everything, or a quick look whether it works
 #   bench/run.sh --table        the table of the last run once more
 #   bench/run.sh --install-peers        what other runtimes need to take part
-#   ONLY='tasks|commit_10k'     topics (calls reload tasks values) or rows
+#   ONLY='tasks|commit_10k'     topics (calls par reload tasks values) or rows
 #   BUILD=folder                where the build is; default build/release
 #   PEERS=no                    without other runtimes
 #
@@ -16,7 +16,7 @@ cd "$(dirname "$0")/.."
 build=${BUILD:-build/release}
 only=${ONLY:-}
 result=build/bench.tsv
-topics=(calls values tasks reload)
+topics=(calls values tasks par reload)
 
 case ${1:-} in
     --table) action=table ;;
@@ -48,8 +48,7 @@ wanted() {
     return 1
 }
 
-# Prints the arguments that bench_tasks gets for the other runtimes, one a
-# line.
+# Prints the arguments for the other runtimes, one a line.
 peer_arguments() {
     [ "${PEERS:-yes}" = yes ] || return 0
     bench/peers.sh build/peers | sed 'i --peer'
@@ -63,7 +62,9 @@ run_programs() {
         [ -x "$build/bench/bench_$topic" ] && wanted "$topic" || continue
         echo "bench: $topic ..." >&2
         peers=()
-        [ "$topic" != tasks ] || mapfile -t peers < <(peer_arguments)
+        case $topic in
+            tasks | par) mapfile -t peers < <(peer_arguments) ;;
+        esac
         "$build/bench/bench_$topic" --only "$only" "${peers[@]}" "$@"
     done
 }

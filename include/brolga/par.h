@@ -1,7 +1,7 @@
 /*
  * Parallel collections: one function for many elements, on all workers.
  *
- *     struct brolga_par_fn render = {.fn = render_one, .env = (brolga_word)font};
+ *     struct brolga_par_fn render = {.fn = render_one, .env = font};
  *
  *     err = brolga_pmap(rt, vec_of_page, pages, &render, vec_of_image, &images,
  *                       NULL, &why);

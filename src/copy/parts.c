@@ -63,7 +63,8 @@ brolga_word brolga__vec_make(const brolga_type *type, size_t count,
         if (data == 0)
             return 0;
         *elements = brolga__elements(model, data);
-        memset(*elements, 0, count * sizeof(brolga_word));
+        if (type->shape == BROLGA__VEC_REFS)
+            memset(*elements, 0, count * sizeof(brolga_word));
     }
     vec = model->alloc(24, model->arg);
     if (vec == 0) {

@@ -29,7 +29,8 @@ bool brolga__counts_anywhere(const brolga_type *type);
 brolga_word *brolga__vec_elements(const brolga_type *type, brolga_word vec,
                                   size_t *count);
 
-/* A Vec with `count` elements, all of them 0, to be filled in; 0: no memory. */
+/* A Vec with `count` elements to be filled in; 0: no memory. What may refer to
+ * something is 0 until then, so that the Vec can be dropped. */
 brolga_word brolga__vec_make(const brolga_type *type, size_t count,
                              brolga_word **elements);
 

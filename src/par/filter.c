@@ -19,11 +19,13 @@ static int filter_some(struct brolga__span *span, size_t begin, size_t end)
 {
     struct filter *filter = brolga__container_of(span->job, struct filter, job);
     union brolga__code code = brolga__code_now(filter->code, filter->slot);
+    const brolga_word *at = filter->elements.at,
+                      *copies = filter->elements.copies;
 
     for (size_t i = begin; i < end; i++) {
         span->at = i;
         filter->stays[i] =
-            code.fn(span->env, brolga__element(&filter->elements, i)) != 0;
+            code.fn(span->env, brolga__element(at, copies, i)) != 0;
     }
     return BROLGA_OK;
 }

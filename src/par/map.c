@@ -18,10 +18,14 @@ static int map_some(struct brolga__span *span, size_t begin, size_t end)
 {
     struct map *map = brolga__container_of(span->job, struct map, job);
     union brolga__code code = brolga__code_now(map->code, map->slot);
+    /* In registers: the function may change whatever it can reach. */
+    const brolga_word *at = map->elements.at, *copies = map->elements.copies;
+    brolga_word *result = map->result;
+    brolga_word env = span->env;
 
     for (size_t i = begin; i < end; i++) {
         span->at = i;
-        map->result[i] = code.fn(span->env, brolga__element(&map->elements, i));
+        result[i] = code.fn(env, brolga__element(at, copies, i));
     }
     return BROLGA_OK;
 }

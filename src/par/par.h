@@ -82,12 +82,11 @@ int brolga__elements_open(struct brolga__elements *elements, brolga *rt,
                           struct brolga_par_failure *failure);
 void brolga__elements_close(struct brolga__elements *elements);
 
-static inline brolga_word brolga__element(const struct brolga__elements *from,
-                                          size_t i)
+static inline brolga_word brolga__element(const brolga_word *at,
+                                          const brolga_word *copies, size_t i)
 {
-    if (from->copies != NULL && from->copies[i] != 0)
-        return from->copies[i];
-    return from->at[i];
+    return brolga__unlikely(copies != NULL && copies[i] != 0) ? copies[i]
+                                                              : at[i];
 }
 
 /* A collection of a type, of `count` values, which become its; 0 of a list may

@@ -66,6 +66,8 @@ static int reduce_some(struct brolga__span *span, size_t begin, size_t end)
 {
     struct reduce *reduce = brolga__container_of(span->job, struct reduce, job);
     union brolga__code code = brolga__code_now(reduce->code, reduce->slot);
+    const brolga_word *at = reduce->elements.at,
+                      *copies = reduce->elements.copies;
 
     if (span->partial == NULL)
         span->partial = begin_partial(reduce, begin);
@@ -74,7 +76,7 @@ static int reduce_some(struct brolga__span *span, size_t begin, size_t end)
     for (size_t i = begin; i < end; i++) {
         span->at = i;
         fold(reduce, span->partial, span->env, code,
-             brolga__element(&reduce->elements, i));
+             brolga__element(at, copies, i));
     }
     return BROLGA_OK;
 }

@@ -639,7 +639,7 @@ Test(par, preduce_folds_in_order)
     cr_assert_eq(out, 17);
     brolga_drop_word(ints, in);
     for (int i = 0; i < STRINGS; i++) {
-        char text[8];
+        char text[16];
 
         (void)snprintf(text, sizeof text, "%05d", i);
         element[i] = string_of(text, 5);
@@ -651,7 +651,7 @@ Test(par, preduce_folds_in_order)
         BROLGA_OK);
     cr_assert_eq(fields(out)[0], 5 * STRINGS);
     for (int i = 0; i < STRINGS; i++) {
-        char text[8];
+        char text[16];
 
         (void)snprintf(text, sizeof text, "%05d", i);
         cr_assert_eq(memcmp((char *)&fields(out)[1] + 5 * i, text, 5), 0);
@@ -681,7 +681,7 @@ Test(par, a_failed_preduce_leaves_nothing)
     open_with(2);
     strings = type_of("(Vec String)");
     for (int i = 0; i < STRINGS; i++) {
-        char text[8];
+        char text[16];
 
         (void)snprintf(text, sizeof text, "%05d", i);
         element[i] = string_of(text, 5);

@@ -5,10 +5,12 @@
 
 #include <tbb/concurrent_queue.h>
 #include <tbb/global_control.h>
+#include <tbb/parallel_for.h>
 #include <tbb/parallel_invoke.h>
 #include <tbb/task_arena.h>
 #include <tbb/task_group.h>
 
+#include <memory>
 #include <thread>
 
 /* Runs fn() in an arena of so many threads, the caller among them. */
@@ -100,6 +102,46 @@ template <unsigned Parties> static double queue(unsigned, uint64_t count)
     return watch.per(count);
 }
 
+template <typename Fn>
+static double map(unsigned workers, uint64_t size, uint64_t count, const Fn &fn)
+{
+    std::vector<uint64_t> words(size);
+
+    for (uint64_t i = 0; i < size; i++)
+        words[i] = i + 1;
+    return run(workers, [&] {
+        stopwatch watch;
+
+        for (uint64_t done = 0; done < count; done += size) {
+            std::unique_ptr<uint64_t[]> out(new uint64_t[size]);
+
+            tbb::parallel_for(tbb::blocked_range<uint64_t>(0, size),
+                              [&](const tbb::blocked_range<uint64_t> &range) {
+                                  for (uint64_t i = range.begin();
+                                       i != range.end(); i++)
+                                      out[i] = fn(words[i]);
+                              });
+            must(out[0] != 0, "the first");
+        }
+        return watch.per(count);
+    });
+}
+
+static double map_cheap(unsigned workers, uint64_t count)
+{
+    return map(workers, count < 1000000 ? count : 1000000, count,
+               [](uint64_t x) { return 3 * x + 1; });
+}
+
+static double map_heavy(unsigned workers, uint64_t count)
+{
+    return map(workers, count, count, [](uint64_t x) {
+        for (unsigned i = 0; i < 13000; i++)
+            x = (x ^ x >> 31) * UINT64_C(6364136223846793005);
+        return x;
+    });
+}
+
 int main()
 {
     return serve({
@@ -108,6 +150,8 @@ int main()
          fork_join<fib_group>},
         {"forkjoin_fib27.invoke", "1,2", 317810, "TBB parallel_invoke",
          fork_join<fib_invoke>},
+        {"pmap_cheap", "1,2", 20000000, "TBB parallel_for", map_cheap},
+        {"pmap_heavy", "1,2", 2000, "TBB parallel_for", map_heavy},
         {"spsc_1024", "2", 100000, "TBB concurrent_bounded_queue, threads",
          queue<1>},
         {"mpmc44_1024", "2", 50000, "TBB concurrent_bounded_queue, threads",

@@ -47,6 +47,8 @@ var subjects = []subject{
 		return yield(count, 1000)
 	}},
 	{"parked", 1000000, "Go goroutine", parked},
+	{"pmap_cheap", 20000000, "Go, a goroutine a processor", mapCheap},
+	{"pmap_heavy", 2000, "Go, a goroutine a processor", mapHeavy},
 }
 
 func must(ok bool, what string) {
@@ -198,6 +200,57 @@ func answer(request string) string {
 		}
 	}
 	return "- no such subject"
+}
+
+// Fills out from in, a part on each processor.
+func mapParts(in, out []uint64, part func(in, out []uint64)) {
+	var group sync.WaitGroup
+	parts := runtime.GOMAXPROCS(0)
+	for p := 0; p < parts; p++ {
+		from, to := len(in)*p/parts, len(in)*(p+1)/parts
+		group.Add(1)
+		go func() {
+			part(in[from:to], out[from:to])
+			group.Done()
+		}()
+	}
+	group.Wait()
+}
+
+func numbers(count int) []uint64 {
+	words := make([]uint64, count)
+	for i := range words {
+		words[i] = uint64(i)
+	}
+	return words
+}
+
+func mapCheap(count int) string {
+	words := numbers(1000000)
+	begin := time.Now()
+	for done := 0; done < count; done += len(words) {
+		out := make([]uint64, len(words))
+		mapParts(words, out, func(in, out []uint64) {
+			for i, x := range in {
+				out[i] = 3*x + 1
+			}
+		})
+	}
+	return perOperation(begin, count)
+}
+
+func mapHeavy(count int) string {
+	words, out := numbers(count), make([]uint64, count)
+	begin := time.Now()
+	mapParts(words, out, func(in, out []uint64) {
+		for i, x := range in {
+			for step := 0; step < 13000; step++ {
+				x = (x ^ x>>31) * 6364136223846793005
+			}
+			out[i] = x
+		}
+	})
+	return perOperation(begin, count)
 }
 
 func main() {

@@ -1,0 +1,203 @@
+/*
+ * The topic "par": one function for many elements, in parallel.
+ *
+ * Cheap: a million words, three times each and one more, into new memory; what
+ * counts is how the elements are cut up, and whether the call of the function
+ * can be inlined. Heavy: a chain of multiplications of about 20 us an element,
+ * which no compiler can shorten; what counts is that nobody is idle. Time per
+ * element.
+ */
+#include "bench.h"
+
+#include <brolga/brolga.h>
+
+#include <stdlib.h>
+
+#define TURNS       9
+#define CHEAP       1000000 /* Elements of a collection. */
+#define HEAVY       2000
+#define HEAVY_STEPS 13000 /* About 20 us. */
+
+struct job {
+    brolga *rt;
+    const brolga_type *type;
+    brolga_word in;
+    const uint64_t *word;
+    uint64_t *out;
+    uint64_t count;
+    unsigned times;
+};
+
+/* --- cheap -------------------------------------------------------------- */
+
+static BENCH_FUNCTION brolga_word cheap(brolga_word env, brolga_word element)
+{
+    return 3 * element + env;
+}
+
+static double map(struct job *job, brolga_word (*fn)(brolga_word, brolga_word))
+{
+    struct brolga_par_fn each = {.fn = fn, .env = 1};
+    uint64_t begin = brolga_now_ns();
+
+    for (unsigned i = 0; i < job->times; i++) {
+        brolga_word out;
+
+        bench_must(brolga_pmap(job->rt, job->type, job->in, &each, job->type,
+                               &out, NULL, NULL));
+        brolga_drop_word(job->type, out);
+    }
+    return bench_since(begin) / (double)(job->count * job->times);
+}
+
+static double sample_cheap(void *arg)
+{
+    return map(arg, cheap);
+}
+
+static int cheap_chunk(void *arg, size_t begin, size_t end)
+{
+    const struct job *job = arg;
+
+    for (size_t i = begin; i < end; i++)
+        job->out[i] = 3 * job->word[i] + 1;
+    return BROLGA_OK;
+}
+
+static double sample_cheap_chunks(void *arg)
+{
+    struct job *job = arg;
+    uint64_t begin = brolga_now_ns();
+
+    for (unsigned i = 0; i < job->times; i++) {
+        job->out = malloc(job->count * sizeof *job->out);
+        bench_check(job->out != NULL, "memory");
+        bench_must(
+            brolga_pfor(job->rt, job->count, cheap_chunk, job, NULL, NULL));
+        free(job->out);
+    }
+    return bench_since(begin) / (double)(job->count * job->times);
+}
+
+static double floor_cheap(void *arg)
+{
+    struct job *job = arg;
+    uint64_t begin = brolga_now_ns();
+
+    for (unsigned i = 0; i < job->times; i++) {
+        job->out = malloc(job->count * sizeof *job->out);
+        bench_check(job->out != NULL, "memory");
+        (void)cheap_chunk(job, 0, job->count);
+        bench_hide(job->out);
+        free(job->out);
+    }
+    return bench_since(begin) / (double)(job->count * job->times);
+}
+
+/* --- heavy -------------------------------------------------------------- */
+
+static BENCH_FUNCTION brolga_word heavy(brolga_word env, brolga_word element)
+{
+    uint64_t x = (uint64_t)element;
+
+    (void)env;
+    for (unsigned i = 0; i < HEAVY_STEPS; i++)
+        x = (x ^ x >> 31) * UINT64_C(6364136223846793005);
+    return (brolga_word)x;
+}
+
+static double sample_heavy(void *arg)
+{
+    return map(arg, heavy);
+}
+
+static double serial(const struct job *job)
+{
+    uint64_t begin = brolga_now_ns();
+    brolga_word sum = 0;
+
+    for (uint64_t i = 0; i < job->count; i++)
+        sum += heavy(0, (brolga_word)i);
+    bench_hide(sum);
+    return bench_since(begin) / (double)job->count;
+}
+
+static double floor_serial(void *arg)
+{
+    return serial(arg);
+}
+
+static double floor_half(void *arg)
+{
+    return serial(arg) / 2;
+}
+
+/* --- rows --------------------------------------------------------------- */
+
+static struct job job_of(brolga *rt, const brolga_type *type, uint64_t count,
+                         unsigned times)
+{
+    struct brolga_model model = brolga_model_cranelisp();
+    uint64_t *word = malloc(count * sizeof *word);
+    brolga_word vec = model.alloc(24, NULL);
+    brolga_word data = model.alloc((int64_t)count * 8, NULL);
+    brolga_word *field = (brolga_word *)(uintptr_t)vec;
+
+    bench_check(word != NULL && vec != 0 && data != 0, "memory");
+    field[0] = field[1] = (brolga_word)count;
+    field[2] = data;
+    for (uint64_t i = 0; i < count; i++) {
+        word[i] = i;
+        ((brolga_word *)(uintptr_t)data)[i] = (brolga_word)i;
+    }
+    return (struct job){rt, type, vec, word, NULL, count, times};
+}
+
+static void end(struct job *job)
+{
+    brolga_drop_word(job->type, job->in);
+    free((void *)job->word);
+}
+
+static void run_rows(unsigned workers, const brolga_type *type)
+{
+    brolga *rt;
+    struct job few, many;
+
+    bench_must(brolga_create(&(struct brolga_opts){.workers = workers}, &rt));
+    many = job_of(rt, type, bench_count(CHEAP), 20);
+    few = job_of(rt, type, bench_count(HEAVY), 1);
+    const struct bench_subject cheap_ones[] = {
+        {"brolga", sample_cheap, &many},
+        {"brolga: pfor", sample_cheap_chunks, &many},
+        {"floor: a loop on one thread", floor_cheap, &many},
+    };
+    const struct bench_subject heavy_ones[] = {
+        {"brolga", sample_heavy, &few},
+        {workers == 1 ? "floor: a loop" : "floor: half of a loop",
+         workers == 1 ? floor_serial : floor_half, &few},
+    };
+
+    bench_run(&(struct bench_row){"pmap_cheap", workers, "ns", TURNS},
+              cheap_ones, bench_lengthof(cheap_ones));
+    bench_run(&(struct bench_row){"pmap_heavy", workers, "ns", TURNS},
+              heavy_ones, bench_lengthof(heavy_ones));
+    end(&many);
+    end(&few);
+    bench_must(brolga_destroy(rt));
+}
+
+int main(int argc, char **argv)
+{
+    struct brolga_model model = brolga_model_cranelisp();
+    const brolga_type *type;
+    brolga_types *types;
+
+    bench_begin(argc, argv, "par");
+    bench_must(brolga_types_create(&model, &types));
+    bench_must(brolga_type_parse(types, "(Vec Int)", &type, NULL));
+    for (unsigned workers = 1; workers <= 2; workers++)
+        run_rows(workers, type);
+    brolga_types_destroy(types);
+    return 0;
+}
