@@ -495,19 +495,38 @@ static void release_env(brolga_word word, void *arg)
     (void)brolga__sub_release(&envs, 1);
 }
 
-/* Changes the count of its environment without care, as compiled code does. */
-static brolga_word count_env(brolga_word env, brolga_word element)
+/* Workers that have been at it. Until there are two, each element takes long,
+ * so that it pays to share them out. */
+static _Atomic uint64_t met;
+
+static void take_long(void)
 {
-    for (int i = 0; i < 100; i++)
-        fields(env)[-1]++;
-    for (int i = 0; i < 100; i++)
-        fields(env)[-1]--;
+    uint64_t until = brolga_now_ns() + 200 * BROLGA_US;
+
+    (void)brolga__or_relaxed(&met, UINT64_C(1)
+                                       << brolga__worker_self(rt)->number);
+    while (brolga__load_relaxed(&met) != 3 && brolga_now_ns() < until)
+        continue;
+}
+
+static _Atomic int overlaps;
+
+/* Its environment is in the hands of one range, also across a park. */
+static brolga_word use_env(brolga_word env, brolga_word element)
+{
+    take_long();
+    if (fields(env)[-1]++ != 1)
+        (void)brolga__add_relaxed(&overlaps, 1);
+    if (element % 100 == 0)
+        brolga_yield();
+    if (fields(env)[-1]-- != 2)
+        (void)brolga__add_relaxed(&overlaps, 1);
     return element;
 }
 
 Test(par, each_range_has_an_environment_of_its_own)
 {
-    struct brolga_par_fn fn = {.fn = count_env};
+    struct brolga_par_fn fn = {.fn = use_env};
     const brolga_type *vec, *key;
     brolga_word in, out;
 
@@ -521,8 +540,11 @@ Test(par, each_range_has_an_environment_of_its_own)
     in = numbers(200000);
     cr_assert_eq(brolga_pmap(rt, vec, in, &fn, vec, &out, NULL, NULL),
                  BROLGA_OK);
+    cr_assert_eq(brolga__load_relaxed(&met), 3);
+    cr_assert_eq(brolga__load_relaxed(&overlaps), 0);
     cr_assert_eq(count_of(fn.env), 1);
     cr_assert_eq(brolga__load_relaxed(&envs), 0);
+    cr_assert_geq(brolga__load_relaxed(&copied), 1);
     cr_assert_leq(brolga__load_relaxed(&copied), 100);
     brolga_drop_word(vec, out);
     brolga_drop_word(vec, in);
@@ -608,9 +630,11 @@ static brolga_word join_strings(brolga_word env, brolga_word left,
                                 brolga_word right)
 {
     size_t a = (size_t)fields(left)[0], b = (size_t)fields(right)[0];
-    brolga_word joint = model.alloc(8 + (int64_t)(a + b), NULL);
+    brolga_word joint;
 
     (void)env;
+    take_long();
+    joint = model.alloc(8 + (int64_t)(a + b), NULL);
     fields(joint)[0] = (brolga_word)(a + b);
     memcpy(&fields(joint)[1], &fields(left)[1], a);
     memcpy((char *)&fields(joint)[1] + a, &fields(right)[1], b);
@@ -649,6 +673,7 @@ Test(par, preduce_folds_in_order)
     cr_assert_eq(
         brolga_preduce(rt, strings, in, &join, empty, &out, &opts, NULL),
         BROLGA_OK);
+    cr_assert_eq(brolga__load_relaxed(&met), 3);
     cr_assert_eq(fields(out)[0], 5 * STRINGS);
     for (int i = 0; i < STRINGS; i++) {
         char text[16];
