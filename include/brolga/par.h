@@ -25,7 +25,7 @@
  * Between two chunks there is a safepoint: there a range is canceled, gives way
  * to other tasks, and moves to a new version of the code.
  *
- * docs/values.md has a chapter on all this.
+ * docs/parallel.md is the chapter on all this.
  */
 #ifndef BROLGA_PAR_H
 #define BROLGA_PAR_H
