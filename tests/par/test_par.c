@@ -757,6 +757,47 @@ Test(par, calls_may_be_made_in_one_another)
     close_all();
 }
 
+struct by_slot {
+    struct brolga_par_fn fn;
+    const brolga_type *vec;
+    brolga_word in, out;
+};
+
+static brolga_word map_by_slot(void *arg)
+{
+    struct brolga_par_opts opts = {.chunk = 1};
+    struct by_slot *by = arg;
+
+    return brolga_pmap(rt, by->vec, by->in, &by->fn, by->vec, &by->out, &opts,
+                       NULL);
+}
+
+Test(par, each_chunk_calls_the_newest_code_of_a_slot)
+{
+    struct jit_unit first = {0}, second = {0};
+    struct gate gate = {0};
+    struct jit_call call = {gate_spin, &gate};
+    struct by_slot by = {.fn.env = (brolga_word)(uintptr_t)&call};
+    brolga_task *task;
+
+    open_with(1);
+    by.vec = type_of("(Vec Int)");
+    by.in = numbers(10);
+    by.fn.slot = published_caller("f", &first, 100);
+    task = spawned(map_by_slot, &by);
+    cr_assert(gate_reached(&gate)); /* In the first element. */
+    cr_assert_eq(published_constant("f", &second, 2), by.fn.slot);
+    gate_open(&gate);
+    cr_assert_eq(joined(task), BROLGA_OK);
+    cr_assert_eq(element_of(by.out, 0), 100);
+    for (size_t i = 1; i < 10; i++)
+        cr_assert_eq(element_of(by.out, i), 2);
+    cr_assert(released(&first));
+    brolga_drop_word(by.vec, by.in);
+    brolga_drop_word(by.vec, by.out);
+    close_all();
+}
+
 Test(par, a_slot_that_is_not_defined_is_refused)
 {
     struct brolga_par_fn fn = {.slot = 12345}, none = {.env = 0};
