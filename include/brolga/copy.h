@@ -45,6 +45,16 @@ struct brolga_closure_info {
     const brolga_type *const *types; /* of each; NULL in it: not known */
 };
 
+/** Memory by the block, for hosts that let Brolga write objects' headers. */
+struct brolga_allocator {
+    /* A block, aligned to 8 bytes or more, or NULL. */
+    void *(*alloc)(size_t bytes, void *arg);
+    /* Takes a block back; `bytes` is what it was made with, or 0 where no size
+     * word tells, as of buffers. NULL: memory is left behind. */
+    void (*free)(void *block, size_t bytes, void *arg);
+    void *arg;
+};
+
 /**
  * How values of a host look in memory, and who makes and frees them. Start
  * from a preset and change what differs. Offsets are in bytes.
@@ -87,6 +97,12 @@ struct brolga_model {
     /* Frees an object; NULL if the host cannot: then memory is left behind. */
     void (*free)(brolga_word value, void *arg);
 
+    /* Instead of the two above, which are not called then and may be NULL:
+     * Brolga makes objects from these blocks and writes their headers, of
+     * which words besides size and count are 0. The presets' buffers come from
+     * here, too. */
+    const struct brolga_allocator *allocator;
+
     /* If set, the data of a Vec is no object but a bare buffer from here. */
     void *(*buffer_alloc)(int64_t bytes, void *arg);
     void (*buffer_free)(void *buffer, void *arg);
@@ -122,6 +138,14 @@ BROLGA_API struct brolga_model brolga_model_cranelisp(void);
  */
 BROLGA_API struct brolga_model brolga_model_cranelisp_later(void);
 
+/**
+ * What Brolga's own allocator of values is: "mimalloc", or "malloc" where the
+ * library was built without it.
+ *
+ * Threads:  any.
+ */
+BROLGA_API const char *brolga_allocator_name(void);
+
 /* --- types -------------------------------------------------------------- */
 
 /** Where a type's text is wrong, and what to do about it. */
@@ -141,7 +165,8 @@ struct brolga_type_error {
  *           The model is copied; what its callbacks need must outlive it.
  * Threads:  any.
  * Returns:  BROLGA_OK, BROLGA_ENOMEM, or BROLGA_EINVAL for a model without
- *           `alloc`, with one buffer callback only, or with bad offsets.
+ *           `alloc` or `allocator`, with one buffer callback only, or with bad
+ *           offsets.
  */
 BROLGA_API BROLGA_NODISCARD int
 brolga_types_create(const struct brolga_model *model, brolga_types **out);
@@ -258,6 +283,29 @@ BROLGA_API bool brolga_type_is_plain(const brolga_type *type);
  */
 BROLGA_API uint64_t brolga_type_fingerprint(const brolga_type *type);
 
+/* --- objects ------------------------------------------------------------ */
+
+/**
+ * Make an object as a copy would, its count 1 and its size word set: for hosts
+ * in C, and for code that copies.
+ *
+ * Owns:     the object belongs to the caller; its fields are not set.
+ * Threads:  any.
+ * Returns:  what a value that points to it holds, or 0 if there is no memory.
+ */
+BROLGA_API brolga_word brolga_object_make(const brolga_types *types,
+                                          int64_t payload_bytes);
+
+/**
+ * Free one object, whatever its count, and nothing that it refers to. Does
+ * nothing where the model cannot free.
+ *
+ * Owns:     the object is gone.
+ * Threads:  any that owns it.
+ */
+BROLGA_API void brolga_object_free(const brolga_types *types,
+                                   brolga_word value);
+
 /* --- copy and drop ------------------------------------------------------ */
 
 /** Why a value was not copied, and which part of it was in the way. */
@@ -285,6 +333,40 @@ BROLGA_API BROLGA_NODISCARD int brolga_copy(const brolga_type *type,
                                             const void *from, void *to,
                                             struct brolga_copy_error *error);
 
+/** How to copy; zero is the default. */
+struct brolga_copy_opts {
+    /* Called when about `pause_bytes` bytes have been copied since it was
+     * called last, so that a large value does not hold others up: it may let
+     * them run, but must return. Meanwhile nobody may touch the value: its
+     * shared objects are marked. BROLGA_OK goes on; anything else ends the
+     * copy, which then leaves nothing behind and returns that. */
+    int (*pause)(void *arg);
+    void *arg;
+    size_t pause_bytes; /* 0: 256 KiB, some 50 us */
+
+    /* A promise that no object of the value is reached twice and none is
+     * frozen. Counts are not looked at then. */
+    bool is_tree;
+
+    /* Write nothing to the source, not even for a while: then several threads
+     * may copy values that share objects, as long as nobody changes these.
+     * Costs more where objects are shared. */
+    bool reads_only;
+};
+
+/**
+ * Copy one element as brolga_copy() does, with options; NULL for the defaults.
+ *
+ * Owns:     as brolga_copy().
+ * Threads:  any that owns the value. It may go on on another thread after a
+ *           pause.
+ * Returns:  as brolga_copy(), and what `pause` returned.
+ */
+BROLGA_API BROLGA_NODISCARD int
+brolga_copy_with(const brolga_type *type, const void *from, void *to,
+                 const struct brolga_copy_opts *opts,
+                 struct brolga_copy_error *error);
+
 /**
  * Copy one word: brolga_copy() for every type but plain structs.
  *
@@ -308,12 +390,106 @@ brolga_copy_word(const brolga_type *type, brolga_word word, brolga_word *out,
 BROLGA_API void brolga_drop(const brolga_type *type, const void *at);
 
 /**
+ * Drop an element as brolga_drop() does, with pauses: `pause` is called about
+ * every 8192 objects, and its result is ignored. Nobody else can reach what is
+ * being dropped.
+ *
+ * Owns:     the caller's reference is gone; the bytes at `at` are unchanged.
+ * Threads:  any that owns the value. It may go on on another thread after a
+ *           pause.
+ */
+BROLGA_API void brolga_drop_with(const brolga_type *type, const void *at,
+                                 int (*pause)(void *arg), void *arg);
+
+/**
  * Drop one word: brolga_drop() for every type but plain structs.
  *
  * Owns:     the caller's reference is gone.
  * Threads:  any that owns the value.
  */
 BROLGA_API void brolga_drop_word(const brolga_type *type, brolga_word word);
+
+/* --- generated functions ------------------------------------------------ */
+
+/*
+ * A host may copy and drop values of a type by functions of its own, e.g. ones
+ * that its compiler generates, which know fields and constructors without
+ * looking them up. They work inside values of other types, and others' values
+ * inside theirs, and sharing is kept across all borders, by one rule:
+ *
+ *   Only an object whose count is 1 may be copied or followed by a generated
+ *   function: it is reached once. Any other word goes to
+ *   brolga_copier_later(), which does what Brolga would have done.
+ *
+ * Brolga itself calls a function only for such objects. Nothing here recurses:
+ * what a function hands over is done when it has returned.
+ */
+
+/** A copy that is under way. */
+typedef struct brolga_copier brolga_copier;
+
+/** A drop that is under way. */
+typedef struct brolga_dropper brolga_dropper;
+
+/** Functions for one type; either may be NULL. */
+struct brolga_generated {
+    /* Copies the object `from`, whose count is 1, and puts the copy into `*to`.
+     * Returns BROLGA_OK or an error. After an error `*to` is 0, or an object
+     * whose references are 0, copies, or handed over. */
+    int (*copy)(brolga_copier *copier, brolga_word from, brolga_word *to,
+                void *arg);
+    /* Ends the object `dead`, to which nobody refers any more: gives up what
+     * it refers to, and frees it. */
+    void (*drop)(brolga_dropper *dropper, brolga_word dead, void *arg);
+    void *arg;
+};
+
+/**
+ * Register functions for a sum type whose objects refer to others.
+ *
+ * Owns:     the functions must stay callable while values of `type` exist.
+ * Threads:  one at a time for a registry, and nobody copies or drops meanwhile.
+ * Returns:  BROLGA_OK (also for the same again), BROLGA_EEXIST for others,
+ *           BROLGA_EINVAL for another type, BROLGA_ENOMEM.
+ */
+BROLGA_API BROLGA_NODISCARD int
+brolga_type_generated(brolga_types *types, const brolga_type *type,
+                      const struct brolga_generated *functions);
+
+/** A new object, its count 1 and its size word set; 0 if there is no memory.
+ * For generated copies. */
+BROLGA_API brolga_word brolga_copier_make(brolga_copier *copier,
+                                          int64_t payload_bytes);
+
+/**
+ * Hand a slot over that holds a word of the source, of that type: it gets its
+ * copy when the generated function has returned; the last one that was handed
+ * over is the first to be done.
+ *
+ * Owns:     `*slot` lies in an object of the copy, and belongs to the copier.
+ * Threads:  that of the generated copy that calls it.
+ * Returns:  BROLGA_OK, or BROLGA_ENOMEM: then `*slot` is 0.
+ */
+BROLGA_API BROLGA_NODISCARD int brolga_copier_later(brolga_copier *copier,
+                                                    const brolga_type *type,
+                                                    brolga_word *slot);
+
+/** Whether it is time for a pause: then a generated copy should hand over what
+ * is left, and return. */
+BROLGA_API bool brolga_copier_is_due(const brolga_copier *copier);
+
+/** Give up a reference to an object, for generated drops; true if it was the
+ * last: then the caller has to end the object. */
+BROLGA_API bool brolga_dropper_is_last(brolga_dropper *dropper,
+                                       brolga_word object);
+
+/** Give up a reference of any type, for generated drops. */
+BROLGA_API void brolga_dropper_word(brolga_dropper *dropper,
+                                    const brolga_type *type, brolga_word word);
+
+/** Free an object and nothing that it refers to, for generated drops. */
+BROLGA_API void brolga_dropper_free(brolga_dropper *dropper,
+                                    brolga_word object);
 
 #ifdef __cplusplus
 }

@@ -9,11 +9,41 @@
 #include "chan/chan.h"
 #include "chan/fast.h"
 
-int brolga__waiter_copy(struct brolga_waiter *waiter)
+/* --- copies ------------------------------------------------------------- */
+
+/* Others run, if this task's time is up. A task that is canceled meanwhile
+ * sends no more; one that was before may, for its sends that take no time may,
+ * too. */
+static int pause_copy(void *arg)
 {
+    const int *reason_before = arg;
+    int reason;
+
+    brolga_safepoint();
+    reason = brolga_cancel_reason();
+    return reason == *reason_before ? BROLGA_OK : reason;
+}
+
+int brolga__copy_in_task(const brolga_type *type, const void *elem,
+                         brolga_word *out)
+{
+    struct brolga_copy_opts opts = {.pause = pause_copy};
+    int reason;
+
+    if (brolga_view_self() == NULL)
+        return brolga_copy(type, elem, out, NULL);
+    reason = brolga_cancel_reason();
+    opts.arg = &reason;
+    return brolga_copy_with(type, elem, out, &opts, NULL);
+}
+
+int brolga__waiter_copy(struct brolga_waiter *waiter, bool may_pause)
+{
+    const brolga_type *type = waiter->chan->type;
     /* What is not plain is a word, so there is room for it in the waiter. */
-    int err =
-        brolga_copy(waiter->chan->type, waiter->elem, &waiter->copy, NULL);
+    int err = may_pause
+                  ? brolga__copy_in_task(type, waiter->elem, &waiter->copy)
+                  : brolga_copy(type, waiter->elem, &waiter->copy, NULL);
 
     if (err != BROLGA_OK)
         return err;
@@ -21,6 +51,8 @@ int brolga__waiter_copy(struct brolga_waiter *waiter)
     waiter->copied = true;
     return BROLGA_OK;
 }
+
+/* --- waiters ------------------------------------------------------------ */
 
 void brolga__waiter_undo(struct brolga_waiter *waiter)
 {
@@ -39,7 +71,7 @@ static bool pass_fast(struct brolga_waiter *waiter)
 int brolga_chan_offer(brolga_chan *chan, struct brolga_waiter *waiter,
                       enum brolga_op op, void *elem)
 {
-    int err = brolga__waiter_prepare(waiter, chan, op, elem);
+    int err = brolga__waiter_prepare(waiter, chan, op, elem, false);
 
     if (err != BROLGA_OK)
         return err;

@@ -8,12 +8,16 @@
  *   DEAD_SUM         tag word = address of the brolga__ref to do next
  *   DEAD_VEC         capacity word = address of its type
  *   DEAD_CLOSURE     unchanged: the code word tells the captures
+ *   DEAD_GENERATED   tag word = address of its constructor; for the host's
+ *                    function the tag is put back
  *
  * A link of 0 ends the list. Values are multiples of 8, kinds are below 8.
  * From a dead sum the dropper goes on with the first field that leads to
  * another dead object; the sum waits on the list only if a further field may
  * lead somewhere. So a list is freed in a loop, and of a tree only nodes with
  * two subtrees wait.
+ *
+ * A pause comes when all that is left of the value is on the list.
  *
  *   A  Whatever other threads did with an object comes before its end: their
  *      decrement -> the load that finds 1, or the decrement that does. Nobody
@@ -24,12 +28,25 @@
 
 #include <string.h>
 
-enum dead { DEAD_SUM, DEAD_VEC, DEAD_CLOSURE };
+enum dead {
+    DEAD_SUM,
+    DEAD_VEC,
+    DEAD_CLOSURE,
+    DEAD_GENERATED,
+};
 
 #define DEAD_MASK INT64_C(7)
 
-struct dropper {
+/* Dead objects between two pauses. */
+#define PAUSE_OBJECTS 8192
+
+struct brolga_dropper {
     const struct brolga_model *model;
+    const struct brolga__heap *heap;
+    struct brolga__tally tally;
+    int (*pause)(void *arg);
+    void *pause_arg;
+    uint32_t unpaused; /* dead since the last pause */
     brolga_word list;
 };
 
@@ -58,23 +75,33 @@ static inline bool is_last(const struct brolga_model *model, brolga_word value)
     return brolga__likely(count == 1) || is_last_of_many(model, word, count);
 }
 
-static inline void list(struct dropper *d, brolga_word value, enum dead kind)
+static inline void list(struct brolga_dropper *d, brolga_word value,
+                        enum dead kind)
 {
     *brolga__word_at(value, d->model->count_at) = d->list;
     d->list = value | (brolga_word)kind;
 }
 
 /* Whether a dead Vec's elements die with it; its data may be frozen. */
-static bool owns_data(const struct dropper *d, brolga_word data)
+static bool owns_data(const struct brolga_dropper *d, brolga_word data)
 {
     if (data == 0)
         return false;
     return d->model->buffer_free != NULL || is_last(d->model, data);
 }
 
+/* The data of a Vec, given its fields. */
+static void free_data(struct brolga_dropper *d, const brolga_word *field)
+{
+    if (d->model->buffer_alloc == NULL)
+        brolga__tally_free(&d->tally, d->heap, field[2]);
+    else
+        brolga__buffer_free(d->heap, field[2]);
+}
+
 /* --- dead objects ------------------------------------------------------- */
 
-static void end_vec(struct dropper *d, const brolga_type *type,
+static void end_vec(struct brolga_dropper *d, const brolga_type *type,
                     brolga_word value)
 {
     brolga_word *field = brolga__fields(d->model, value);
@@ -86,8 +113,8 @@ static void end_vec(struct dropper *d, const brolga_type *type,
         return;
     }
     if (owns)
-        brolga__data_free(d->model, field[2]);
-    brolga__object_free(d->model, value);
+        free_data(d, field);
+    brolga__tally_free(&d->tally, d->heap, value);
 }
 
 static const struct brolga__ctor *ctor_of(const brolga_type *type,
@@ -97,7 +124,7 @@ static const struct brolga__ctor *ctor_of(const brolga_type *type,
     return type->ctors[tag];
 }
 
-static void list_sum(struct dropper *d, brolga_word value,
+static void list_sum(struct brolga_dropper *d, brolga_word value,
                      const struct brolga__ref *next)
 {
     brolga__fields(d->model, value)[0] = (brolga_word)(uintptr_t)next;
@@ -105,7 +132,7 @@ static void list_sum(struct dropper *d, brolga_word value,
 }
 
 /* A closure of unknown code is left behind: its captures cannot be told. */
-static void end_closure(struct dropper *d, brolga_word value)
+static void end_closure(struct brolga_dropper *d, brolga_word value)
 {
     struct brolga_closure_info info;
     int code;
@@ -114,33 +141,35 @@ static void end_closure(struct dropper *d, brolga_word value)
         list(d, value, DEAD_CLOSURE);
 }
 
-/* A list of words, as far as it is dead. */
-static void end_spine(struct dropper *d, const brolga_type *type,
-                      brolga_word value)
+static void end_generated(struct brolga_dropper *d, const brolga_type *type,
+                          brolga_word value)
 {
-    uint32_t next = type->spine->ref[0].field;
+    brolga_word *field = brolga__fields(d->model, value);
 
-    do { /* Each turn frees an object. */
-        brolga_word dead = value;
-
-        value = brolga__fields(d->model, dead)[next];
-        brolga__object_free(d->model, dead);
-    } while (!brolga__is_small(d->model, value) && is_last(d->model, value));
+    field[0] = (brolga_word)(uintptr_t)ctor_of(type, field[0]);
+    list(d, value, DEAD_GENERATED);
 }
 
 /* --- references --------------------------------------------------------- */
 
-static void end_sum(struct dropper *d, const brolga_type *type,
+static void end_sum(struct brolga_dropper *d, const brolga_type *type,
                     brolga_word value);
+static void end_spine(struct brolga_dropper *d, const brolga_type *type,
+                      brolga_word value);
 
-static void drop_object(struct dropper *d, const brolga_type *type,
+static void drop_object(struct brolga_dropper *d, const brolga_type *type,
                         brolga_word word)
 {
     if (brolga__is_small(d->model, word) || !is_last(d->model, word))
         return;
+    if (type->shape == BROLGA__GENERATED && type->generated->drop == NULL)
+        type = type->plain;
     switch (type->shape) {
+    case BROLGA__GENERATED:
+        end_generated(d, type, word);
+        break;
     case BROLGA__STRING:
-        brolga__object_free(d->model, word);
+        brolga__tally_free(&d->tally, d->heap, word);
         break;
     case BROLGA__VEC_WORDS:
     case BROLGA__VEC_REFS:
@@ -149,6 +178,7 @@ static void drop_object(struct dropper *d, const brolga_type *type,
     case BROLGA__SPINE:
         end_spine(d, type, word);
         break;
+    case BROLGA__TREE:
     case BROLGA__SUM:
         end_sum(d, type, word);
         break;
@@ -160,7 +190,7 @@ static void drop_object(struct dropper *d, const brolga_type *type,
     }
 }
 
-static inline void drop_ref(struct dropper *d, const brolga_type *type,
+static inline void drop_ref(struct brolga_dropper *d, const brolga_type *type,
                             brolga_word word)
 {
     if (type->shape == BROLGA__WORD)
@@ -188,7 +218,7 @@ static inline const struct brolga__ref *find_open(const brolga_word *field,
 /* Drops the leaves of an object that has just died. Returns the first field
  * that may lead further; if there is none, the object is freed. */
 static inline const struct brolga__ref *
-open_sum(struct dropper *d, const brolga_type *type, brolga_word value)
+open_sum(struct brolga_dropper *d, const brolga_type *type, brolga_word value)
 {
     const brolga_word *field = brolga__fields(d->model, value);
     const struct brolga__ctor *ctor = ctor_of(type, field[0]);
@@ -199,11 +229,11 @@ open_sum(struct dropper *d, const brolga_type *type, brolga_word value)
     if (ctor->refs > ctor->leaves)
         next = find_open(field, &ctor->ref[ctor->leaves]);
     if (next == NULL)
-        brolga__object_free(d->model, value);
+        brolga__tally_free(&d->tally, d->heap, value);
     return next;
 }
 
-static void end_sum(struct dropper *d, const brolga_type *type,
+static void end_sum(struct brolga_dropper *d, const brolga_type *type,
                     brolga_word value)
 {
     const struct brolga__ref *next = open_sum(d, type, value);
@@ -212,8 +242,30 @@ static void end_sum(struct dropper *d, const brolga_type *type,
         list_sum(d, value, next);
 }
 
+/* A list, as far as it is dead. */
+static void end_spine(struct brolga_dropper *d, const brolga_type *type,
+                      brolga_word value)
+{
+    const struct brolga__ctor cons = *type->only;
+    const uint32_t next = cons.ref[cons.leaves].field;
+
+    do { /* Each turn frees an object, until the next pause. */
+        const brolga_word *field = brolga__fields(d->model, value);
+        brolga_word dead = value;
+
+        for (uint32_t i = 0; i < cons.leaves; i++)
+            drop_ref(d, cons.ref[i].type, field[cons.ref[i].field]);
+        value = field[next];
+        brolga__tally_free(&d->tally, d->heap, dead);
+        d->unpaused++;
+        if (brolga__is_small(d->model, value) || !is_last(d->model, value))
+            return;
+    } while (d->unpaused < PAUSE_OBJECTS);
+    list_sum(d, value, cons.ref);
+}
+
 /* Frees a dead sum, or lets it wait if more than this field is left. */
-static inline void leave_sum(struct dropper *d, brolga_word value,
+static inline void leave_sum(struct brolga_dropper *d, brolga_word value,
                              const struct brolga__ref *ref)
 {
     const struct brolga__ref *next =
@@ -221,7 +273,7 @@ static inline void leave_sum(struct dropper *d, brolga_word value,
                      : find_open(brolga__fields(d->model, value), ref + 1);
 
     if (next == NULL)
-        brolga__object_free(d->model, value);
+        brolga__tally_free(&d->tally, d->heap, value);
     else
         list_sum(d, value, next);
 }
@@ -229,9 +281,9 @@ static inline void leave_sum(struct dropper *d, brolga_word value,
 /* Drops a word. If that ends a sum that leads further, returns the field to
  * go on with, else NULL. */
 static inline const struct brolga__ref *
-drop_down(struct dropper *d, const brolga_type *type, brolga_word word)
+drop_down(struct brolga_dropper *d, const brolga_type *type, brolga_word word)
 {
-    if (type->shape != BROLGA__SUM) {
+    if (type->shape != BROLGA__SUM && type->shape != BROLGA__TREE) {
         drop_ref(d, type, word);
         return NULL;
     }
@@ -241,37 +293,53 @@ drop_down(struct dropper *d, const brolga_type *type, brolga_word word)
 }
 
 /* A dead sum from the field on that it waited for, and then down. */
-static void finish_sum(struct dropper *d, brolga_word value)
+static void finish_sum(struct brolga_dropper *d, brolga_word value)
 {
     const struct brolga__ref *ref =
         (void *)(uintptr_t)brolga__fields(d->model, value)[0];
 
-    do { /* Each turn goes on to an object that was alive before. */
+    for (;;) { /* Each turn goes on to an object that was alive before. */
         brolga_word word = brolga__fields(d->model, value)[ref->field];
         const brolga_type *type = ref->type;
 
         leave_sum(d, value, ref);
         ref = drop_down(d, type, word);
+        if (ref == NULL)
+            return;
         value = word;
-    } while (ref != NULL);
+        if (brolga__unlikely(++d->unpaused >= PAUSE_OBJECTS)) {
+            list_sum(d, value, ref);
+            return;
+        }
+    }
 }
 
 /* --- the worklist ------------------------------------------------------- */
 
-static void finish_vec(struct dropper *d, brolga_word value)
+static void pause_now(struct brolga_dropper *d)
+{
+    d->unpaused = 0;
+    if (d->pause != NULL)
+        (void)d->pause(d->pause_arg);
+}
+
+static void finish_vec(struct brolga_dropper *d, brolga_word value)
 {
     const brolga_word *field = brolga__fields(d->model, value);
     const brolga_type *type = (void *)(uintptr_t)field[1];
     const brolga_word *element = brolga__elements(d->model, field[2]);
 
     /* Last first, so that the first is done first. */
-    for (brolga_word i = field[0]; i-- > 0;)
+    for (brolga_word i = field[0]; i-- > 0;) {
         drop_ref(d, type->element, element[i]);
-    brolga__data_free(d->model, field[2]);
-    brolga__object_free(d->model, value);
+        if (brolga__unlikely(++d->unpaused >= PAUSE_OBJECTS))
+            pause_now(d);
+    }
+    free_data(d, field);
+    brolga__tally_free(&d->tally, d->heap, value);
 }
 
-static void finish_closure(struct dropper *d, brolga_word value)
+static void finish_closure(struct brolga_dropper *d, brolga_word value)
 {
     const brolga_word *capture = brolga__captures(d->model, value);
     uintptr_t code = brolga__code(d->model, value);
@@ -284,13 +352,26 @@ static void finish_closure(struct dropper *d, brolga_word value)
         drop_ref(d, info.types[i], capture[i]);
     if (d->model->closure_unpin != NULL)
         d->model->closure_unpin(code, d->model->arg);
-    brolga__object_free(d->model, value);
+    brolga__tally_free(&d->tally, d->heap, value);
 }
 
-static void run(struct dropper *d)
+static void finish_generated(struct brolga_dropper *d, brolga_word value)
+{
+    brolga_word *tag = brolga__fields(d->model, value);
+    const struct brolga__ctor *ctor = (void *)(uintptr_t)*tag;
+    const struct brolga_generated *by = ctor->type->generated;
+
+    *tag = ctor->tag;
+    *brolga__word_at(value, d->model->count_at) = 1;
+    by->drop(d, value, by->arg);
+}
+
+static void run(struct brolga_dropper *d)
 {
     while (d->list != 0) { /* Each turn frees an object, or has one field of
                             * its own less to do. */
+        if (brolga__unlikely(++d->unpaused >= PAUSE_OBJECTS))
+            pause_now(d);
         brolga_word value = d->list & ~DEAD_MASK;
         enum dead kind = (enum dead)(d->list & DEAD_MASK);
 
@@ -299,26 +380,65 @@ static void run(struct dropper *d)
             finish_sum(d, value);
         else if (kind == DEAD_VEC)
             finish_vec(d, value);
-        else
+        else if (kind == DEAD_CLOSURE)
             finish_closure(d, value);
+        else
+            finish_generated(d, value);
     }
 }
 
-void brolga_drop_word(const brolga_type *type, brolga_word word)
-{
-    struct dropper d = {.model = type->model};
+/* --- for generated drops ------------------------------------------------ */
 
-    brolga__assert(type->shape != BROLGA__STRUCT);
-    drop_ref(&d, type, word);
-    run(&d);
+bool brolga_dropper_is_last(brolga_dropper *d, brolga_word object)
+{
+    return is_last(d->model, object);
 }
 
-void brolga_drop(const brolga_type *type, const void *at)
+void brolga_dropper_word(brolga_dropper *d, const brolga_type *type,
+                         brolga_word word)
+{
+    drop_ref(d, type, word);
+}
+
+void brolga_dropper_free(brolga_dropper *d, brolga_word object)
+{
+    brolga__tally_free(&d->tally, d->heap, object);
+}
+
+/* --- the whole ---------------------------------------------------------- */
+
+static void drop_word(const brolga_type *type, brolga_word word,
+                      int (*pause)(void *arg), void *arg)
+{
+    struct brolga_dropper d = {.model = type->model,
+                               .heap = type->heap,
+                               .pause = pause,
+                               .pause_arg = arg};
+
+    brolga__tally_begin(&d.tally, d.heap);
+    drop_ref(&d, type, word);
+    run(&d);
+    brolga__tally_end(&d.tally);
+}
+
+void brolga_drop_with(const brolga_type *type, const void *at,
+                      int (*pause)(void *arg), void *arg)
 {
     brolga_word word;
 
     if (type->shape == BROLGA__STRUCT)
         return;
     memcpy(&word, at, sizeof(word));
-    brolga_drop_word(type, word);
+    drop_word(type, word, pause, arg);
+}
+
+void brolga_drop(const brolga_type *type, const void *at)
+{
+    brolga_drop_with(type, at, NULL, NULL);
+}
+
+void brolga_drop_word(const brolga_type *type, brolga_word word)
+{
+    brolga__assert(type->shape != BROLGA__STRUCT);
+    drop_word(type, word, NULL, NULL);
 }

@@ -8,23 +8,41 @@
 
 /* --- collections -------------------------------------------------------- */
 
+/* What a type is like, whoever copies it. */
+static const brolga_type *plain_of(const brolga_type *type)
+{
+    return type->shape == BROLGA__GENERATED ? type->plain : type;
+}
+
+static bool is_sum(const brolga_type *type)
+{
+    return type->shape == BROLGA__SUM || type->shape == BROLGA__SPINE ||
+           type->shape == BROLGA__TREE;
+}
+
 static bool is_list(const brolga_type *type)
 {
-    return (type->shape == BROLGA__SUM || type->shape == BROLGA__SPINE) &&
-           type->ctor_count == 2 && type->ctors[0]->fields == 0 &&
-           type->ctors[1]->fields == 2 && type->ctors[1]->types[1] == type;
+    const brolga_type *plain = plain_of(type);
+
+    return is_sum(plain) && plain->ctor_count == 2 &&
+           plain->ctors[0]->fields == 0 && plain->ctors[1]->fields == 2 &&
+           plain->ctors[1]->types[1] == type;
 }
 
 enum brolga__collection brolga__collection_of(const brolga_type *type)
 {
-    if (type->shape == BROLGA__VEC_WORDS || type->shape == BROLGA__VEC_REFS)
+    const brolga_type *plain = plain_of(type);
+
+    if (plain->shape == BROLGA__VEC_WORDS || plain->shape == BROLGA__VEC_REFS)
         return BROLGA__A_VEC;
     return is_list(type) ? BROLGA__A_LIST : BROLGA__NO_COLLECTION;
 }
 
 const brolga_type *brolga__element_of(const brolga_type *type)
 {
-    return is_list(type) ? type->ctors[1]->types[0] : type->element;
+    const brolga_type *plain = plain_of(type);
+
+    return is_list(type) ? plain->ctors[1]->types[0] : plain->element;
 }
 
 bool brolga__counts_anywhere(const brolga_type *type)
@@ -42,37 +60,45 @@ brolga_word *brolga__vec_elements(const brolga_type *type, brolga_word vec,
 }
 
 /* The data of a Vec; 0: no memory. */
-static brolga_word make_data(const struct brolga_model *model, int64_t bytes)
+static brolga_word make_data(const struct brolga__heap *heap, int64_t bytes)
 {
-    if (model->buffer_alloc == NULL)
-        return model->alloc(bytes, model->arg);
-    return (brolga_word)(uintptr_t)model->buffer_alloc(bytes, model->arg);
+    if (heap->model->buffer_alloc == NULL)
+        return brolga__object_make(heap, bytes);
+    return (brolga_word)(uintptr_t)brolga__buffer_make(heap, bytes);
+}
+
+static void free_data(const struct brolga__heap *heap, brolga_word data)
+{
+    if (heap->model->buffer_alloc == NULL)
+        brolga__object_free(heap, data);
+    else
+        brolga__buffer_free(heap, data);
 }
 
 brolga_word brolga__vec_make(const brolga_type *type, size_t count,
                              brolga_word **elements)
 {
-    const struct brolga_model *model = type->model;
+    const struct brolga__heap *heap = type->heap;
     brolga_word vec, data = 0, *field;
 
     if (count > INT64_MAX / 16)
         return 0;
     *elements = NULL;
     if (count > 0) {
-        data = make_data(model, (int64_t)count * 8);
+        data = make_data(heap, (int64_t)count * 8);
         if (data == 0)
             return 0;
-        *elements = brolga__elements(model, data);
-        if (type->shape == BROLGA__VEC_REFS)
+        *elements = brolga__elements(heap->model, data);
+        if (plain_of(type)->shape == BROLGA__VEC_REFS)
             memset(*elements, 0, count * sizeof(brolga_word));
     }
-    vec = model->alloc(24, model->arg);
+    vec = brolga__object_make(heap, 24);
     if (vec == 0) {
         if (data != 0)
-            brolga__data_free(model, data);
+            free_data(heap, data);
         return 0;
     }
-    field = brolga__fields(model, vec);
+    field = brolga__fields(heap->model, vec);
     field[0] = field[1] = (brolga_word)count;
     field[2] = data;
     return vec;
@@ -95,8 +121,8 @@ brolga_word *brolga__list_tail(const brolga_type *type, brolga_word node)
 
 brolga_word brolga__list_make(const brolga_type *type, brolga_word head)
 {
-    const struct brolga_model *model = type->model;
-    brolga_word node = model->alloc(type->ctors[1]->payload_bytes, model->arg);
+    brolga_word node = brolga__object_make(
+        type->heap, plain_of(type)->ctors[1]->payload_bytes);
     brolga_word *field;
 
     if (node == 0)
@@ -110,7 +136,7 @@ brolga_word brolga__list_make(const brolga_type *type, brolga_word head)
 
 bool brolga__is_closure(const brolga_type *type)
 {
-    return type->shape == BROLGA__CLOSURE;
+    return plain_of(type)->shape == BROLGA__CLOSURE;
 }
 
 const void *brolga__closure_code(const brolga_type *type, brolga_word closure)
@@ -123,6 +149,7 @@ void brolga__retain(const brolga_type *type, brolga_word word)
     const struct brolga_model *model = type->model;
     _Atomic int64_t *count;
 
+    type = plain_of(type);
     if (type->shape == BROLGA__HANDLE) {
         if (word != 0 && type->retain != NULL)
             type->retain(word, type->handle_arg);
@@ -252,6 +279,7 @@ static bool look_at(struct search *s, const brolga_type *type,
 {
     bool frozen;
 
+    type = plain_of(type);
     if (type->shape == BROLGA__HANDLE || type->shape == BROLGA__WORD ||
         (type->has_nullary && brolga__is_small(s->model, value)))
         return true;
@@ -266,6 +294,7 @@ static bool look_at(struct search *s, const brolga_type *type,
     case BROLGA__VEC_REFS:
         return look_at_vec(s, type, value);
     case BROLGA__SPINE:
+    case BROLGA__TREE:
     case BROLGA__SUM:
         return look_at_sum(s, type, value);
     case BROLGA__CLOSURE:

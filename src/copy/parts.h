@@ -49,11 +49,6 @@ brolga_word brolga__list_make(const brolga_type *type, brolga_word head);
  */
 bool brolga__is_unique(const brolga_type *type, brolga_word word);
 
-/* brolga_copy_word() that does not write to the source either: several threads
- * may copy values that share objects, while nobody changes these. */
-int brolga__copy_reading(const brolga_type *type, brolga_word word,
-                         brolga_word *out, struct brolga_copy_error *error);
-
 /* One reference more to a value. Not atomic unless the model is. */
 void brolga__retain(const brolga_type *type, brolga_word word);
 

@@ -70,8 +70,8 @@ static int look_at(struct brolga__span *span, size_t begin, size_t end)
 
         if (brolga__is_unique(type, elements->at[i]))
             continue;
-        err = brolga__copy_reading(type, elements->at[i], &elements->copies[i],
-                                   &why);
+        err = brolga_copy_with(type, &elements->at[i], &elements->copies[i],
+                               &brolga__reading, &why);
         if (err == BROLGA_OK)
             continue;
         tell_unsendable(elements, i, &why);

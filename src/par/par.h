@@ -62,6 +62,9 @@ void brolga__job_fini(struct brolga__job *job);
 
 /* --- elements (elements.c) ---------------------------------------------- */
 
+/* For copies of what others may read meanwhile. */
+static const struct brolga_copy_opts brolga__reading = {.reads_only = true};
+
 /* The elements of a collection, in order, to be used by spans. */
 struct brolga__elements {
     struct brolga__job job; /* The one that looks at them. */

@@ -38,8 +38,8 @@ static struct brolga__partial *begin_partial(struct reduce *reduce,
         return NULL;
     partial->first = first;
     brolga__lock_take(&reduce->job.lock);
-    if (brolga__copy_reading(reduce->element, reduce->identity, &partial->value,
-                             NULL) != BROLGA_OK) {
+    if (brolga_copy_with(reduce->element, &reduce->identity, &partial->value,
+                         &brolga__reading, NULL) != BROLGA_OK) {
         brolga__lock_leave(&reduce->job.lock);
         brolga__free(partial);
         return NULL;
