@@ -243,7 +243,7 @@ static void end_sum(struct brolga_dropper *d, const brolga_type *type,
 }
 
 /* A list, as far as it is dead: each turn frees an object, until the next
- * pause. Its objects are all of a size, but a host may have made them larger. */
+ * pause. They are all of a size, but a host may have made some larger. */
 static void end_spine(struct brolga_dropper *d, const brolga_type *type,
                       brolga_word value)
 {

@@ -688,8 +688,8 @@ ALWAYS_INLINE int follow_spine(struct brolga_copier *c, const struct layout *at,
     /* Ends: every turn makes an object, and follows those of a finite value;
      * one that is met again is in the memo. */
     while ((uint64_t)now->word >= small) {
-        const brolga_word *field;
-        brolga_word *to_field;
+        const brolga_word *field = NULL;
+        brolga_word *to_field = NULL;
         int seen = copy_only(c, at, now, &cons, has_leaves, &field, &to_field);
 
         if (brolga__unlikely(seen != FRESH))
@@ -849,7 +849,7 @@ __attribute__((noinline)) static int grow_for(struct brolga_copier *c,
 ALWAYS_INLINE int copy_sum(struct brolga_copier *c, const struct layout *at,
                            struct cursor *now)
 {
-    const struct brolga__ctor *ctor;
+    const struct brolga__ctor *ctor = NULL;
     brolga_word *field;
     int seen = copy_top(c, at, now, &ctor);
 
