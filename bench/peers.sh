@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Builds the peers of the topics "tasks" and "par" that this machine has what is
-# needed for, and prints the command of each on standard output, for the
-# programs' option --peer. Those that are left out are named on standard error.
+# Builds the peers of the topics "tasks", "values" and "par" that this machine
+# has what is needed for, and prints the command of each on standard output, for
+# the programs' option --peer. Those that are left out are named on standard
+# error.
 #
 #   bench/peers.sh FOLDER       where they are built, e.g. build/peers
 #

@@ -63,7 +63,7 @@ run_programs() {
         echo "bench: $topic ..." >&2
         peers=()
         case $topic in
-            tasks | par) mapfile -t peers < <(peer_arguments) ;;
+            tasks | values | par) mapfile -t peers < <(peer_arguments) ;;
         esac
         "$build/bench/bench_$topic" --only "$only" "${peers[@]}" "$@"
     done
