@@ -100,6 +100,10 @@ struct brolga_event {
  * and then is the business of the handler that was there before, or of the
  * system's default. Builds with sanitizers leave these signals to them.
  *
+ * The runtime's threads, those of tasks included, take no other signal than
+ * those that a thread causes itself, and SIGPROF: the host's handlers run on
+ * the host's threads.
+ *
  * Owns:     `*out` belongs to the caller. `opts` may be NULL and is copied.
  * Returns:  BROLGA_OK, BROLGA_ENOMEM, BROLGA_ELIMIT (no thread to be had).
  */

@@ -262,6 +262,7 @@ static void *run(void *arg)
     struct brolga_reload *session = arg;
 
     brolga__plat_thread_name("brolga reload");
+    brolga__plat_thread_hear_children(); /* Compilers. */
     if (!session->opts.no_watch)
         brolga__watch_start(session->watch);
     while (brolga__load_acquire(&session->stop_wanted) == 0) /* A: ask */
@@ -274,7 +275,7 @@ int brolga_reload_start(brolga_reload *session)
     if (session->started)
         return BROLGA_ESTATE;
     brolga__store_relaxed(&session->stop_wanted, 0); /* No thread yet. */
-    if (pthread_create(&session->thread, NULL, run, session) != 0)
+    if (!brolga__plat_thread_start(&session->thread, NULL, run, session))
         return BROLGA_ELIMIT;
     session->started = true;
     return BROLGA_OK;

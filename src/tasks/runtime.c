@@ -294,7 +294,7 @@ int brolga_create(const struct brolga_opts *opts, brolga **out)
         goto fail;
     }
     if (rt->opts.workers != BROLGA_NO_WORKERS &&
-        pthread_create(&rt->reclaimer, NULL, reclaimer_main, rt) != 0) {
+        !brolga__plat_thread_start(&rt->reclaimer, NULL, reclaimer_main, rt)) {
         stop_threads(rt, false);
         err = BROLGA_ELIMIT;
         goto fail;

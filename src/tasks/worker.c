@@ -152,7 +152,8 @@ static struct brolga__carrier *carrier_create(struct brolga *rt)
     carrier->rt = rt;
     if (brolga_epoch_join(rt->epoch, &carrier->member) != BROLGA_OK)
         goto fail;
-    if (pthread_create(&carrier->thread, NULL, carrier_main, carrier) != 0) {
+    if (!brolga__plat_thread_start(&carrier->thread, NULL, carrier_main,
+                                   carrier)) {
         brolga_epoch_leave(carrier->member);
         goto fail;
     }

@@ -88,10 +88,18 @@ static void *join_task(void *arg)
     return NULL;
 }
 
+/* The thread takes no signals: they are the main thread's. */
 bool wake_watch_task(struct wake *wake, brolga_task *task)
 {
+    sigset_t all, before;
+    int err;
+
     wake->task = task;
-    return pthread_create(&wake->joiner, NULL, join_task, wake) == 0;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    err = pthread_create(&wake->joiner, NULL, join_task, wake);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return err == 0;
 }
 
 /* Milliseconds for poll(), rounded up so that the loop does not spin; an hour
