@@ -39,7 +39,8 @@ enum brolga_deadlocks {
                                 tasks, but between brolga_outside_enter() and
                                 brolga_outside_leave(). */
     BROLGA_DEADLOCKS_REPORT, /* The same, but it is only reported. */
-    BROLGA_DEADLOCKS_OFF     /* Nobody looks. */
+    BROLGA_DEADLOCKS_OFF,    /* Nobody looks. */
+    BROLGA_DEADLOCKS_AUTO_REPORT /* As AUTO, but it is only reported. */
 };
 
 struct brolga_opts {

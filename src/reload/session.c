@@ -182,6 +182,7 @@ int brolga_reload_create(brolga *rt, const struct brolga_reload_opts *opts,
     session = brolga__alloc_zero(sizeof *session);
     if (session == NULL)
         return BROLGA_ENOMEM;
+    session->rt = rt;
     session->got = brolga_runtime_got(rt);
     session->opts = *opts;
     (void)pthread_mutex_init(&session->lock, NULL);
@@ -263,10 +264,14 @@ static void *run(void *arg)
 
     brolga__plat_thread_name("brolga reload");
     brolga__plat_thread_hear_children(); /* Compilers. */
+    if (session->opts.bystander)
+        brolga_bystander_enter(session->rt);
     if (!session->opts.no_watch)
         brolga__watch_start(session->watch);
     while (brolga__load_acquire(&session->stop_wanted) == 0) /* A: ask */
         brolga__loop_step(session->loop);
+    if (session->opts.bystander)
+        brolga_bystander_leave(session->rt);
     return NULL;
 }
 

@@ -84,6 +84,18 @@ static bool is_off(const struct brolga *rt)
     return rt->opts.deadlocks == BROLGA_DEADLOCKS_OFF;
 }
 
+static bool only_reports(const struct brolga *rt)
+{
+    return rt->opts.deadlocks == BROLGA_DEADLOCKS_REPORT ||
+           rt->opts.deadlocks == BROLGA_DEADLOCKS_AUTO_REPORT;
+}
+
+static bool counts_threads(const struct brolga *rt)
+{
+    return rt->opts.deadlocks == BROLGA_DEADLOCKS_AUTO ||
+           rt->opts.deadlocks == BROLGA_DEADLOCKS_AUTO_REPORT;
+}
+
 void brolga__deadlock_hint(struct brolga *rt)
 {
     if (is_off(rt))
@@ -325,7 +337,7 @@ static uint32_t known_threads(struct brolga *rt)
 /* Whether a thread of the host that we do not know may act on tasks. */
 static bool crowded(struct look *look)
 {
-    return look->rt->opts.deadlocks == BROLGA_DEADLOCKS_AUTO &&
+    return counts_threads(look->rt) &&
            brolga__plat_threads() != known_threads(look->rt) + look->joiners;
 }
 
@@ -451,7 +463,7 @@ static void tell_scope(void *arg, brolga_task *task)
     if (!counts(look, task) || depth_of(look, scope) != look->depth)
         return;
     note_told(look, scope->id);
-    if (look->rt->opts.deadlocks == BROLGA_DEADLOCKS_REPORT)
+    if (only_reports(look->rt))
         scope->excused = look->number; /* Counted once. */
     else
         brolga__cancel_scope(scope, BROLGA__DEADLOCK);
@@ -466,7 +478,7 @@ static void tell_root(void *arg, brolga_task *task)
         (!look->all && awaited_by(task) != NULL))
         return;
     note_told(look, task->number);
-    if (look->rt->opts.deadlocks != BROLGA_DEADLOCKS_REPORT)
+    if (!only_reports(look->rt))
         brolga__cancel_task(task, BROLGA__DEADLOCK);
 }
 
@@ -546,7 +558,7 @@ static void say_head(struct look *look)
 
     say(look->deadlock, "deadlock: none of %llu tasks can ever run again",
         (unsigned long long)look->tasks);
-    if (look->told == 0 || look->rt->opts.deadlocks == BROLGA_DEADLOCKS_REPORT)
+    if (look->told == 0 || only_reports(look->rt))
         return;
     say(look->deadlock, "; told to end: %s %llu", what[look->depth > 0],
         (unsigned long long)look->first);

@@ -595,16 +595,21 @@ Test(deadlock, one_outside_that_joins_does_not_act, .timeout = 60)
  * to do nothing: test runners and sanitizers have some. False, and no world, in
  * an emulator of user mode: it does not say how many threads there are, or
  * counts its own, which come and go. */
-static bool world_by_itself(void)
+static bool world_by_itself_with(enum brolga_deadlocks deadlocks)
 {
     uint32_t others = brolga__plat_threads() - 1;
 
     if (is_emulated())
         return false;
-    deadlock_world(BROLGA_DEADLOCKS_AUTO);
+    deadlock_world(deadlocks);
     for (uint32_t i = 0; i < others; i++)
         brolga_bystander_enter(rt);
     return true;
+}
+
+static bool world_by_itself(void)
+{
+    return world_by_itself_with(BROLGA_DEADLOCKS_AUTO);
 }
 
 Test(deadlock, by_itself_it_waits_for_the_main_thread, .timeout = 60)
@@ -704,6 +709,30 @@ Test(deadlock, by_itself_it_does_not_wait_for_bystanders, .timeout = 60)
     gate_open(&gate);
     cr_assert_eq(pthread_join(thread, NULL), 0);
     brolga_bystander_leave(rt);
+    world_close();
+    brolga_chan_release(house.done);
+}
+
+/* A bystander may also say that it acts after all. */
+Test(deadlock, by_itself_a_mere_report_tells_nobody, .timeout = 60)
+{
+    struct house house = {.done = channel("done", 0), .received = -1};
+    brolga_task *task;
+
+    if (!world_by_itself_with(BROLGA_DEADLOCKS_AUTO_REPORT))
+        return;
+    task = spawned(wait_for_word, &house);
+    cr_assert(wait_until(is_parked(task)));
+    cr_assert(nobody_complains());
+    brolga_outside_enter(rt);
+    brolga_bystander_enter(rt);
+    cr_assert(nobody_complains());
+    brolga_outside_leave(rt);
+    cr_assert(reported());
+    cr_assert(looked_once() && looked_once() && looked_once());
+    cr_assert_eq(brolga__load_acquire(&reports), 1);
+    cr_assert_eq(brolga_try_send(house.done, &(brolga_word){5}), BROLGA_OK);
+    cr_assert_eq(joined(task), BROLGA_OK);
     world_close();
     brolga_chan_release(house.done);
 }
