@@ -213,7 +213,7 @@ struct brolga_task {
     bool held;               /* By brolga__hold(); its caller's. */
     _Atomic uint8_t awaited; /* enum brolga__awaited; when `end` is AWAITED */
     bool worn;         /* It has failed or been cleaning: to be made clean. */
-    brolga_task *next; /* In the list of injected, or of free tasks. */
+    brolga_task *next; /* In the list of injected, free or held tasks. */
 
     _Atomic uint64_t id; /* For anyone who looks on; 0: the record is free. */
     uint64_t number;     /* The same, for good. */
@@ -837,6 +837,9 @@ bool brolga__identity(brolga_task *task, uint64_t *id, char name[32]);
  * record have another one, during the visit. */
 void brolga__walk(struct brolga *rt,
                   void (*visit)(void *arg, brolga_task *task), void *arg);
+/* The same, for as long as the visitor returns true. */
+void brolga__walk_while(struct brolga *rt,
+                        bool (*visit)(void *arg, brolga_task *task), void *arg);
 
 /* --- searching stacks (scan.c) ------------------------------------------ */
 
