@@ -325,6 +325,11 @@ BROLGA_API void brolga_detach_thread(void);
  * Run ready tasks on the calling thread until there are none or the deadline
  * has passed; for hosts with BROLGA_NO_WORKERS.
  *
+ * A task that comes to safepoints, but does not wait, gives way to others after
+ * a time slice, and lets the call return within about 20 ms of the deadline.
+ * For that the first drive of a runtime starts a thread, which takes the time
+ * and runs no tasks.
+ *
  * Threads:  any that is not a task; several may drive at once.
  * Returns:  the number of times that a task was switched to.
  */

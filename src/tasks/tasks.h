@@ -318,6 +318,7 @@ struct brolga__worker {
     _Atomic uint64_t parks;
     uint64_t turns_seen, nested_seen; /* The monitor's. */
     _Atomic bool preempt;             /* The running task's time is up. */
+    _Atomic uint64_t until_ns;        /* When who drives it is to return. */
     struct brolga__carrier *carrier;  /* Asleep with it, or NULL. idle_lock */
     struct brolga__worker *idle_next; /* idle_lock */
     bool idle;                        /* idle_lock */
@@ -427,6 +428,10 @@ struct brolga {
     struct brolga__deadlock deadlock;
 
     pthread_t reclaimer;
+    _Atomic bool watched;             /* `reclaimer` was, or is being, started
+                                         for those who drive. */
+    bool has_reclaimer;               /* It is there. */
+    uint64_t turns_seen;              /* The reclaimer's. */
     _Atomic uint32_t reclaim_word;    /* The reclaimer sleeps on it. */
     _Atomic uint32_t reclaimer_rests; /* enum brolga__rest */
     bool traps;                       /* It counts in trap.c. */
@@ -873,6 +878,9 @@ void brolga__reclaimer_notify(void *rt);
 
 /* A worker gets busy: lets the reclaimer's thread take its time. */
 void brolga__reclaimer_watch(struct brolga *rt);
+/* The same in a runtime without workers, where that thread does nothing else
+ * and starts now, if it has not yet. */
+void brolga__drives_watch(struct brolga *rt);
 
 /* --- parking (wait.c) --------------------------------------------------- */
 

@@ -939,6 +939,7 @@ void brolga__worker_release(struct brolga__carrier *carrier)
     /* S: into sight, for nobody looks at slots before a sleep. */
     if (handed != NULL)
         push(carrier->worker, handed, false);
+    brolga__store_relaxed(&carrier->worker->until_ns, BROLGA_FOREVER);
     (void)pthread_mutex_lock(&rt->idle_lock);
     idle_push(carrier->worker, NULL);
     carrier->worker = NULL;
@@ -985,6 +986,7 @@ uint64_t brolga_drive(brolga *rt, uint64_t deadline_ns)
         brolga_epoch_join(rt->epoch, &carrier.member) != BROLGA_OK)
         return 0;
     (void)brolga__add_relaxed(&rt->threads, 1);
+    brolga__drives_watch(rt);
     if (brolga__worker_acquire(&carrier)) {
         brolga__carrier_set_self(&carrier);
         brolga__ctx_init_thread(&carrier.ctx);
@@ -993,6 +995,8 @@ uint64_t brolga_drive(brolga *rt, uint64_t deadline_ns)
         while (carrier.worker != NULL && (task = find_task(&carrier)) != NULL) {
             uint64_t now_ns;
 
+            /* It may be another worker than before. */
+            brolga__store_relaxed(&carrier.worker->until_ns, deadline_ns);
             run_task(&carrier, task);
             runs++;
             now_ns = brolga__plat_now_ns();
@@ -1022,6 +1026,7 @@ static int worker_init(struct brolga *rt, uint32_t number)
     worker->number = number;
     worker->seed = number * UINT32_C(2654435761) + 1;
     worker->stock.size_class = brolga__stack_class(rt->opts.stack_bytes);
+    brolga__store_relaxed(&worker->until_ns, BROLGA_FOREVER);
     idle_push(worker, NULL);
     return err;
 }

@@ -116,3 +116,45 @@ Test(fair, c8_one_who_joins_what_he_spawns_lets_others_run, .timeout = 60,
     gate_open(&gate);
     cr_assert_eq(joined(hog), 0);
 }
+
+/* --- without workers ---------------------------------------------------- */
+
+static void world_open_driven(void)
+{
+    world_open_with(&(struct brolga_opts){.workers = BROLGA_NO_WORKERS});
+}
+
+static brolga_word open_gate(void *arg)
+{
+    gate_open(arg);
+    return 0;
+}
+
+Test(fair, c8_who_drives_gives_time_slices, .timeout = 60,
+     .init = world_open_driven, .fini = world_close)
+{
+    struct gate gate = {0};
+    brolga_task *hog = spawned(gate_run, &gate);
+    brolga_task *other = spawned(open_gate, &gate);
+
+    cr_assert_geq(brolga_drive(rt, BROLGA_FOREVER), 3);
+    (void)joined(other);
+    (void)joined(hog);
+}
+
+Test(fair, a_drive_ends_soon_after_its_deadline, .timeout = 60,
+     .init = world_open_driven, .fini = world_close)
+{
+    struct gate gate = {0};
+    brolga_task *hog = spawned(gate_run, &gate);
+    uint64_t until_ns = brolga_after_ns(30 * BROLGA_MS);
+
+    cr_assert_geq(brolga_drive(rt, until_ns), 1);
+    cr_assert_geq(brolga_now_ns(), until_ns);
+    cr_assert_eq(brolga_tasks_live(rt), 1);
+    cr_assert_geq(brolga_drive(rt, BROLGA_NOW), 1);
+    cr_assert_eq(brolga_tasks_live(rt), 1);
+    gate_open(&gate);
+    cr_assert_geq(brolga_drive(rt, BROLGA_FOREVER), 1);
+    (void)joined(hog);
+}
