@@ -128,14 +128,24 @@ static bool has_run(struct brolga *rt)
     return more;
 }
 
+/* Whether somebody was to be woken and could not. */
+static bool was_refused(struct brolga *rt)
+{
+    uint32_t refused = brolga__load_relaxed(&rt->refused); /* Z */
+    bool more = refused != rt->refused_seen;
+
+    rt->refused_seen = refused;
+    return more;
+}
+
 struct slices {
     uint64_t end_ns; /* Of this one. */
     bool active;     /* In the last one some task ran. */
 };
 
-/* Returns when to look again. After a slice in which nothing ran, not before
- * somebody gets busy: so those who do so for some microseconds at a time, again
- * and again, wake us once a slice and not every time. */
+/* Returns when to look again. After a slice in which nothing ran, nor should
+ * have, not before somebody gets busy: so those who do so for some microseconds
+ * at a time, again and again, wake us once a slice and not every time. */
 static uint64_t watch(struct brolga *rt, struct slices *slices, uint64_t now_ns)
 {
     if (now_ns >= slices->end_ns) {
@@ -143,6 +153,7 @@ static uint64_t watch(struct brolga *rt, struct slices *slices, uint64_t now_ns)
         slices->active = has_run(rt);
         slices->end_ns = now_ns + TIME_SLICE;
     }
+    slices->active |= was_refused(rt);
     return slices->active || busy(rt) ? slices->end_ns : BROLGA_FOREVER;
 }
 

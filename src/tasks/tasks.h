@@ -432,6 +432,9 @@ struct brolga {
                                          for those who drive. */
     bool has_reclaimer;               /* It is there. */
     uint64_t turns_seen;              /* The reclaimer's. */
+    _Atomic uint32_t refused;         /* Times that there was no carrier for a
+                                         worker that was to be woken. */
+    uint32_t refused_seen;            /* The reclaimer's. */
     _Atomic uint32_t reclaim_word;    /* The reclaimer sleeps on it. */
     _Atomic uint32_t reclaimer_rests; /* enum brolga__rest */
     bool traps;                       /* It counts in trap.c. */

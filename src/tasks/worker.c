@@ -21,7 +21,8 @@
  *      That others help an owner is a matter of speed, and its pushes are not
  *      ordered before its look at `idle_count`. If that look misses a sleeper,
  *      or the slot's task waits behind one that does not end, the monitor
- *      (runtime.c) wakes someone after a time slice.
+ *      (runtime.c) wakes someone after a time slice. So it does, again and
+ *      again, when there was no thread to be had for a worker.
  *   T  A woken carrier sees its worker: release store of carrier->wake ->
  *      acquire load in sleep_until_woken().
  *   U  An injected task is seen whole: inject_lock.
@@ -206,10 +207,15 @@ static bool start_searcher(struct brolga *rt)
     if (carrier != NULL) {
         carrier_wake(carrier);
         brolga__reclaimer_watch(rt);
-    } else {
-        (void)brolga__sub_seq_cst(&rt->searching, 1);
+        return true;
     }
-    return worker != NULL;
+    (void)brolga__sub_seq_cst(&rt->searching, 1);
+    if (worker == NULL)
+        return false;
+    /* All may sleep now though there is work: the monitor tries again. */
+    (void)brolga__add_relaxed(&rt->refused, 1); /* Z publishes it. */
+    brolga__reclaimer_notify(rt);
+    return true;
 }
 
 /*

@@ -117,6 +117,34 @@ Test(fair, c8_one_who_joins_what_he_spawns_lets_others_run, .timeout = 60,
     cr_assert_eq(joined(hog), 0);
 }
 
+/* Nor does the monitor come by to look for deadlocks. */
+static void world_open_unwatched(void)
+{
+    world_open_with(
+        &(struct brolga_opts){.workers = 1, .deadlocks = BROLGA_DEADLOCKS_OFF});
+}
+
+/* All workers' threads are in foreign code, and there is no memory for one more
+ * when a task is to be run; later there is. */
+Test(fair, a_thread_that_was_not_to_be_had_is_asked_for_again, .timeout = 60,
+     .init = world_open_unwatched, .fini = world_close)
+{
+    struct gate foreign = {0}, other = {.open = 1};
+    brolga_task *blocked = spawned(gate_block, &foreign), *task;
+    int looks = 0;
+
+    cr_assert(gate_reached(&foreign));
+    cr_assert(wait_until(nobody_watches(&looks)));
+    brolga__alloc_fail_nth(1);
+    task = spawned(gate_run, &other);
+    brolga__alloc_fail_nth(0);
+    cr_assert_eq(brolga__load_relaxed(&rt->refused), 1);
+    cr_assert(gate_reached(&other));
+    (void)joined(task);
+    gate_open(&foreign);
+    (void)joined(blocked);
+}
+
 /* --- without workers ---------------------------------------------------- */
 
 static void world_open_driven(void)
