@@ -71,6 +71,39 @@ size_t brolga__plat_page_bytes(void)
     return (size_t)sysconf(_SC_PAGESIZE);
 }
 
+/* Those for a thread that it has itself caused, and that of profilers, which
+ * is to hit the thread that uses the processor. Nobody could take them for it:
+ * blocked, the first ones end the process, or are lost. */
+static const int own_signals[] = {
+    SIGSEGV, SIGBUS, SIGFPE,  SIGILL,  SIGTRAP,
+    SIGABRT, SIGSYS, SIGPIPE, SIGXFSZ, SIGPROF,
+};
+
+bool brolga__plat_thread_start(pthread_t *thread, const pthread_attr_t *attr,
+                               void *(*main)(void *arg), void *arg)
+{
+    sigset_t others, before;
+    int err;
+
+    (void)sigfillset(&others);
+    for (size_t i = 0; i < sizeof own_signals / sizeof *own_signals; i++)
+        (void)sigdelset(&others, own_signals[i]);
+    /* A thread inherits its mask: so it never has another one. */
+    (void)pthread_sigmask(SIG_BLOCK, &others, &before);
+    err = pthread_create(thread, attr, main, arg);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return err == 0;
+}
+
+void brolga__plat_thread_hear_children(void)
+{
+    sigset_t set;
+
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGCHLD);
+    (void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
 uint64_t brolga__plat_thread_id(void)
 {
     return (uint64_t)syscall(SYS_gettid);

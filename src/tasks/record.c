@@ -275,3 +275,15 @@ void brolga__walk(struct brolga *rt,
             if (brolga__load_relaxed(&block->task[i].id) != 0)
                 visit(arg, &block->task[i]);
 }
+
+void brolga__walk_while(struct brolga *rt,
+                        bool (*visit)(void *arg, brolga_task *task), void *arg)
+{
+    struct brolga__block *block = brolga__load_acquire(&rt->blocks); /* AN */
+
+    for (; block != NULL; block = block->next)
+        for (unsigned i = 0; i < BROLGA__BLOCK_TASKS; i++)
+            if (brolga__load_relaxed(&block->task[i].id) != 0 &&
+                !visit(arg, &block->task[i]))
+                return;
+}

@@ -217,7 +217,7 @@ struct brolga_task {
     bool held;               /* By brolga__hold(); its caller's. */
     _Atomic uint8_t awaited; /* enum brolga__awaited; when `end` is AWAITED */
     bool worn;         /* It has failed or been cleaning: to be made clean. */
-    brolga_task *next; /* In the list of injected, or of free tasks. */
+    brolga_task *next; /* In the list of injected, free or held tasks. */
 
     _Atomic uint64_t id; /* For anyone who looks on; 0: the record is free. */
     uint64_t number;     /* The same, for good. */
@@ -321,6 +321,7 @@ struct brolga__worker {
     _Atomic uint64_t parks;
     uint64_t turns_seen, nested_seen; /* The monitor's. */
     _Atomic bool preempt;             /* The running task's time is up. */
+    _Atomic uint64_t until_ns;        /* When who drives it is to return. */
     struct brolga__carrier *carrier;  /* Asleep with it, or NULL. idle_lock */
     struct brolga__worker *idle_next; /* idle_lock */
     bool idle;                        /* idle_lock */
@@ -430,6 +431,13 @@ struct brolga {
     struct brolga__deadlock deadlock;
 
     pthread_t reclaimer;
+    _Atomic bool watched;             /* `reclaimer` was, or is being, started
+                                         for those who drive. */
+    bool has_reclaimer;               /* It is there. */
+    uint64_t turns_seen;              /* The reclaimer's. */
+    _Atomic uint32_t refused;         /* Times that there was no carrier for a
+                                         worker that was to be woken. */
+    uint32_t refused_seen;            /* The reclaimer's. */
     _Atomic uint32_t reclaim_word;    /* The reclaimer sleeps on it. */
     _Atomic uint32_t reclaimer_rests; /* enum brolga__rest */
     bool traps;                       /* It counts in trap.c. */
@@ -842,6 +850,9 @@ bool brolga__identity(brolga_task *task, uint64_t *id, char name[32]);
  * record have another one, during the visit. */
 void brolga__walk(struct brolga *rt,
                   void (*visit)(void *arg, brolga_task *task), void *arg);
+/* The same, for as long as the visitor returns true. */
+void brolga__walk_while(struct brolga *rt,
+                        bool (*visit)(void *arg, brolga_task *task), void *arg);
 
 /* --- searching stacks (scan.c) ------------------------------------------ */
 
@@ -875,6 +886,9 @@ void brolga__reclaimer_notify(void *rt);
 
 /* A worker gets busy: lets the reclaimer's thread take its time. */
 void brolga__reclaimer_watch(struct brolga *rt);
+/* The same in a runtime without workers, where that thread does nothing else
+ * and starts now, if it has not yet. */
+void brolga__drives_watch(struct brolga *rt);
 
 /* --- parking (wait.c) --------------------------------------------------- */
 

@@ -81,6 +81,7 @@ int brolga__thread_start(brolga_task *task)
     pthread_attr_t attr;
     pthread_t thread;
     size_t bytes = task->stack_bytes;
+    bool started;
     int err = join_offline(task);
 
     if (err != BROLGA_OK)
@@ -91,9 +92,9 @@ int brolga__thread_start(brolga_task *task)
     (void)pthread_attr_setstacksize(&attr, bytes);
     (void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     (void)brolga__add_relaxed(&task->rt->threads, 1);
-    err = pthread_create(&thread, &attr, thread_main, task);
+    started = brolga__plat_thread_start(&thread, &attr, thread_main, task);
     (void)pthread_attr_destroy(&attr);
-    if (err != 0) {
+    if (!started) {
         (void)brolga__sub_release(&task->rt->threads, 1);
         brolga_epoch_leave(task->member);
         task->member = NULL;
