@@ -70,6 +70,12 @@ enum brolga__reason {
 /* Callee-saved registers, at the most, of the processors we know. */
 #define BROLGA__SPILL_WORDS 32
 
+/* What a task in foreign code can return to; see block.c. */
+struct brolga__spilled {
+    uintptr_t sp; /* The lowest word of its frames to read. */
+    uintptr_t word[BROLGA__SPILL_WORDS]; /* Registers at block_begin. */
+};
+
 /* What the last search of a task's stack found; see scan.c. */
 struct brolga__holds {
     uint64_t set;   /* The generation of the suspects that were looked for. */
@@ -80,7 +86,7 @@ struct brolga__holds {
 /* Whether a task's frames may be read though it is not parked (block.c). */
 enum brolga__blocked {
     BROLGA__NOT_BLOCKED,
-    BROLGA__BLOCKED,         /* In foreign code; frames below `sp` rest. */
+    BROLGA__BLOCKED,         /* In foreign code; frames from `sp` up rest. */
     BROLGA__BLOCKED_SCANNING /* Same, and the reclaimer reads them. */
 };
 
@@ -125,6 +131,19 @@ struct brolga__defer {
     brolga_unit *pinned; /* Holds `fn`. */
 };
 
+/* How a task failed; made when it does. */
+struct brolga__why {
+    uint16_t function_at, function_bytes; /* Its function, in `message`. */
+    uintptr_t trapped_at;                 /* Of the instruction, or 0. */
+    char message[256];
+};
+
+/* What a task has left that ends on a second stack; see second.c. */
+struct brolga__left {
+    struct brolga__ctx ctx;      /* Where it was. */
+    struct brolga__stack second; /* Where it is, as it came from the pool. */
+};
+
 /* See scope.c for what the lock guards and who may look. */
 struct brolga_scope {
     struct brolga *rt;
@@ -159,6 +178,8 @@ struct brolga_scope {
 /*
  * A free record is clean but for what task.c sets when it is taken. The fields
  * that every task uses come first, a few cache lines in the order of their use.
+ * What only few tasks have lies elsewhere: how it failed in memory of its own,
+ * the rest with who needs it. There may be millions of records.
  */
 struct brolga_task {
     /* First: compiled code holds this address. Written by the task. */
@@ -212,8 +233,12 @@ struct brolga_task {
     bool named;
     bool held;               /* By brolga__hold(); its caller's. */
     _Atomic uint8_t awaited; /* enum brolga__awaited; when `end` is AWAITED */
-    bool worn;         /* It has failed or been cleaning: to be made clean. */
-    brolga_task *next; /* In the list of injected, or of free tasks. */
+    bool worn; /* It has failed or been cleaning: to be made clean. */
+    _Atomic bool timed_out;   /* Set by the timer, read after a park. */
+    _Atomic bool named_stuck; /* Set by the reclaimer. */
+    _Atomic bool awaits;      /* It joins a scope. */
+    uint8_t failed_by;        /* enum brolga_failure_kind */
+    brolga_task *next;        /* In the list of injected, or of free tasks. */
 
     _Atomic uint64_t id; /* For anyone who looks on; 0: the record is free. */
     uint64_t number;     /* The same, for good. */
@@ -228,41 +253,32 @@ struct brolga_task {
     /* --- what few tasks use --- */
 
     _Atomic uint64_t name[BROLGA__NAME_WORDS];
-    _Atomic bool timed_out; /* Set by the timer, read after a park. */
     struct brolga__timer timer;
 
     /* Scopes and cancellation. */
     struct brolga__lock scopes_lock;
+    struct brolga__lock holds_lock;
     brolga_scope *outermost;      /* That it has open. scopes_lock */
     struct brolga__list in_scope; /* home->tasks or ->failures, or `heard` */
     _Atomic uint64_t canceled_ns; /* Since when. */
-    _Atomic bool named_stuck;     /* Set by the reclaimer. */
-    _Atomic bool awaits;          /* It joins a scope. */
     _Atomic uint64_t ends_by_ns;  /* It cleans up until then; 0: not yet. */
     uint64_t cleanup_until_ns;
     uint64_t heard_of;         /* The scope that it joined last, and */
     struct brolga__list heard; /* the failures in it, with a reference. */
 
-    /* Searching its stack. */
-    struct brolga__lock holds_lock;
-    struct brolga__holds holds; /* holds_lock */
-    uintptr_t spilled_sp;       /* Lowest word to read while blocked. */
-    uintptr_t spilled[BROLGA__SPILL_WORDS]; /* Registers at block_begin. */
-
-    /* How it failed. */
-    enum brolga_failure_kind failed_by;
-    uint16_t function_at, function_bytes; /* Its function, in `message`. */
-    uintptr_t trapped_at;                 /* Of the instruction, or 0. */
-    char message[256];
-
+    struct brolga__holds holds;    /* Its stack, when searched. holds_lock */
+    const struct brolga__why *why; /* It failed; NULL: it did not. */
+    struct brolga__left *left;     /* It is on a second stack; NULL: not. */
+    /* Of a fiber in foreign code, its carrier's; of a thread, its own. */
+    struct brolga__spilled *spilled;
     struct brolga_epoch_member *member; /* Of a THREAD or ATTACHED task. */
     jmp_buf *thread_exit;               /* Where a failed THREAD goes. */
-
-    /* Of a task that ends on a second stack; see second.c for when they are
-     * written. */
-    struct brolga__ctx first;
-    struct brolga__stack second;
 };
+
+#if !defined(BROLGA__ASAN) && !defined(BROLGA__TSAN)
+_Static_assert(sizeof(brolga_task) <= 10 * BROLGA__CACHE_LINE,
+               "a parked task should cost little more than its stack");
+#endif
 
 /* Records are made in blocks, which last as long as the runtime. */
 #define BROLGA__BLOCK_TASKS 32
@@ -343,6 +359,7 @@ struct brolga__carrier {
     struct brolga__ctx dead;       /* Of a task that has ended, until someone */
     struct brolga__stack dead_stack; /* else runs. */
     struct brolga_epoch_member *member;
+    struct brolga__spilled spilled; /* Of its task in foreign code. */
     pthread_t thread;
     _Atomic uint32_t wake;         /* Sleeps while 0. */
     struct brolga__carrier *next;  /* rt->carriers; idle_lock */
@@ -592,8 +609,14 @@ struct brolga__start {
  * on success `at_end` will be called. */
 int brolga__spawn(struct brolga *rt, const struct brolga__start *how,
                   const struct brolga_spawn_opts *opts, brolga_task **out);
+/* The calling carrier's task, or one that has no stack, fails: keeps a copy of
+ * why. Without memory that goes to standard error, and a word of it is kept. */
+void brolga__task_fail(brolga_task *task, enum brolga_failure_kind kind,
+                       const struct brolga__why *why);
 /* Writes down a failure that nobody else will hear of. */
 void brolga__task_say_failed(brolga_task *task);
+/* Frees that. */
+void brolga__task_forget_why(brolga_task *task);
 /* Says of a task that has failed how. */
 void brolga__task_describe_failure(brolga_task *task,
                                    struct brolga_failure *failure);
