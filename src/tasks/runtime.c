@@ -103,6 +103,16 @@ static bool busy(struct brolga *rt)
     return brolga__load_seq_cst(&rt->idle_count) < rt->worker_count;
 }
 
+static uint64_t trim_due(struct brolga *rt, uint64_t now_ns)
+{
+    uint64_t due_ns;
+
+    brolga__reclaim_pause(rt->got);
+    due_ns = brolga__trim_due(rt, now_ns);
+    brolga__reclaim_resume(rt->got);
+    return due_ns;
+}
+
 /* Sleeps until `wake_ns`, or until someone adds to the word seen. */
 static void take_rest(struct brolga *rt, uint32_t seen, uint64_t now_ns,
                       uint64_t wake_ns)
@@ -112,9 +122,14 @@ static void take_rest(struct brolga *rt, uint32_t seen, uint64_t now_ns,
                                  : BROLGA__RESTS_TIMED;
 
     (void)brolga__swap_seq_cst(&rt->reclaimer_rests, rest); /* Z */
-    /* A worker that got busy before it could see us rest. */
-    if (rest == BROLGA__RESTS_FOR_EVER && busy(rt))
-        wake_ns = brolga__earlier(wake_ns, brolga__plat_now_ns() + TIME_SLICE);
+    if (rest == BROLGA__RESTS_FOR_EVER) {
+        now_ns = brolga__plat_now_ns();
+        /* A worker that got busy before it could see us rest. */
+        if (busy(rt))
+            wake_ns = brolga__earlier(wake_ns, now_ns + TIME_SLICE);
+        /* Or one that was, and whose tasks have parked. */
+        wake_ns = brolga__earlier(wake_ns, trim_due(rt, now_ns));
+    }
     if (brolga__load_seq_cst(&rt->reclaim_word) == seen) /* Z */
         (void)brolga__plat_wait(&rt->reclaim_word, seen, wake_ns);
     brolga__store_relaxed(&rt->reclaimer_rests, BROLGA__AWAKE);
@@ -134,6 +149,7 @@ static void *reclaimer_main(void *arg)
         brolga__store_relaxed(&rt->clock_ns, now);
         wake_ns = brolga__earlier(wake_ns, brolga__look_for_stuck(rt, now));
         wake_ns = brolga__earlier(wake_ns, brolga__look_for_deadlock(rt, now));
+        wake_ns = brolga__earlier(wake_ns, brolga__trim(rt, now));
         if (now >= slice_ends) {
             watch_time_slices(rt);
             slice_ends = now + TIME_SLICE;
@@ -172,6 +188,7 @@ bool brolga_reclaim_step(brolga *rt)
 
     brolga__store_relaxed(&rt->clock_ns, now_ns);
     (void)brolga__look_for_stuck(rt, now_ns);
+    (void)brolga__trim(rt, now_ns);
     brolga__shield_raise(); /* on_event() and units' release() under a lock. */
     waiting = brolga__got_reclaim(rt->got);
     brolga__shield_lower();
@@ -211,6 +228,7 @@ static void init_tasks(struct brolga *rt)
     (void)pthread_mutex_init(&rt->io_lock, NULL);
     brolga__scopes_init(rt);
     brolga__store_relaxed(&rt->stuck_at_ns, BROLGA_FOREVER);
+    rt->trim.due_ns = BROLGA_FOREVER;
     brolga__store_relaxed(&rt->clock_ns, brolga__plat_now_ns());
 }
 

@@ -1,6 +1,7 @@
 #include "tasks/stack.h"
 
 #include "alloc.h"
+#include "atomic.h"
 #include "base.h"
 #include "plat.h"
 #include "tasks/ctx.h"
@@ -11,6 +12,8 @@
 
 #define CHUNK_BYTES ((size_t)64 << 20)
 #define WARM_MAX    1024
+/* What a free stack keeps when it is trimmed: most tasks use as much. */
+#define TOP_BYTES   ((size_t)8 << 10)
 
 /* A free warm stack, linked through the words at its top: they were touched by
  * its last user, so linking costs no page. */
@@ -113,13 +116,45 @@ static struct brolga__free_stack *link_of(uintptr_t high)
                                          sizeof(struct brolga__free_stack));
 }
 
-static int take(struct brolga__stacks_pool *pool, unsigned size_class,
-                uintptr_t *high)
+/* Relaxed: under the lock; others get a hint. */
+static void count_untrimmed(struct brolga__stacks_pool *pool, int change)
+{
+    unsigned count = brolga__load_relaxed(&pool->untrimmed);
+
+    brolga__store_relaxed(&pool->untrimmed, count + (unsigned)change);
+}
+
+/* The last one that was put back; NULL: there is none. */
+static struct brolga__free_stack *take_warm(struct brolga__stacks_pool *pool,
+                                            unsigned size_class)
 {
     struct brolga__free_stack *warm = pool->of[size_class].warm;
 
+    if (warm == NULL)
+        return NULL;
+    pool->of[size_class].warm = warm->next;
+    count_untrimmed(pool, -1);
+    return warm;
+}
+
+static struct brolga__free_stack *take_trimmed(struct brolga__stacks_pool *pool,
+                                               unsigned size_class)
+{
+    struct brolga__free_stack *stack = pool->of[size_class].trimmed;
+
+    if (stack != NULL)
+        pool->of[size_class].trimmed = stack->next;
+    return stack;
+}
+
+static int take(struct brolga__stacks_pool *pool, unsigned size_class,
+                uintptr_t *high)
+{
+    struct brolga__free_stack *warm = take_warm(pool, size_class);
+
+    if (warm == NULL)
+        warm = take_trimmed(pool, size_class);
     if (warm != NULL) {
-        pool->of[size_class].warm = warm->next;
         pool->of[size_class].warm_count--;
         *high = (uintptr_t)(warm + 1);
         return BROLGA_OK;
@@ -185,6 +220,7 @@ void brolga__stack_put(struct brolga__stacks_pool *pool,
         link->next = pool->of[size_class].warm;
         pool->of[size_class].warm = link;
         pool->of[size_class].warm_count++;
+        count_untrimmed(pool, 1);
     }
     (void)pthread_mutex_unlock(&pool->lock);
     if (keep)
@@ -193,4 +229,45 @@ void brolga__stack_put(struct brolga__stacks_pool *pool,
     (void)pthread_mutex_lock(&pool->lock);
     put_cold(pool, size_class, stack->high);
     (void)pthread_mutex_unlock(&pool->lock);
+}
+
+/* --- free stacks that were used deeply ---------------------------------- */
+
+bool brolga__stacks_untrimmed(struct brolga__stacks_pool *pool)
+{
+    return brolga__load_relaxed(&pool->untrimmed) > 0;
+}
+
+static void discard_deep(unsigned size_class, uintptr_t high)
+{
+    struct brolga__stack stack;
+
+    describe(&stack, high, size_class);
+    if (stack.low < high - TOP_BYTES)
+        brolga__plat_discard((void *)stack.low, high - TOP_BYTES - stack.low);
+}
+
+/* One stack is out of the list meanwhile, but counted. False: none is left. */
+static bool trim_one(struct brolga__stacks_pool *pool, unsigned size_class)
+{
+    struct brolga__free_stack *link;
+
+    (void)pthread_mutex_lock(&pool->lock);
+    link = take_warm(pool, size_class);
+    (void)pthread_mutex_unlock(&pool->lock);
+    if (link == NULL)
+        return false;
+    discard_deep(size_class, (uintptr_t)(link + 1));
+    (void)pthread_mutex_lock(&pool->lock);
+    link->next = pool->of[size_class].trimmed;
+    pool->of[size_class].trimmed = link;
+    (void)pthread_mutex_unlock(&pool->lock);
+    return true;
+}
+
+void brolga__stacks_trim(struct brolga__stacks_pool *pool, unsigned limit)
+{
+    for (unsigned i = 0; i < BROLGA__STACK_CLASSES; i++)
+        while (limit > 0 && brolga__stacks_untrimmed(pool) && trim_one(pool, i))
+            limit--;
 }

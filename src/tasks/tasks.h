@@ -221,6 +221,7 @@ struct brolga_task {
     /* Written by anyone who starts, wakes, cancels, joins or scans it. */
     _Atomic uint32_t permit;
     _Atomic uint32_t canceled;   /* enum brolga__reason */
+    uint32_t trimmed;            /* The reclaimer's; see trim.c. */
     _Atomic uintptr_t end;       /* BROLGA__END_... */
     _Atomic uint32_t refs;       /* See task.c. */
     _Atomic uint32_t ended_word; /* 1 for a thread that sleeps on it. */
@@ -391,6 +392,14 @@ struct brolga__deadlock {
     char text[8192];
 };
 
+/* Giving back what stacks no longer use; see trim.c. */
+struct brolga__trim {
+    struct brolga__block *next; /* To be swept; NULL: none. */
+    uint64_t step_ns;           /* When to go on with that. */
+    uint64_t due_ns;            /* The next sweep. */
+    uint64_t parks;             /* Of all workers, when that was set. */
+};
+
 struct brolga {
     struct brolga_opts opts;
     brolga_epoch *epoch;
@@ -442,6 +451,7 @@ struct brolga {
     _Alignas(BROLGA__CACHE_LINE) _Atomic uint64_t clock_ns;
 
     struct brolga__deadlock deadlock;
+    struct brolga__trim trim; /* The reclaimer's lock. */
 
     pthread_t reclaimer;
     _Atomic uint32_t reclaim_word;    /* The reclaimer sleeps on it. */
@@ -885,6 +895,13 @@ enum brolga__awaited brolga__deadlock_join_begin(struct brolga *rt,
 void brolga__deadlock_join_end(struct brolga *rt, enum brolga__awaited how);
 /* By the reclaimer: looks, if it is time; returns when to look again. */
 uint64_t brolga__look_for_deadlock(struct brolga *rt, uint64_t now_ns);
+
+/* --- memory of stacks (trim.c) ------------------------------------------ */
+
+/* By the reclaimer: one step, if it is time; returns when to come again. */
+uint64_t brolga__trim(struct brolga *rt, uint64_t now_ns);
+/* When that is; by its own thread. */
+uint64_t brolga__trim_due(struct brolga *rt, uint64_t now_ns);
 
 /* --- the reclaimer (runtime.c) ------------------------------------------ */
 
