@@ -20,12 +20,19 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102 /* Linux 6.13: a guard without a mapping. */
+#endif
+#ifndef SYS_process_madvise
+#define SYS_process_madvise 440
+#endif
+#ifndef PIDFD_SELF_THREAD
+#define PIDFD_SELF_THREAD (-10000) /* Linux 6.14: no descriptor is needed. */
 #endif
 
 uint64_t brolga__plat_now_ns(void)
@@ -156,6 +163,41 @@ bool brolga__plat_guard(void *at, size_t bytes)
         madvise(at, bytes, MADV_GUARD_INSTALL) == 0)
         return true;
     return mprotect(at, bytes, PROT_NONE) == 0;
+}
+
+/* In one system call, if there is one for that. How many were done. */
+static size_t guard_at_once(char *at, size_t bytes, size_t step, size_t count)
+{
+    static _Atomic bool refused;
+    struct iovec guard[64];
+    long done;
+
+    if (count < 2 || refused || !advice_is_honest(at, bytes))
+        return 0;
+    if (count > brolga__lengthof(guard))
+        count = brolga__lengthof(guard);
+    for (size_t i = 0; i < count; i++)
+        guard[i] = (struct iovec){at + i * step, bytes};
+    done = syscall(SYS_process_madvise, PIDFD_SELF_THREAD, guard, count,
+                   MADV_GUARD_INSTALL, 0);
+    if (done < 0)
+        refused = true;
+    return done < 0 ? 0 : (size_t)done / bytes;
+}
+
+size_t brolga__plat_guards(void *at, size_t bytes, size_t step, size_t count)
+{
+    size_t done = 0;
+
+    while (done < count) {
+        char *next = (char *)at + done * step;
+        size_t more = guard_at_once(next, bytes, step, count - done);
+
+        if (more == 0 && !brolga__plat_guard(next, bytes))
+            break;
+        done += more > 0 ? more : 1;
+    }
+    return done;
 }
 
 void brolga__plat_discard(void *at, size_t bytes)

@@ -12,6 +12,8 @@
 
 #define CHUNK_BYTES ((size_t)64 << 20)
 #define WARM_MAX    1024
+/* Stacks that get their guards at once. */
+#define GUARDS_MAX  64
 /* What a free stack keeps when it is trimmed: most tasks use as much. */
 #define TOP_BYTES   ((size_t)8 << 10)
 
@@ -87,8 +89,29 @@ static int chunk_add(struct brolga__stacks_pool *pool, unsigned size_class)
     chunk->next = pool->chunks;
     pool->chunks = chunk;
     pool->of[size_class].carve = (uintptr_t)chunk->at;
+    pool->of[size_class].guarded = (uintptr_t)chunk->at;
     pool->of[size_class].carve_end = (uintptr_t)chunk->at + chunk->bytes;
     return BROLGA_OK;
+}
+
+/* Guards for the next stacks, as many as there were before: at once they take
+ * half the time. */
+static bool guard_next(struct brolga__stacks_pool *pool, unsigned size_class)
+{
+    size_t bytes = class_bytes(size_class), count = pool->of[size_class].carved;
+    uintptr_t at = pool->of[size_class].carve;
+    size_t left = (pool->of[size_class].carve_end - at) / bytes;
+
+    if (count > GUARDS_MAX)
+        count = GUARDS_MAX;
+    if (count == 0)
+        count = 1;
+    if (count > left)
+        count = left;
+    count = brolga__plat_guards((void *)at, brolga__plat_page_bytes(), bytes,
+                                count);
+    pool->of[size_class].guarded = at + count * bytes;
+    return count > 0;
 }
 
 static int carve(struct brolga__stacks_pool *pool, unsigned size_class,
@@ -103,9 +126,10 @@ static int carve(struct brolga__stacks_pool *pool, unsigned size_class,
         if (err != BROLGA_OK)
             return err;
     }
-    if (!brolga__plat_guard((void *)*at, brolga__plat_page_bytes()))
+    if (*at == pool->of[size_class].guarded && !guard_next(pool, size_class))
         return BROLGA_ELIMIT; /* The system's limit of mappings. */
     *at += bytes;
+    pool->of[size_class].carved++;
     *high = *at;
     return BROLGA_OK;
 }

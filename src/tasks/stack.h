@@ -36,7 +36,9 @@ struct brolga__stacks_pool {
         unsigned warm_count;                /* Both. */
         uintptr_t *cold; /* Tops whose pages have been given back. */
         size_t cold_count, cold_capacity;
-        uintptr_t carve, carve_end; /* Left of the newest chunk. */
+        uintptr_t carve, carve_end; /* Left of the newest chunk; its */
+        uintptr_t guarded;          /* stacks up to here have guards. */
+        size_t carved;              /* Of all chunks. */
     } of[BROLGA__STACK_CLASSES];
     struct brolga__stack_chunk *chunks;
     _Atomic unsigned untrimmed; /* In `warm`. Changed under the lock. */
