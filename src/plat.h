@@ -58,6 +58,9 @@ size_t brolga__plat_guards(void *at, size_t bytes, size_t step, size_t count);
 /* Gives the memory of pages back; they read as zero when touched again. */
 void brolga__plat_discard(void *at, size_t bytes);
 
+/* The same for `bytes` at each of `count` addresses. */
+void brolga__plat_discards(const uintptr_t *at, size_t bytes, size_t count);
+
 /* Makes freshly written instructions visible to the calling thread's fetches
  * and, where the system can, to every other thread's. */
 void brolga__plat_code_ready(void *at, size_t bytes);

@@ -10,12 +10,14 @@
 #include <sanitizer/asan_interface.h>
 #endif
 
-#define CHUNK_BYTES ((size_t)64 << 20)
-#define WARM_MAX    1024
+#define CHUNK_BYTES  ((size_t)64 << 20)
+#define WARM_MAX     1024
+/* Beyond that, stacks whose pages are given back at once. */
+#define COLD_AT_ONCE 64
 /* Stacks that get their guards at once. */
-#define GUARDS_MAX  64
+#define GUARDS_MAX   64
 /* What a free stack keeps when it is trimmed: most tasks use as much. */
-#define TOP_BYTES   ((size_t)8 << 10)
+#define TOP_BYTES    ((size_t)8 << 10)
 
 /* A free warm stack, linked through the words at its top: they were touched by
  * its last user, so linking costs no page. */
@@ -228,31 +230,58 @@ static void put_cold(struct brolga__stacks_pool *pool, unsigned size_class,
     pool->of[size_class].cold[pool->of[size_class].cold_count++] = high;
 }
 
+/* Of the free ones, for cool(). Until then they are counted. */
+static size_t take_many(struct brolga__stacks_pool *pool, unsigned size_class,
+                        uintptr_t high[COLD_AT_ONCE])
+{
+    struct brolga__free_stack *link;
+    size_t count = 0;
+
+    while (count < COLD_AT_ONCE && (link = take_warm(pool, size_class)) != NULL)
+        high[count++] = (uintptr_t)(link + 1);
+    return count;
+}
+
+/* Gives all of their pages back. */
+static void cool(struct brolga__stacks_pool *pool, unsigned size_class,
+                 const uintptr_t *high, size_t count)
+{
+    uintptr_t low[COLD_AT_ONCE];
+    struct brolga__stack stack;
+
+    for (size_t i = 0; i < count; i++) {
+        describe(&stack, high[i], size_class);
+        low[i] = stack.low;
+    }
+    brolga__plat_discards(low, stack.high - stack.low, count);
+    (void)pthread_mutex_lock(&pool->lock);
+    for (size_t i = 0; i < count; i++)
+        put_cold(pool, size_class, high[i]);
+    pool->of[size_class].warm_count -= (unsigned)count;
+    (void)pthread_mutex_unlock(&pool->lock);
+}
+
 void brolga__stack_put(struct brolga__stacks_pool *pool,
                        const struct brolga__stack *stack)
 {
     unsigned size_class = stack->size_class;
     struct brolga__free_stack *link = link_of(stack->high);
-    bool keep;
+    uintptr_t high[COLD_AT_ONCE];
+    size_t count = 0;
 
 #ifdef BROLGA__ASAN
     ASAN_UNPOISON_MEMORY_REGION((void *)stack->low, stack->high - stack->low);
 #endif
     (void)pthread_mutex_lock(&pool->lock);
-    keep = pool->of[size_class].warm_count < WARM_MAX;
-    if (keep) {
-        link->next = pool->of[size_class].warm;
-        pool->of[size_class].warm = link;
-        pool->of[size_class].warm_count++;
-        count_untrimmed(pool, 1);
-    }
+    link->next = pool->of[size_class].warm;
+    pool->of[size_class].warm = link;
+    pool->of[size_class].warm_count++;
+    count_untrimmed(pool, 1);
+    if (pool->of[size_class].warm_count >= WARM_MAX + COLD_AT_ONCE)
+        count = take_many(pool, size_class, high);
     (void)pthread_mutex_unlock(&pool->lock);
-    if (keep)
-        return;
-    brolga__plat_discard((void *)stack->low, stack->high - stack->low);
-    (void)pthread_mutex_lock(&pool->lock);
-    put_cold(pool, size_class, stack->high);
-    (void)pthread_mutex_unlock(&pool->lock);
+    if (count > 0)
+        cool(pool, size_class, high, count);
 }
 
 /* --- free stacks that were used deeply ---------------------------------- */
