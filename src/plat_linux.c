@@ -32,7 +32,7 @@
 #define SYS_process_madvise 440
 #endif
 #ifndef PIDFD_SELF_THREAD
-#define PIDFD_SELF_THREAD (-10000) /* Linux 6.14: no descriptor is needed. */
+#define PIDFD_SELF_THREAD (-10000) /* Recent Linux: no descriptor is needed. */
 #endif
 
 uint64_t brolga__plat_now_ns(void)
