@@ -303,6 +303,10 @@ void brolga__ranges_remove(struct brolga_unit *unit);
  * valid until it quiesces, and longer if it pins the unit before. */
 struct brolga_unit *brolga__ranges_find(struct brolga_got *got,
                                         uintptr_t address);
+/* The same, and pins it: brolga_got_pin_address() without a lock. The caller's
+ * member is online. */
+struct brolga_unit *brolga__ranges_pin(struct brolga_got *got,
+                                       uintptr_t address);
 
 /* --- suspects (suspects.c) ---------------------------------------------- */
 

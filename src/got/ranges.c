@@ -1,6 +1,7 @@
 /*
  * Ranges: the list of units whose code may run, for who must find a unit by an
- * address without a lock: the handler of traps (tasks/trap.c).
+ * address without a lock: the handler of traps (tasks/trap.c), and tasks that
+ * spawn functions of units.
  *
  * A list and not a sorted table: a commit adds its units without looking at the
  * others, needs no memory and so cannot fail; a trap can afford a walk.
@@ -55,4 +56,14 @@ struct brolga_unit *brolga__ranges_find(struct brolga_got *got,
         if (address >= unit->low && address < unit->high)
             return unit;
     return NULL;
+}
+
+struct brolga_unit *brolga__ranges_pin(struct brolga_got *got,
+                                       uintptr_t address)
+{
+    struct brolga_unit *unit = brolga__ranges_find(got, address);
+
+    if (unit != NULL)
+        brolga_unit_pin(unit);
+    return unit;
 }

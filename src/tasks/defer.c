@@ -30,8 +30,7 @@ int brolga_defer(void (*fn)(void *arg), void *arg)
         .next = task->defers,
         .fn = fn,
         .arg = arg,
-        .pinned = brolga_got_pin_address(
-            task->rt->got, brolga__function_address((void (*)(void))fn))};
+        .pinned = brolga__pin_code(task->rt, (void (*)(void))fn)};
     task->defers = defer;
     return BROLGA_OK;
 }

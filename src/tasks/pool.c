@@ -212,10 +212,6 @@ static void call(void *arg)
 int brolga_blocking(brolga_blocking_fn fn, void *arg, uint64_t deadline_ns,
                     brolga_word *result)
 {
-    union {
-        brolga_blocking_fn fn;
-        const void *address;
-    } cast = {fn};
     struct blocking work = {.fn = fn, .arg = arg};
     brolga *rt = brolga_runtime();
     brolga_unit *pinned;
@@ -226,7 +222,7 @@ int brolga_blocking(brolga_blocking_fn fn, void *arg, uint64_t deadline_ns,
     if (fn == NULL)
         return BROLGA_EINVAL;
     /* Nobody reads the stack on which it will run. */
-    pinned = brolga_got_pin_address(rt->got, cast.address);
+    pinned = brolga__pin_code(rt, (void (*)(void))fn);
     err = brolga__pool_run("blocking", call, &work, deadline_ns);
     if (pinned != NULL)
         brolga_unit_unpin(pinned);

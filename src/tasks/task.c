@@ -171,6 +171,28 @@ static int start_thread(brolga_task *task)
     return err;
 }
 
+/* Whether the calling thread is a member that the reclaimer waits for: not in
+ * foreign code. */
+static bool is_online(struct brolga *rt)
+{
+    brolga_task *self = brolga__self();
+    struct brolga__carrier *carrier;
+
+    if (self != NULL)
+        return self->rt == rt &&
+               brolga__load_relaxed(&self->blocked) == BROLGA__NOT_BLOCKED;
+    carrier = brolga__carrier_self(); /* It searches for tasks. */
+    return carrier != NULL && carrier->rt == rt;
+}
+
+brolga_unit *brolga__pin_code(struct brolga *rt, void (*fn)(void))
+{
+    const void *address = brolga__function_address(fn);
+
+    return is_online(rt) ? brolga__ranges_pin(rt->got, (uintptr_t)address)
+                         : brolga_got_pin_address(rt->got, address);
+}
+
 /* What may fail before the task is shown to anyone. */
 static inline int admit(brolga_task *task, const struct brolga__start *how,
                         const struct brolga_spawn_opts *opts)
@@ -206,8 +228,7 @@ int brolga__spawn(brolga *rt, const struct brolga__start *how,
     task->at_end = how->at_end;
     task->at_end_arg = how->at_end_arg;
     if (how->fn != NULL)
-        task->pinned = brolga_got_pin_address(
-            rt->got, brolga__function_address((void (*)(void))how->fn));
+        task->pinned = brolga__pin_code(rt, (void (*)(void))how->fn);
     if (out == NULL) /* Then it may be gone at once. */
         brolga__store_relaxed(&task->end, BROLGA__END_DETACHED);
     brolga__note_since(task);
@@ -238,8 +259,7 @@ void brolga__task_of_fork(brolga_task *task, const struct brolga_fork *fork)
     task->fn = fork->fn;
     task->arg = fork->arg;
     task->at_end = NULL;
-    task->pinned = brolga_got_pin_address(
-        task->rt->got, brolga__function_address((void (*)(void))fork->fn));
+    task->pinned = brolga__pin_code(task->rt, (void (*)(void))fork->fn);
     brolga__note_since(task);
     brolga__show(task);
 }

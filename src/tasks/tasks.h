@@ -177,7 +177,9 @@ struct brolga_scope {
 
 /*
  * A free record is clean but for what task.c sets when it is taken. The fields
- * that every task uses come first, a few cache lines in the order of their use.
+ * that every task uses come first, a few cache lines in the order of their use:
+ * the first two are all that a yield touches, the third is for parks and the
+ * next ones for the beginning and the end.
  * What only few tasks have lies elsewhere: how it failed in memory of its own,
  * the rest with who needs it. There may be millions of records.
  */
@@ -189,27 +191,34 @@ struct brolga_task {
     struct brolga__ctx ctx;
     struct brolga *rt;
 
-    /* A FIBER's. Of a THREAD: where its own frames lie; see thread.c. */
-    struct brolga__stack stack;
     brolga_task *under; /* Who runs it in its join; see worker.c. */
-    uint64_t parks;     /* Times it has parked. */
-    /* What it waits for while it is parked; NULL: not said. */
-    const struct brolga__wait *wait;
-    const void *wait_on;
     struct brolga__carrier *_Atomic carrier; /* Whom it runs on, or NULL. */
-    const char *_Atomic parked_in;           /* NULL while it runs. */
+    _Atomic uint64_t since_ns;   /* Its state changed, by rt->clock_ns. */
+    _Atomic uint32_t stack_used; /* The most, at a switch. */
+    _Atomic uint32_t permit;     /* Written by anyone who wakes it. */
     bool is_fiber; /* For ever, also of the tasks that use the record next. */
     _Atomic uint8_t kind;      /* enum brolga__task_kind */
     _Atomic bool adopt_at_top; /* Stays in its version at inner safepoints. */
+    _Atomic bool top;          /* No frame of a unit is on its stack. */
     bool holding;  /* Holds `version`: adopt_at_top, and it has started. */
     bool told;     /* It has seen that it is canceled. */
     bool cleaning; /* Parks though it is canceled. scopes_lock */
     bool failed;
-    bool competes; /* May win a scope of policy ANY. */
+    uint64_t parks; /* Times it has parked. */
+    /* What it waits for while it is parked; NULL: not said. */
+    const struct brolga__wait *wait;
+    const void *wait_on;
+
+    /* A FIBER's. Of a THREAD: where its own frames lie; see thread.c. */
+    struct brolga__stack stack;
+    const char *_Atomic parked_in; /* NULL while it runs. */
+    bool competes;                 /* May win a scope of policy ANY. */
+    uint8_t failed_by;             /* enum brolga_failure_kind */
 
     /* What it is to do. */
     enum brolga__entry entry;
     brolga_slot slot;
+    _Atomic uint32_t stack_bytes;
     brolga_task_fn fn;
     void *arg;
     brolga_unit *pinned;       /* Holds `fn` until the task has started. */
@@ -218,19 +227,15 @@ struct brolga_task {
     brolga_word result;
     int io_error; /* The system's last refusal, as libuv numbers it. */
 
-    /* Written by anyone who starts, wakes, cancels, joins or scans it. */
-    _Atomic uint32_t permit;
+    /* Written by anyone who starts, cancels, joins or scans it. */
     _Atomic uint32_t canceled;   /* enum brolga__reason */
-    uint32_t trimmed;            /* The reclaimer's; see trim.c. */
     _Atomic uintptr_t end;       /* BROLGA__END_... */
     _Atomic uint32_t refs;       /* See task.c. */
     _Atomic uint32_t ended_word; /* 1 for a thread that sleeps on it. */
     _Atomic uint64_t watermark;  /* Its stack is clean up to this stamp. */
     _Atomic uint64_t in_version; /* version->number */
-    _Atomic uint64_t since_ns;   /* Its state changed, by rt->clock_ns. */
     _Atomic uint32_t blocked;    /* enum brolga__blocked */
     _Atomic bool fresh; /* Spawned, and nobody has claimed it; runq.c */
-    _Atomic bool top;   /* No frame of a unit is on its stack. */
     bool named;
     bool held;               /* By brolga__hold(); its caller's. */
     _Atomic uint8_t awaited; /* enum brolga__awaited; when `end` is AWAITED */
@@ -238,15 +243,13 @@ struct brolga_task {
     _Atomic bool timed_out;   /* Set by the timer, read after a park. */
     _Atomic bool named_stuck; /* Set by the reclaimer. */
     _Atomic bool awaits;      /* It joins a scope. */
-    uint8_t failed_by;        /* enum brolga_failure_kind */
+    uint32_t trimmed;         /* The reclaimer's; see trim.c. */
     brolga_task *next;        /* In the list of injected, or of free tasks. */
 
     _Atomic uint64_t id; /* For anyone who looks on; 0: the record is free. */
     uint64_t number;     /* The same, for good. */
     brolga_scope *home;  /* The scope it is in; NULL: the root. */
     _Atomic uint64_t home_id;
-    _Atomic uint32_t stack_bytes;
-    _Atomic uint32_t stack_used;  /* The most, at a switch. */
     brolga_scope *scope;          /* The innermost that it has open, or NULL. */
     struct brolga__defer *defers; /* The last one first. */
     struct brolga_fork *forks;    /* To be joined; the last one first. */
@@ -619,6 +622,8 @@ struct brolga__start {
  * on success `at_end` will be called. */
 int brolga__spawn(struct brolga *rt, const struct brolga__start *how,
                   const struct brolga_spawn_opts *opts, brolga_task **out);
+/* Pins the unit that a function is in; NULL: it is in none. */
+brolga_unit *brolga__pin_code(struct brolga *rt, void (*fn)(void));
 /* The calling carrier's task, or one that has no stack, fails: keeps a copy of
  * why. Without memory that goes to standard error, and a word of it is kept. */
 void brolga__task_fail(brolga_task *task, enum brolga_failure_kind kind,

@@ -257,14 +257,21 @@ void brolga__attract(struct brolga__worker *worker, bool several)
         brolga__wake_one(rt);
 }
 
-/* Behind all others of the worker; without memory, of all workers. */
-static void push(struct brolga__worker *worker, brolga_task *task, bool spawned)
+/* There is no memory for a larger queue. */
+static __attribute__((noinline)) void
+push_elsewhere(struct brolga__worker *worker, brolga_task *task, bool spawned)
 {
-    if (brolga__likely(brolga__runq_push(&worker->queue, task, spawned)))
-        return;
     /* A stale entry of its record may have got there first. */
     if (!spawned || brolga__claim(task))
         inject(worker->rt, task);
+}
+
+/* Behind all others of the worker; without memory, of all workers. */
+static inline void push(struct brolga__worker *worker, brolga_task *task,
+                        bool spawned)
+{
+    if (brolga__unlikely(!brolga__runq_push(&worker->queue, task, spawned)))
+        push_elsewhere(worker, task, spawned);
 }
 
 /* For a caller that holds no worker. */
@@ -433,12 +440,11 @@ static inline brolga_task *next_ready(struct brolga__worker *worker)
             return task;
     }
     worker->in_a_row = 0;
-    task = brolga__runq_pop(&worker->queue);
-    if (task == NULL)
-        task = take_next(worker);
-    if (task == NULL)
-        task = take_injected(worker->rt);
-    return task;
+    task = brolga__runq_pop_fast(&worker->queue);
+    if (brolga__likely(task != NULL))
+        return task;
+    task = take_next(worker);
+    return task != NULL ? task : take_injected(worker->rt);
 }
 
 static brolga_task *find_task(struct brolga__carrier *carrier)
@@ -510,6 +516,7 @@ static bool give_stack(struct brolga__worker *worker, brolga_task *task)
     int err = take_stack(worker, task);
 
     if (err != BROLGA_OK) {
+        brolga__store_relaxed(&task->carrier, NULL);
         fail_without_stack(task, err);
         return false;
     }
@@ -527,7 +534,7 @@ static void bury(struct brolga__carrier *carrier)
 }
 
 /* Behind all others. */
-static void yield(brolga_task *task, struct brolga__worker *worker)
+static inline void yield(brolga_task *task, struct brolga__worker *worker)
 {
     push(worker, task, false);
     if (brolga__unlikely(brolga__load_relaxed(&worker->rt->idle_count) > 0))
@@ -559,6 +566,19 @@ static inline struct brolga__passed request(struct brolga__carrier *carrier,
 
 _Static_assert(BROLGA__REQUESTS <= BROLGA__CACHE_LINE, "tasks are aligned");
 
+static void serve_rarely(struct brolga__carrier *carrier, brolga_task *left,
+                         enum brolga__request what)
+{
+    if (left != NULL)
+        brolga__store_relaxed(&left->carrier, NULL);
+    if (what == BROLGA__REQUEST_END || what == BROLGA__REQUEST_SHED)
+        bury(carrier);
+    if (what == BROLGA__REQUEST_SHED)
+        park(left, carrier->worker);
+    if (what == BROLGA__REQUEST_REQUEUE) /* The carrier has no worker. */
+        brolga__schedule(left);
+}
+
 /*
  * Every switch between contexts of a carrier leads here, on the other side:
  * what the last task wants done now that its context is saved. Returns the
@@ -570,28 +590,15 @@ static inline struct brolga__carrier *serve(struct brolga__passed passed)
     uintptr_t what = passed.what % BROLGA__CACHE_LINE;
     brolga_task *left = (brolga_task *)(passed.what - what);
 
-    if (left != NULL)
+    /* The two that come often first: cheaper than a jump table. */
+    if (brolga__likely(what == BROLGA__REQUEST_PARK)) {
         brolga__store_relaxed(&left->carrier, NULL);
-    switch ((enum brolga__request)what) {
-    case BROLGA__REQUEST_PARK:
         park(left, carrier->worker);
-        break;
-    case BROLGA__REQUEST_YIELD:
+    } else if (brolga__likely(what == BROLGA__REQUEST_YIELD)) {
+        brolga__store_relaxed(&left->carrier, NULL);
         yield(left, carrier->worker);
-        break;
-    case BROLGA__REQUEST_END:
-        bury(carrier);
-        break;
-    case BROLGA__REQUEST_SHED:
-        bury(carrier);
-        park(left, carrier->worker);
-        break;
-    case BROLGA__REQUEST_REQUEUE: /* The carrier has no worker. */
-        brolga__schedule(left);
-        break;
-    case BROLGA__REQUEST_NONE: /* It is not to be left. */
-    case BROLGA__REQUESTS:
-        break;
+    } else if (what != BROLGA__REQUEST_NONE) {
+        serve_rarely(carrier, left, (enum brolga__request)what);
     }
     return carrier;
 }
@@ -628,22 +635,32 @@ static inline void inherit_view(brolga_task *task,
     task->view.seen = from->view.seen;
 }
 
+/* For a task that has no context, or has something to catch up on. */
+static __attribute__((noinline)) bool
+prepare_slowly(struct brolga__carrier *carrier, brolga_task *task)
+{
+    if (task->ctx.sp != 0) {
+        brolga__task_refresh(task, carrier->member,
+                             brolga__load_relaxed(&task->top), task->ctx.sp);
+        return true;
+    }
+    if (!give_stack(carrier->worker, task))
+        return false;
+    brolga__store_relaxed(&task->parked_in, NULL); /* See brolga__shed. */
+    inherit_view(task, carrier);
+    return true;
+}
+
 /* Makes everything ready for a switch to a task. False: it has no stack, and
  * has ended. */
 static inline bool prepare(struct brolga__carrier *carrier, brolga_task *task)
 {
-    bool is_new = task->ctx.sp == 0;
-
-    if (is_new && !give_stack(carrier->worker, task))
-        return false;
     brolga__store_relaxed(&task->carrier, carrier);
     brolga__note_since(task);
-    if (is_new) {
-        brolga__store_relaxed(&task->parked_in, NULL); /* See brolga__shed. */
-        inherit_view(task, carrier);
-    } else if (brolga__unlikely(!is_current(task, carrier->member)))
-        brolga__task_refresh(task, carrier->member,
-                             brolga__load_relaxed(&task->top), task->ctx.sp);
+    if (brolga__unlikely(task->ctx.sp == 0 ||
+                         !is_current(task, carrier->member)) &&
+        !prepare_slowly(carrier, task))
+        return false;
     brolga__view_set_self(&task->view);
     return true;
 }
@@ -763,22 +780,15 @@ void brolga__run_child(brolga_task *self, brolga_task *child)
     brolga__store_relaxed(&self->parked_in, NULL);
 }
 
-void brolga__switch_out(enum brolga__request what)
+/* Before a task leaves its carrier: what only it can see goes where others find
+ * it. */
+static inline void settle(brolga_task *task, struct brolga__carrier *carrier)
 {
-    brolga_task *task = brolga__self();
-    struct brolga__carrier *carrier = brolga__load_relaxed(&task->carrier);
-    brolga_task *next;
-
     if (brolga__unlikely(task->under != NULL))
         brolga__part(task);
     if (carrier->worker != NULL &&
         brolga__unlikely(!brolga__forks_empty(&carrier->worker->forks)))
         brolga__forks_flush(task->rt, &carrier->worker->forks);
-    brolga__note_stack(task,
-                       task->ctx.high - (uintptr_t)__builtin_frame_address(0));
-    next = next_prepared(carrier);
-    (void)serve(
-        leave(carrier, &task->ctx, next, false, request(carrier, task, what)));
 }
 
 /* What the calling task leaves behind is its carrier's to bury: the record may
@@ -835,32 +845,52 @@ void brolga__ctx_done(void)
     end_fiber(brolga__self());
 }
 
+/* Leaves for `next`, which is prepared; NULL: for the carrier. */
+static inline void switch_to(brolga_task *task, struct brolga__carrier *carrier,
+                             brolga_task *next, enum brolga__request what)
+{
+    brolga__note_stack(task,
+                       task->ctx.high - (uintptr_t)__builtin_frame_address(0));
+    (void)serve(
+        leave(carrier, &task->ctx, next, false, request(carrier, task, what)));
+}
+
+void brolga__switch_out(enum brolga__request what)
+{
+    brolga_task *task = brolga__self();
+    struct brolga__carrier *carrier = brolga__load_relaxed(&task->carrier);
+
+    settle(task, carrier);
+    switch_to(task, carrier, next_prepared(carrier), what);
+}
+
 /* Nobody else is ready here: a yield is a safepoint, and that is all. */
-static bool is_alone(struct brolga__carrier *carrier)
+static bool stays(struct brolga__carrier *carrier)
 {
     struct brolga__worker *worker = carrier->worker;
 
-    return worker != NULL && !carrier->driven && !brolga__hard(2) &&
-           brolga__load_relaxed(&worker->next) == NULL &&
-           brolga__runq_count(&worker->queue) == 0 &&
-           brolga__load_relaxed(&worker->rt->injected) == 0;
+    return worker != NULL && !carrier->driven && !brolga__hard(2);
 }
 
 void brolga__yield(brolga_task *task)
 {
     struct brolga__carrier *carrier = brolga__load_relaxed(&task->carrier);
     struct brolga__worker *worker = carrier->worker;
+    brolga_task *next;
 
-    if (is_alone(carrier)) {
+    /* If its time was up because injected ones wait, they should not wait for
+     * LOOK_EVERY slices more. */
+    if (brolga__unlikely(worker != NULL &&
+                         brolga__load_relaxed(&worker->preempt)))
+        worker->since_look = LOOK_EVERY;
+    settle(task, carrier);
+    next = next_prepared(carrier);
+    if (brolga__unlikely(next == NULL) && stays(carrier)) {
         brolga__store_relaxed(&worker->preempt, false);
         brolga__safepoint_here(task);
         return;
     }
-    /* If its time was up because injected ones wait, they should not wait for
-     * LOOK_EVERY slices more. */
-    if (worker != NULL && brolga__load_relaxed(&worker->preempt))
-        worker->since_look = LOOK_EVERY;
-    brolga__switch_out(BROLGA__REQUEST_YIELD);
+    switch_to(task, carrier, next, BROLGA__REQUEST_YIELD);
 }
 
 void brolga_yield(void)

@@ -215,6 +215,7 @@ static brolga_word sit_again(void *arg)
 
         if (code == unit->jit.text) {
             sitter->unit = unit;
+            overwrite_stack(); /* The holes of the frames to come. */
             (void)jit_call(code, &call);
         }
         brolga_yield();
