@@ -64,8 +64,15 @@ void brolga__plat_unreserve(void *at, size_t bytes);
 /* Makes pages of reserved space trap on any access, for ever. */
 bool brolga__plat_guard(void *at, size_t bytes);
 
+/* Does so with `bytes` at `at` and at every `step` bytes from there, `count` in
+ * all. Returns how many it has done, the first ones. */
+size_t brolga__plat_guards(void *at, size_t bytes, size_t step, size_t count);
+
 /* Gives the memory of pages back; they read as zero when touched again. */
 void brolga__plat_discard(void *at, size_t bytes);
+
+/* The same for `bytes` at each of `count` addresses. */
+void brolga__plat_discards(const uintptr_t *at, size_t bytes, size_t count);
 
 /* Makes freshly written instructions visible to the calling thread's fetches
  * and, where the system can, to every other thread's. */

@@ -119,6 +119,9 @@ void brolga__records_fini(struct brolga *rt)
     while (block != NULL) {
         struct brolga__block *next = block->next;
 
+        /* Of tasks whose handles nobody has given up. */
+        for (unsigned i = 0; i < BROLGA__BLOCK_TASKS; i++)
+            brolga__task_forget_why(&block->task[i]);
         brolga__free(block);
         block = next;
     }

@@ -157,6 +157,19 @@ static uint64_t watch(struct brolga *rt, struct slices *slices, uint64_t now_ns)
     return slices->active || busy(rt) ? slices->end_ns : BROLGA_FOREVER;
 }
 
+/* Without workers the host's steps see to that (brolga_reclaim_step). */
+static uint64_t trim_due(struct brolga *rt, uint64_t now_ns)
+{
+    uint64_t due_ns;
+
+    if (rt->opts.workers == BROLGA_NO_WORKERS)
+        return BROLGA_FOREVER;
+    brolga__reclaim_pause(rt->got);
+    due_ns = brolga__trim_due(rt, now_ns);
+    brolga__reclaim_resume(rt->got);
+    return due_ns;
+}
+
 /* Sleeps until `wake_ns`, or until someone adds to the word seen. */
 static void take_rest(struct brolga *rt, uint32_t seen, uint64_t now_ns,
                       uint64_t wake_ns)
@@ -166,9 +179,14 @@ static void take_rest(struct brolga *rt, uint32_t seen, uint64_t now_ns,
                                  : BROLGA__RESTS_TIMED;
 
     (void)brolga__swap_seq_cst(&rt->reclaimer_rests, rest); /* Z */
-    /* A worker that got busy before it could see us rest. */
-    if (rest == BROLGA__RESTS_FOR_EVER && busy(rt))
-        wake_ns = brolga__earlier(wake_ns, brolga__plat_now_ns() + TIME_SLICE);
+    if (rest == BROLGA__RESTS_FOR_EVER) {
+        now_ns = brolga__plat_now_ns();
+        /* A worker that got busy before it could see us rest. */
+        if (busy(rt))
+            wake_ns = brolga__earlier(wake_ns, now_ns + TIME_SLICE);
+        /* Or one that was, and whose tasks have parked. */
+        wake_ns = brolga__earlier(wake_ns, trim_due(rt, now_ns));
+    }
     if (brolga__load_seq_cst(&rt->reclaim_word) == seen) /* Z */
         (void)brolga__plat_wait(&rt->reclaim_word, seen, wake_ns);
     brolga__store_relaxed(&rt->reclaimer_rests, BROLGA__AWAKE);
@@ -189,6 +207,7 @@ static void *reclaimer_main(void *arg)
         brolga__store_relaxed(&rt->clock_ns, now);
         wake_ns = brolga__look_for_stuck(rt, now);
         wake_ns = brolga__earlier(wake_ns, brolga__look_for_deadlock(rt, now));
+        wake_ns = brolga__earlier(wake_ns, brolga__trim(rt, now));
         wake_ns = brolga__earlier(wake_ns, watch(rt, &slices, now));
         if (waiting)
             wake_ns = brolga__earlier(wake_ns, now + pause);
@@ -253,6 +272,7 @@ bool brolga_reclaim_step(brolga *rt)
 
     brolga__store_relaxed(&rt->clock_ns, now_ns);
     (void)brolga__look_for_stuck(rt, now_ns);
+    (void)brolga__trim(rt, now_ns);
     brolga__shield_raise(); /* on_event() and units' release() under a lock. */
     waiting = brolga__got_reclaim(rt->got);
     brolga__shield_lower();
@@ -292,6 +312,7 @@ static void init_tasks(struct brolga *rt)
     (void)pthread_mutex_init(&rt->io_lock, NULL);
     brolga__scopes_init(rt);
     brolga__store_relaxed(&rt->stuck_at_ns, BROLGA_FOREVER);
+    rt->trim.due_ns = BROLGA_FOREVER;
     brolga__store_relaxed(&rt->clock_ns, brolga__plat_now_ns());
 }
 

@@ -605,21 +605,27 @@ int brolga_scope_join(brolga_scope *scope, struct brolga_scope_report *report)
     return result;
 }
 
+/* A task fails by the failure of another one. */
+static void fail_by(brolga_task *task, const struct brolga_failure *first)
+{
+    struct brolga__why why = {.trapped_at = 0};
+
+    (void)snprintf(why.message, sizeof why.message, "task %llu '%s': %.190s",
+                   (unsigned long long)first->task, first->name,
+                   first->message); /* What fits. */
+    brolga__task_fail(task, BROLGA_FAILURE_PANIC, &why);
+}
+
 /* Nobody will ask for these failures: the first one becomes the task's own, and
  * the others are written down. */
 static void surface(brolga_task *task, const struct brolga_scope_report *report)
 {
-    const struct brolga_failure *first = &report->first;
     uint64_t written = 0;
 
     if (report->failed == 0)
         return;
     if (!task->failed) {
-        task->failed = true;
-        (void)snprintf(task->message, sizeof task->message,
-                       "task %llu '%s': %.190s",
-                       (unsigned long long)first->task, first->name,
-                       first->message); /* What fits. */
+        fail_by(task, &report->first);
         brolga__task_unref(brolga__container_of(
             brolga__list_pop_front(&task->heard), brolga_task, in_scope));
         written++;

@@ -506,6 +506,16 @@ static void put_stack(struct brolga__worker *worker,
     }
 }
 
+static void fail_without_stack(brolga_task *task, int err)
+{
+    struct brolga__why why = {.trapped_at = 0};
+
+    (void)snprintf(why.message, sizeof why.message, "no stack for the task: %s",
+                   brolga_strerror(err));
+    brolga__task_fail(task, BROLGA_FAILURE_NO_STACK, &why);
+    brolga__task_end(task);
+}
+
 /* A task gets its stack when it first runs. If there is none, it ends. */
 static bool give_stack(struct brolga__worker *worker, brolga_task *task)
 {
@@ -513,12 +523,8 @@ static bool give_stack(struct brolga__worker *worker, brolga_task *task)
     int err = take_stack(worker, task);
 
     if (err != BROLGA_OK) {
-        task->failed = true;
-        task->failed_by = BROLGA_FAILURE_NO_STACK;
-        (void)snprintf(task->message, sizeof task->message,
-                       "no stack for the task: %s", brolga_strerror(err));
         brolga__store_relaxed(&task->carrier, NULL);
-        brolga__task_end(task);
+        fail_without_stack(task, err);
         return false;
     }
     brolga__ctx_init(&task->ctx, task->stack.low, task->stack.high, fiber_main,
