@@ -10,8 +10,12 @@
  * Every figure is the time of one operation, taken from outside over all of
  * them, so that it includes starting and joining the few tasks that run them.
  */
+#define _DEFAULT_SOURCE /* nanosleep() */
 #include "peer.h"
 #include "tasks.h"
+
+#include <pthread.h>
+#include <time.h>
 
 #define TURNS        7
 #define TURNS_PARKED 5
@@ -343,6 +347,82 @@ static void run_parked(unsigned workers)
                     asked[i]->name, &parked[i].create);
 }
 
+/* --- deadlocks ---------------------------------------------------------- */
+
+#define TURNS_DEADLOCK 21
+
+/* Tasks that wait for what nobody sends. */
+struct stuck {
+    struct job job;
+    uint64_t calm_ns; /* Nothing has come to rest for that long. */
+    uint64_t last_ns; /* One was about to wait; with one worker, the last. */
+    uint64_t told_ns; /* The first one was told. */
+    pthread_mutex_t lock;
+};
+
+static void note_begin(struct stuck *stuck)
+{
+    uint64_t now = brolga_now_ns();
+
+    (void)pthread_mutex_lock(&stuck->lock);
+    if (now > stuck->last_ns)
+        stuck->last_ns = now;
+    (void)pthread_mutex_unlock(&stuck->lock);
+}
+
+static void note_told(struct stuck *stuck)
+{
+    uint64_t now = brolga_now_ns();
+
+    (void)pthread_mutex_lock(&stuck->lock);
+    if (stuck->told_ns == 0)
+        stuck->told_ns = now;
+    (void)pthread_mutex_unlock(&stuck->lock);
+}
+
+static brolga_word wait_in_vain(void *arg)
+{
+    struct stuck *stuck = arg;
+    brolga_word word;
+
+    note_begin(stuck);
+    bench_check(brolga_recv_word(stuck->job.chan, &word, BROLGA_FOREVER) ==
+                    BROLGA_EDEADLOCK,
+                "a deadlock");
+    note_told(stuck);
+    return 0;
+}
+
+static brolga_word start_stuck(void *arg)
+{
+    struct stuck *stuck = arg;
+    brolga_scope *scope;
+
+    bench_must(brolga_scope_open(NULL, &scope));
+    for (unsigned i = 0; i < stuck->job.parties; i++)
+        bench_must(
+            brolga_spawn(stuck->job.rt, wait_in_vain, stuck, NULL, NULL));
+    bench_check(brolga_scope_join(scope, NULL) == BROLGA_EDEADLOCK,
+                "a scope that is told");
+    return 0;
+}
+
+/* From when the last one waits until the first one is told. */
+static double sample_stuck(void *arg)
+{
+    struct stuck *stuck = arg;
+    struct timespec calm = {.tv_nsec = (long)stuck->calm_ns};
+    brolga_task *task;
+
+    stuck->job.chan = open_chan(&stuck->job);
+    stuck->last_ns = stuck->told_ns = 0;
+    (void)nanosleep(&calm, NULL);
+    bench_must(brolga_spawn(stuck->job.rt, start_stuck, stuck, NULL, &task));
+    join(task);
+    brolga_chan_release(stuck->job.chan);
+    return (double)(stuck->told_ns - stuck->last_ns) / 1000;
+}
+
 /* --- rows --------------------------------------------------------------- */
 
 static struct job job_of(brolga *rt, unsigned parties, size_t capacity,
@@ -438,6 +518,37 @@ static void run_switches(brolga *rt, unsigned workers, const char *row,
     run(row, workers, subjects, bench_lengthof(subjects));
 }
 
+static void ignore(void *arg, const struct brolga_event *event)
+{
+    (void)arg;
+    (void)event;
+}
+
+static void run_deadlocks(unsigned workers)
+{
+    struct brolga_opts opts = {.workers = workers,
+                               .deadlocks = BROLGA_DEADLOCKS_FAIL,
+                               .on_event = ignore};
+    struct stuck two = {.calm_ns = 20 * BROLGA_MS}, soon, many;
+    const struct bench_subject subjects[] = {
+        {"brolga", sample_stuck, &two},
+        {"brolga: right after one", sample_stuck, &soon},
+        {"brolga: 100,000 tasks", sample_stuck, &many},
+    };
+    brolga *rt;
+
+    bench_must(brolga_create(&opts, &rt));
+    two.job = job_of(rt, 2, 0, 1);
+    (void)pthread_mutex_init(&two.lock, NULL);
+    soon = many = two;
+    soon.calm_ns = 0;
+    many.job.parties = bench_is_quick() ? 10000 : 100000;
+    bench_run(&(struct bench_row){"deadlock_found", workers, "us",
+                                  bench_turns(TURNS_DEADLOCK)},
+              subjects, bench_lengthof(subjects));
+    bench_must(brolga_destroy(rt));
+}
+
 static void run_rows(unsigned workers)
 {
     brolga *rt;
@@ -462,6 +573,8 @@ int main(int argc, char **argv)
         run_rows(workers);
         if (bench_wants("parked_bytes") || bench_wants("parked_create"))
             run_parked(workers);
+        if (bench_wants("deadlock_found"))
+            run_deadlocks(workers);
     }
     return 0;
 }

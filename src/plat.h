@@ -5,6 +5,7 @@
 #ifndef BROLGA_SRC_PLAT_H
 #define BROLGA_SRC_PLAT_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,6 +18,18 @@ unsigned brolga__plat_cpus(void);
 
 /* Bytes of a page. */
 size_t brolga__plat_page_bytes(void);
+
+/*
+ * Starts a thread of ours, on which no signal handler of the host runs: it is
+ * born with all signals blocked but those that come of what a thread itself
+ * does (SIGSEGV, SIGPIPE, ...) and the one of profilers. `attr` may be NULL.
+ * False: there is none to be had.
+ */
+bool brolga__plat_thread_start(pthread_t *thread, const pthread_attr_t *attr,
+                               void *(*main)(void *arg), void *arg);
+
+/* Lets the calling thread, which is ours, hear of the end of children. */
+void brolga__plat_thread_hear_children(void);
 
 /* A number for the calling thread as debuggers show it. */
 uint64_t brolga__plat_thread_id(void);
@@ -51,8 +64,15 @@ void brolga__plat_unreserve(void *at, size_t bytes);
 /* Makes pages of reserved space trap on any access, for ever. */
 bool brolga__plat_guard(void *at, size_t bytes);
 
+/* Does so with `bytes` at `at` and at every `step` bytes from there, `count` in
+ * all. Returns how many it has done, the first ones. */
+size_t brolga__plat_guards(void *at, size_t bytes, size_t step, size_t count);
+
 /* Gives the memory of pages back; they read as zero when touched again. */
 void brolga__plat_discard(void *at, size_t bytes);
+
+/* The same for `bytes` at each of `count` addresses. */
+void brolga__plat_discards(const uintptr_t *at, size_t bytes, size_t count);
 
 /* Makes freshly written instructions visible to the calling thread's fetches
  * and, where the system can, to every other thread's. */

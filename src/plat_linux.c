@@ -20,12 +20,19 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102 /* Linux 6.13: a guard without a mapping. */
+#endif
+#ifndef SYS_process_madvise
+#define SYS_process_madvise 440
+#endif
+#ifndef PIDFD_SELF_THREAD
+#define PIDFD_SELF_THREAD (-10000) /* Recent Linux: no descriptor is needed. */
 #endif
 
 uint64_t brolga__plat_now_ns(void)
@@ -69,6 +76,39 @@ uint32_t brolga__plat_threads(void)
 size_t brolga__plat_page_bytes(void)
 {
     return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Those for a thread that it has itself caused, and that of profilers, which
+ * is to hit the thread that uses the processor. Nobody could take them for it:
+ * blocked, the first ones end the process, or are lost. */
+static const int own_signals[] = {
+    SIGSEGV, SIGBUS, SIGFPE,  SIGILL,  SIGTRAP,
+    SIGABRT, SIGSYS, SIGPIPE, SIGXFSZ, SIGPROF,
+};
+
+bool brolga__plat_thread_start(pthread_t *thread, const pthread_attr_t *attr,
+                               void *(*main)(void *arg), void *arg)
+{
+    sigset_t others, before;
+    int err;
+
+    (void)sigfillset(&others);
+    for (size_t i = 0; i < sizeof own_signals / sizeof *own_signals; i++)
+        (void)sigdelset(&others, own_signals[i]);
+    /* A thread inherits its mask: so it never has another one. */
+    (void)pthread_sigmask(SIG_BLOCK, &others, &before);
+    err = pthread_create(thread, attr, main, arg);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return err == 0;
+}
+
+void brolga__plat_thread_hear_children(void)
+{
+    sigset_t set;
+
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGCHLD);
+    (void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
 uint64_t brolga__plat_thread_id(void)
@@ -158,9 +198,83 @@ bool brolga__plat_guard(void *at, size_t bytes)
     return mprotect(at, bytes, PROT_NONE) == 0;
 }
 
+/* Ranges that one system call is told of. */
+#define RANGES_MAX 64
+
+/* Advice for many ranges in one system call, if there is one for that: for how
+ * many of them, the first ones, it was taken. */
+static size_t advise_at_once(const struct iovec *range, size_t count,
+                             int advice)
+{
+    static _Atomic bool refused;
+    size_t done = 0;
+    long bytes;
+
+    if (count < 2 || refused ||
+        !advice_is_honest(range[0].iov_base, range[0].iov_len))
+        return 0;
+    bytes = syscall(SYS_process_madvise, PIDFD_SELF_THREAD, range, count,
+                    advice, 0);
+    if (bytes < 0)
+        refused = true;
+    for (; done < count && bytes >= (long)range[done].iov_len; done++)
+        bytes -= (long)range[done].iov_len;
+    return done;
+}
+
+static size_t guard_at_once(char *at, size_t bytes, size_t step, size_t count)
+{
+    struct iovec range[RANGES_MAX];
+
+    if (count > RANGES_MAX)
+        count = RANGES_MAX;
+    for (size_t i = 0; i < count; i++)
+        range[i] = (struct iovec){at + i * step, bytes};
+    return advise_at_once(range, count, MADV_GUARD_INSTALL);
+}
+
+size_t brolga__plat_guards(void *at, size_t bytes, size_t step, size_t count)
+{
+    size_t done = 0;
+
+    while (done < count) {
+        char *next = (char *)at + done * step;
+        size_t more = guard_at_once(next, bytes, step, count - done);
+
+        if (more == 0 && !brolga__plat_guard(next, bytes))
+            break;
+        done += more > 0 ? more : 1;
+    }
+    return done;
+}
+
 void brolga__plat_discard(void *at, size_t bytes)
 {
     (void)madvise(at, bytes, MADV_DONTNEED);
+}
+
+static size_t discard_at_once(const uintptr_t *at, size_t bytes, size_t count)
+{
+    struct iovec range[RANGES_MAX];
+
+    if (count > RANGES_MAX)
+        count = RANGES_MAX;
+    for (size_t i = 0; i < count; i++)
+        range[i] = (struct iovec){(void *)at[i], bytes};
+    return advise_at_once(range, count, MADV_DONTNEED);
+}
+
+void brolga__plat_discards(const uintptr_t *at, size_t bytes, size_t count)
+{
+    size_t done = 0;
+
+    while (done < count) {
+        size_t more = discard_at_once(at + done, bytes, count - done);
+
+        if (more == 0)
+            brolga__plat_discard((void *)at[done], bytes);
+        done += more > 0 ? more : 1;
+    }
 }
 
 void brolga__plat_code_ready(void *at, size_t bytes)

@@ -104,9 +104,10 @@ BROLGA_API void brolga_outside_leave(brolga *rt);
 
 /**
  * Say that the calling thread never acts on tasks: one that writes a log, say.
- * For BROLGA_DEADLOCKS_AUTO, which takes any other thread of the process for
- * one that may, but while it waits in brolga_join() without a deadline. It ends
- * with brolga_bystander_leave(), before the thread does.
+ * For BROLGA_DEADLOCKS_AUTO and _AUTO_REPORT: they take any other thread of the
+ * process for one that may act, but while it waits in brolga_join() without a
+ * deadline. It ends with brolga_bystander_leave(), before the thread does. One
+ * that acts seldom is a bystander that says so by brolga_outside_enter().
  *
  * Threads:  any that is no task.
  * Blocks:   no.

@@ -108,6 +108,8 @@ struct brolga_reload_opts {
     uint32_t quiet_max_ms;   /* In a stream of saves, at most; 0 = 200. */
     uint32_t sweep_ms;       /* Between looks that need no event; 0 = 1000. */
     uint32_t jobs;           /* Compilers at a time; 0 = one a processor. */
+    bool bystander;          /* on_event() acts on no task: the session's
+                                thread is a bystander (look.h). */
     enum brolga_reload_policy policy;
     bool no_watch;   /* brolga_reload_start() watches nothing. */
     bool keep_files; /* Leave built files, for debuggers. */

@@ -39,7 +39,8 @@ enum brolga_deadlocks {
                                 tasks, but between brolga_outside_enter() and
                                 brolga_outside_leave(). */
     BROLGA_DEADLOCKS_REPORT, /* The same, but it is only reported. */
-    BROLGA_DEADLOCKS_OFF     /* Nobody looks. */
+    BROLGA_DEADLOCKS_OFF,    /* Nobody looks. */
+    BROLGA_DEADLOCKS_AUTO_REPORT /* As AUTO, but it is only reported. */
 };
 
 struct brolga_opts {
@@ -99,6 +100,10 @@ struct brolga_event {
  * other trap of a task, and one of a task that has already failed, is reported,
  * and then is the business of the handler that was there before, or of the
  * system's default. Builds with sanitizers leave these signals to them.
+ *
+ * The runtime's threads, those of tasks included, take no other signal than
+ * those that a thread causes itself, and SIGPROF: the host's handlers run on
+ * the host's threads.
  *
  * Owns:     `*out` belongs to the caller. `opts` may be NULL and is copied.
  * Returns:  BROLGA_OK, BROLGA_ENOMEM, BROLGA_ELIMIT (no thread to be had).
@@ -319,6 +324,11 @@ BROLGA_API void brolga_detach_thread(void);
 /**
  * Run ready tasks on the calling thread until there are none or the deadline
  * has passed; for hosts with BROLGA_NO_WORKERS.
+ *
+ * A task that comes to safepoints, but does not wait, gives way to others after
+ * a time slice, and lets the call return within about 20 ms of the deadline.
+ * For that the first drive of a runtime starts a thread, which takes the time
+ * and runs no tasks.
  *
  * Threads:  any that is not a task; several may drive at once.
  * Returns:  the number of times that a task was switched to.

@@ -19,6 +19,8 @@
  * So a send that gives up in 1 or 2 has sent to nobody. A close that comes
  * during 3 leaves it to the deliverer to close the subscriptions.
  *
+ * tests/model/broadcast.pml checks this.
+ *
  * Edges:
  *
  *   L  The fields of a broadcast: spin.h, edge A.

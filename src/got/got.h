@@ -144,14 +144,12 @@ struct brolga__suspects {
 
 /* What searches of one stack have found: each suspect once, with the first
  * address in it. */
-#define BROLGA__FOUND_MAX 8
+#define BROLGA__FOUND_MAX 6
 struct brolga__found {
     uint32_t count;
     bool more; /* There were others: the stack counts as holding all. */
-    struct {
-        uint32_t suspect;
-        uintptr_t address;
-    } at[BROLGA__FOUND_MAX];
+    uint32_t suspect[BROLGA__FOUND_MAX];
+    uintptr_t address[BROLGA__FOUND_MAX]; /* The first word that holds it. */
 };
 
 /* How the reclaimer asks the layer above for stacks. */

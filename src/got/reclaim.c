@@ -200,7 +200,7 @@ void brolga__reclaim_held(struct brolga_got *got,
     if (found->more)
         memset(got->held, true, set->count * sizeof *got->held);
     for (uint32_t i = 0; i < found->count; i++)
-        got->held[found->at[i].suspect] = true;
+        got->held[found->suspect[i]] = true;
 }
 
 void brolga__reclaim_unseen(struct brolga_got *got,

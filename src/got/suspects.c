@@ -124,14 +124,14 @@ static void add(struct brolga__found *found, uint32_t suspect,
                 uintptr_t address)
 {
     for (uint32_t i = 0; i < found->count; i++)
-        if (found->at[i].suspect == suspect)
+        if (found->suspect[i] == suspect)
             return;
     if (found->count == BROLGA__FOUND_MAX) {
         found->more = true;
         return;
     }
-    found->at[found->count].suspect = suspect;
-    found->at[found->count].address = address;
+    found->suspect[found->count] = suspect;
+    found->address[found->count] = address;
     found->count++;
 }
 

@@ -410,8 +410,7 @@ void brolga__round_retry(void *arg)
         commit(session);
 }
 
-/* Everything is built: see what fits, and commit it. */
-void brolga__round_finish(struct brolga_reload *session)
+static void load_and_commit(struct brolga_reload *session)
 {
     int err;
 
@@ -438,4 +437,13 @@ void brolga__round_finish(struct brolga_reload *session)
     session->txn = NULL;
     refuse_all(session, brolga_strerror(err), NULL);
     end_round(session);
+}
+
+/* Everything is built: see what fits, and commit it. A module that is loaded
+ * may have a constructor, which may act on tasks. */
+void brolga__round_finish(struct brolga_reload *session)
+{
+    brolga_outside_enter(session->rt);
+    load_and_commit(session);
+    brolga_outside_leave(session->rt);
 }

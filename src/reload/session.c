@@ -182,6 +182,7 @@ int brolga_reload_create(brolga *rt, const struct brolga_reload_opts *opts,
     session = brolga__alloc_zero(sizeof *session);
     if (session == NULL)
         return BROLGA_ENOMEM;
+    session->rt = rt;
     session->got = brolga_runtime_got(rt);
     session->opts = *opts;
     (void)pthread_mutex_init(&session->lock, NULL);
@@ -262,10 +263,15 @@ static void *run(void *arg)
     struct brolga_reload *session = arg;
 
     brolga__plat_thread_name("brolga reload");
+    brolga__plat_thread_hear_children(); /* Compilers. */
+    if (session->opts.bystander)
+        brolga_bystander_enter(session->rt);
     if (!session->opts.no_watch)
         brolga__watch_start(session->watch);
     while (brolga__load_acquire(&session->stop_wanted) == 0) /* A: ask */
         brolga__loop_step(session->loop);
+    if (session->opts.bystander)
+        brolga_bystander_leave(session->rt);
     return NULL;
 }
 
@@ -274,7 +280,7 @@ int brolga_reload_start(brolga_reload *session)
     if (session->started)
         return BROLGA_ESTATE;
     brolga__store_relaxed(&session->stop_wanted, 0); /* No thread yet. */
-    if (pthread_create(&session->thread, NULL, run, session) != 0)
+    if (!brolga__plat_thread_start(&session->thread, NULL, run, session))
         return BROLGA_ELIMIT;
     session->started = true;
     return BROLGA_OK;

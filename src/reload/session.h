@@ -7,6 +7,8 @@
 
 #include "reload/reload.h"
 
+#include <brolga/look.h>
+
 #include <pthread.h>
 
 /*
@@ -68,6 +70,7 @@ struct source {
 enum round { ROUND_QUIET, ROUND_BUILDING, ROUND_WAITING };
 
 struct brolga_reload {
+    brolga *rt;
     brolga_got *got;
     struct brolga_reload_opts opts; /* Its pointers are not used any more. */
     struct brolga__loop *loop;

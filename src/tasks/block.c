@@ -1,11 +1,12 @@
 /*
  * Foreign code that may block the thread.
  *
- * Between begin and end the task's frames above `spilled_sp` rest: the caller
+ * Between begin and end the task's frames above `spilled->sp` rest: the caller
  * of brolga_block_begin() is in a call below them. They and the registers of
  * that moment are what the task can still return to, so the reclaimer may read
  * them, in the state BLOCKED_SCANNING; the end waits for it, for as long as one
- * stack takes to read.
+ * stack takes to read. The registers lie with the carrier, which has no other
+ * task until the end, or with the task's own thread.
  *
  *   Y  The reclaimer sees frames and registers as they were at begin: release
  *      store of `blocked` -> the reclaimer's CAS; and the task goes on only
@@ -26,7 +27,7 @@ __attribute__((no_sanitize("address"))) static void keep_registers(void *arg,
     size_t above = (task->ctx.high - sp) / sizeof *words;
 
     for (size_t i = 0; i < BROLGA__SPILL_WORDS; i++)
-        task->spilled[i] = i < above ? words[i] : 0;
+        task->spilled->word[i] = i < above ? words[i] : 0;
 }
 
 __attribute__((noinline)) void brolga_block_begin(void)
@@ -37,13 +38,15 @@ __attribute__((noinline)) void brolga_block_begin(void)
     brolga__assert(brolga__load_relaxed(&task->blocked) == BROLGA__NOT_BLOCKED);
     if (task->under != NULL)
         brolga__part(task);
-    if (carrier != NULL)
+    if (carrier != NULL) {
         brolga__forks_flush(task->rt, &carrier->worker->forks);
+        task->spilled = &carrier->spilled;
+    }
     brolga__ctx_spill(keep_registers, task);
-    task->spilled_sp = (uintptr_t)__builtin_frame_address(0);
+    task->spilled->sp = (uintptr_t)__builtin_frame_address(0);
     brolga__store_relaxed(&task->parked_in, "foreign code");
     brolga__note_since(task);
-    brolga__note_stack(task, task->ctx.high - task->spilled_sp);
+    brolga__note_stack(task, task->ctx.high - task->spilled->sp);
     brolga__store_release(&task->blocked, BROLGA__BLOCKED); /* Y: claim */
     brolga_epoch_offline(brolga__member_of(task));
     if (carrier != NULL)

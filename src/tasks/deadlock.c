@@ -40,8 +40,8 @@
  * When it looks. Who brings something to rest adds to `hints`: the last worker
  * to become idle, a thread's task when it parks while all workers are idle, and
  * others that end what kept us from a verdict. A hint wakes the reclaimer, but
- * after a look that found nothing only when 5 ms have passed: so programs that
- * come to rest all the time pay for one look in that time.
+ * after a look only when 5 ms have passed since it began: so programs that come
+ * to rest all the time pay for one look in that time.
  *
  *   BA No hint is lost: who gives one adds to `hints`, then looks at `alert`;
  *      the reclaimer sets `alert`, then reads `hints`. All are sequentially
@@ -74,14 +74,28 @@
  * or at threads that it does not know: doubled each time. */
 #define PAUSE_FIRST (100 * BROLGA_US)
 #define PAUSE_LAST  BROLGA_S
-/* After a look that found nothing. */
+/* From one look to the next. With very many tasks one that finds nothing may
+ * take so long that this is not enough: then some times what it took. */
 #define REST        (5 * BROLGA_MS)
+#define REST_TIMES  10
 
 /* --- hints -------------------------------------------------------------- */
 
 static bool is_off(const struct brolga *rt)
 {
     return rt->opts.deadlocks == BROLGA_DEADLOCKS_OFF;
+}
+
+static bool only_reports(const struct brolga *rt)
+{
+    return rt->opts.deadlocks == BROLGA_DEADLOCKS_REPORT ||
+           rt->opts.deadlocks == BROLGA_DEADLOCKS_AUTO_REPORT;
+}
+
+static bool counts_threads(const struct brolga *rt)
+{
+    return rt->opts.deadlocks == BROLGA_DEADLOCKS_AUTO ||
+           rt->opts.deadlocks == BROLGA_DEADLOCKS_AUTO_REPORT;
 }
 
 void brolga__deadlock_hint(struct brolga *rt)
@@ -197,8 +211,9 @@ struct look {
     uint64_t number;
     enum verdict verdict;
     uint64_t starts;
-    uint64_t tasks;     /* That are held... */
-    uint32_t threads;   /* ...and are no fibers. */
+    brolga_task *first_held, *last_held; /* By task->next. */
+    uint64_t tasks;                      /* That are held... */
+    uint32_t threads;                    /* ...and are no fibers. */
     uint32_t joiners;   /* Threads of the host that wait for them... */
     uint32_t outside;   /* ...of which these may act otherwise. */
     uint64_t signature; /* Of who waits for what. */
@@ -210,10 +225,32 @@ struct look {
     uint64_t first; /* The first one's number. */
 };
 
-/* Some tasks of the runtime may be neither held nor known to us. */
-static void visit(struct look *look, void (*fn)(void *arg, brolga_task *task))
+/* Visits the tasks that are held; `fn` may let go of the one that it gets. */
+static void visit(struct look *look,
+                  void (*fn)(struct look *look, brolga_task *task))
 {
-    brolga__walk(look->rt, fn, look);
+    brolga_task *task = look->first_held, *next;
+
+    for (; task != NULL; task = next) {
+        next = task->next;
+        fn(look, task);
+    }
+}
+
+/* A task that is parked is in no other list, also when it has been unparked:
+ * that is left to who holds it. */
+static void note_held(struct look *look, brolga_task *task)
+{
+    task->held = true;
+    task->next = NULL;
+    if (look->first_held == NULL)
+        look->first_held = task;
+    else
+        look->last_held->next = task;
+    look->last_held = task;
+    look->tasks++;
+    if (!task->is_fiber)
+        look->threads++;
 }
 
 static void mix(struct look *look, uint64_t word)
@@ -240,20 +277,16 @@ static void count_joiner(struct look *look, brolga_task *task)
     }
 }
 
-static void hold(void *arg, brolga_task *task)
+/* False, and no further one is to be held: something can run. */
+static bool hold(void *arg, brolga_task *task)
 {
     struct look *look = arg;
 
-    if (look->verdict != DEAD)
-        return;
     if (!brolga__hold(task)) {
         look->verdict = ALIVE;
-        return;
+        return false;
     }
-    task->held = true;
-    look->tasks++;
-    if (!task->is_fiber)
-        look->threads++;
+    note_held(look, task);
     count_joiner(look, task);
     if (task->wait != NULL && task->wait->outside)
         look->verdict = ALIVE;
@@ -261,21 +294,18 @@ static void hold(void *arg, brolga_task *task)
     mix(look, brolga__load_relaxed(&task->canceled));
     mix(look, (uintptr_t)task->wait);
     mix(look, (uintptr_t)task->wait_on);
+    return look->verdict == DEAD;
 }
 
-static void check_held(void *arg, brolga_task *task)
+static void check_held(struct look *look, brolga_task *task)
 {
-    struct look *look = arg;
-
-    if (task->held && !brolga__is_held(task))
+    if (!brolga__is_held(task))
         look->verdict = ALIVE;
 }
 
-static void let_go(void *arg, brolga_task *task)
+static void let_go(struct look *look, brolga_task *task)
 {
-    (void)arg;
-    if (!task->held)
-        return;
+    (void)look;
     task->held = false;
     brolga__unhold(task);
 }
@@ -325,7 +355,7 @@ static uint32_t known_threads(struct brolga *rt)
 /* Whether a thread of the host that we do not know may act on tasks. */
 static bool crowded(struct look *look)
 {
-    return look->rt->opts.deadlocks == BROLGA_DEADLOCKS_AUTO &&
+    return counts_threads(look->rt) &&
            brolga__plat_threads() != known_threads(look->rt) + look->joiners;
 }
 
@@ -342,7 +372,7 @@ static void judge(struct look *look)
     uint64_t starts = look->starts;
 
     look->verdict = DEAD;
-    visit(look, hold);
+    brolga__walk_while(rt, hold, look);
     if (look->verdict != DEAD)
         return;
     if (look->tasks == 0)
@@ -407,13 +437,12 @@ static brolga_task *awaited_by(brolga_task *task)
 /* Whether its scope could be told to end. */
 static bool may_be_told(brolga_task *task)
 {
-    return task->held && task->home != NULL &&
+    return task->home != NULL &&
            brolga__load_relaxed(&task->home->reason) == BROLGA__NO_REASON;
 }
 
-static void excuse(void *arg, brolga_task *task)
+static void excuse(struct look *look, brolga_task *task)
 {
-    struct look *look = arg;
     brolga_task *other;
 
     if (!may_be_told(task))
@@ -429,10 +458,8 @@ static bool counts(struct look *look, brolga_task *task)
            (look->all || task->home->excused != look->number);
 }
 
-static void find_deepest(void *arg, brolga_task *task)
+static void find_deepest(struct look *look, brolga_task *task)
 {
-    struct look *look = arg;
-
     if (counts(look, task) && depth_of(look, task->home) > look->depth)
         look->depth = depth_of(look, task->home);
 }
@@ -443,30 +470,27 @@ static void note_told(struct look *look, uint64_t number)
         look->first = number;
 }
 
-static void tell_scope(void *arg, brolga_task *task)
+static void tell_scope(struct look *look, brolga_task *task)
 {
-    struct look *look = arg;
     brolga_scope *scope = task->home;
 
     if (!counts(look, task) || depth_of(look, scope) != look->depth)
         return;
     note_told(look, scope->id);
-    if (look->rt->opts.deadlocks == BROLGA_DEADLOCKS_REPORT)
+    if (only_reports(look->rt))
         scope->excused = look->number; /* Counted once. */
     else
         brolga__cancel_scope(scope, BROLGA__DEADLOCK);
 }
 
-static void tell_root(void *arg, brolga_task *task)
+static void tell_root(struct look *look, brolga_task *task)
 {
-    struct look *look = arg;
-
-    if (!task->held || task->home != NULL ||
+    if (task->home != NULL ||
         brolga__load_relaxed(&task->canceled) != BROLGA__NO_REASON ||
         (!look->all && awaited_by(task) != NULL))
         return;
     note_told(look, task->number);
-    if (look->rt->opts.deadlocks != BROLGA_DEADLOCKS_REPORT)
+    if (!only_reports(look->rt))
         brolga__cancel_task(task, BROLGA__DEADLOCK);
 }
 
@@ -508,6 +532,11 @@ static void say(struct brolga__deadlock *deadlock, const char *format, ...)
     va_end(args);
 }
 
+static bool is_full(const struct brolga__deadlock *deadlock)
+{
+    return deadlock->length + 1 >= sizeof deadlock->text;
+}
+
 static void say_task(struct look *look, brolga_task *task)
 {
     const char *where = brolga__load_relaxed(&task->parked_in);
@@ -528,16 +557,16 @@ static bool is_told(brolga_task *task)
     return brolga__load_relaxed(&task->canceled) == BROLGA__DEADLOCK;
 }
 
-static void say_told(void *arg, brolga_task *task)
+static void say_told(struct look *look, brolga_task *task)
 {
-    if (task->held && is_told(task))
-        say_task(arg, task);
+    if (is_told(task))
+        say_task(look, task);
 }
 
-static void say_other(void *arg, brolga_task *task)
+static void say_other(struct look *look, brolga_task *task)
 {
-    if (task->held && !is_told(task))
-        say_task(arg, task);
+    if (!is_told(task))
+        say_task(look, task);
 }
 
 static void say_head(struct look *look)
@@ -546,7 +575,7 @@ static void say_head(struct look *look)
 
     say(look->deadlock, "deadlock: none of %llu tasks can ever run again",
         (unsigned long long)look->tasks);
-    if (look->told == 0 || look->rt->opts.deadlocks == BROLGA_DEADLOCKS_REPORT)
+    if (look->told == 0 || only_reports(look->rt))
         return;
     say(look->deadlock, "; told to end: %s %llu", what[look->depth > 0],
         (unsigned long long)look->first);
@@ -585,12 +614,11 @@ static bool closes_cycle(brolga_task *first)
     return false;
 }
 
-static void say_cycle(void *arg, brolga_task *first)
+static void say_cycle(struct look *look, brolga_task *first)
 {
-    struct look *look = arg;
     brolga_task *task = first;
 
-    if (!first->held || !closes_cycle(first))
+    if (!closes_cycle(first))
         return;
     say(look->deadlock, "\n  in a circle: %llu",
         (unsigned long long)first->number);
@@ -600,6 +628,16 @@ static void say_cycle(void *arg, brolga_task *first)
     } while (task != first);
 }
 
+/* For as long as there is room. */
+static void say_each(struct look *look,
+                     void (*fn)(struct look *look, brolga_task *task))
+{
+    brolga_task *task = look->first_held;
+
+    for (; task != NULL && !is_full(look->deadlock); task = task->next)
+        fn(look, task);
+}
+
 static void report(struct look *look)
 {
     struct brolga__deadlock *deadlock = look->deadlock;
@@ -607,9 +645,9 @@ static void report(struct look *look)
     brolga__lock_take(&deadlock->lock);
     deadlock->length = 0;
     say_head(look);
-    visit(look, say_cycle);
-    visit(look, say_told);
-    visit(look, say_other);
+    say_each(look, say_cycle);
+    say_each(look, say_told);
+    say_each(look, say_other);
     brolga__lock_leave(&deadlock->lock);
 }
 
@@ -688,8 +726,7 @@ static enum verdict look_closely(struct look *look)
         judge(look);
     if (look->verdict == DEAD)
         new = act(look);
-    if (look->tasks > 0)
-        visit(look, let_go);
+    visit(look, let_go);
     (void)pthread_mutex_unlock(&rt->timers.lock);
     brolga__reclaim_resume(rt->got);
     if (new)
@@ -707,6 +744,17 @@ static enum verdict look_now(struct brolga *rt)
     return all_idle(&look) ? look_closely(&look) : ALIVE;
 }
 
+/* Of a look that began at `now_ns`. One that found a deadlock was not in vain,
+ * and the next may follow from it. */
+static uint64_t rest_of(uint64_t now_ns, enum verdict verdict)
+{
+    uint64_t rest = 0;
+
+    if (verdict == ALIVE)
+        rest = REST_TIMES * (brolga__plat_now_ns() - now_ns);
+    return rest > REST ? rest : REST;
+}
+
 /* Rests, and then looks again if there has been a hint, or, without a verdict,
  * anyway. */
 static uint64_t look_again(struct brolga__deadlock *deadlock, uint64_t now_ns,
@@ -720,7 +768,7 @@ static uint64_t look_again(struct brolga__deadlock *deadlock, uint64_t now_ns,
         if (deadlock->pause_ns < PAUSE_LAST)
             deadlock->pause_ns *= 2;
     } else {
-        deadlock->not_before_ns = now_ns + REST;
+        deadlock->not_before_ns = now_ns + rest_of(now_ns, verdict);
         deadlock->pause_ns = PAUSE_FIRST;
     }
     /* In a long pause a hint counts at once. */

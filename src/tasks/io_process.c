@@ -12,6 +12,7 @@
 #include "tasks/io_handle.h"
 
 #include "alloc.h"
+#include "plat.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -193,6 +194,9 @@ static void run_spawn(struct brolga__ioloop *loop,
         brolga__container_of(message, struct spawn, call.start);
     struct brolga__child *child = spawn->child;
 
+    /* A signal tells of its end, which some thread must take; libuv's handler
+     * takes the place of the host's. */
+    brolga__plat_thread_hear_children();
     (void)brolga__add_relaxed(&child->refs, 1); /* The loop's. */
     spawn->options.exit_cb = on_exit_of;
     spawn->error =

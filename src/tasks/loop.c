@@ -22,7 +22,6 @@
 #include "alloc.h"
 #include "plat.h"
 
-#include <signal.h>
 #include <uv.h>
 
 struct brolga__ioloop {
@@ -83,16 +82,11 @@ static void woken(uv_async_t *handle)
 
 /* --- the thread --------------------------------------------------------- */
 
-/* The end of a child is told by a signal, which some thread must take. */
 static void *thread_main(void *arg)
 {
     struct brolga__ioloop *loop = arg;
-    sigset_t set;
 
     brolga__plat_thread_name("brolga-io");
-    (void)sigemptyset(&set);
-    (void)sigaddset(&set, SIGCHLD);
-    (void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
     /* Returns when the last handle has been closed: see run_stop(). */
     (void)uv_run(&loop->uv, UV_RUN_DEFAULT);
     return NULL;
@@ -111,7 +105,7 @@ int brolga__ioloop_create(struct brolga__ioloop **out)
         goto fail_async;
     loop->wake.data = loop;
     brolga__list_init(&loop->children);
-    if (pthread_create(&loop->thread, NULL, thread_main, loop) != 0)
+    if (!brolga__plat_thread_start(&loop->thread, NULL, thread_main, loop))
         goto fail_thread;
     *out = loop;
     return BROLGA_OK;

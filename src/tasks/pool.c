@@ -85,8 +85,8 @@ static int add_thread(struct brolga__pool *pool)
         pool->threads = brolga__alloc(pool->count_max * sizeof *pool->threads);
     if (pool->threads == NULL)
         return BROLGA_ENOMEM;
-    if (pthread_create(&pool->threads[pool->count], NULL, thread_main, pool) ==
-        0)
+    if (brolga__plat_thread_start(&pool->threads[pool->count], NULL,
+                                  thread_main, pool))
         pool->count++;
     return pool->count > 0 ? BROLGA_OK : BROLGA_ELIMIT;
 }

@@ -119,6 +119,9 @@ void brolga__records_fini(struct brolga *rt)
     while (block != NULL) {
         struct brolga__block *next = block->next;
 
+        /* Of tasks whose handles nobody has given up. */
+        for (unsigned i = 0; i < BROLGA__BLOCK_TASKS; i++)
+            brolga__task_forget_why(&block->task[i]);
         brolga__free(block);
         block = next;
     }
@@ -274,4 +277,16 @@ void brolga__walk(struct brolga *rt,
         for (unsigned i = 0; i < BROLGA__BLOCK_TASKS; i++)
             if (brolga__load_relaxed(&block->task[i].id) != 0)
                 visit(arg, &block->task[i]);
+}
+
+void brolga__walk_while(struct brolga *rt,
+                        bool (*visit)(void *arg, brolga_task *task), void *arg)
+{
+    struct brolga__block *block = brolga__load_acquire(&rt->blocks); /* AN */
+
+    for (; block != NULL; block = block->next)
+        for (unsigned i = 0; i < BROLGA__BLOCK_TASKS; i++)
+            if (brolga__load_relaxed(&block->task[i].id) != 0 &&
+                !visit(arg, &block->task[i]))
+                return;
 }

@@ -1,6 +1,8 @@
 /*
  * Runtimes: creation, destruction, and the reclaimer's thread, which also
- * takes the time of running tasks.
+ * takes the time of running tasks. In a runtime without workers it does only
+ * that, and starts with the first drive: the rest is for its host to do, by
+ * brolga_reclaim_step().
  */
 #include "tasks/tasks.h"
 
@@ -55,6 +57,12 @@ static bool overruns(struct brolga__worker *worker)
     return same;
 }
 
+/* Whether the one who drives it is to return by now. */
+static bool is_overdue(struct brolga__worker *worker, uint64_t now_ns)
+{
+    return brolga__load_relaxed(&worker->until_ns) <= now_ns;
+}
+
 /* Whether others wait for the worker. */
 static bool is_wanted(struct brolga__worker *worker)
 {
@@ -73,25 +81,29 @@ static bool has_joiners(struct brolga__worker *worker)
     return more;
 }
 
-/* Tasks whose time is up while others wait are asked to yield. Those who run
- * them in joins are parted from them: they may have been canceled. */
-static void watch_time_slices(struct brolga *rt)
+/* Tasks whose time is up while others wait, or their driver is to return, are
+ * asked to yield. Those who run them in joins are parted from them: they may
+ * have been canceled. */
+static void watch_time_slices(struct brolga *rt, uint64_t now_ns)
 {
-    bool wanted = false, joined = false, forks = false;
+    bool wanted = false, overdue = false, joined = false, forks = false;
 
     for (uint32_t i = 0; i < rt->worker_count; i++) {
         struct brolga__worker *worker = &rt->workers[i];
+        bool by_others, by_driver;
 
         if (!overruns(worker))
             continue;
-        if (is_wanted(worker)) {
+        by_others = is_wanted(worker);
+        by_driver = is_overdue(worker, now_ns);
+        if (by_others || by_driver)
             brolga__store_relaxed(&worker->preempt, true);
-            wanted = true;
-        }
+        wanted |= by_others;
+        overdue |= by_driver;
         joined |= has_joiners(worker);
         forks |= !brolga__forks_empty(&worker->forks);
     }
-    if (wanted || joined) /* A round sends every poll to its slow path. */
+    if (wanted || overdue || joined) /* Sends every poll to its slow path. */
         (void)brolga__epoch_begin_round(rt->epoch);
     if (wanted || forks) /* Someone may take over what waits. */
         brolga__wake_one(rt);
@@ -103,6 +115,61 @@ static bool busy(struct brolga *rt)
     return brolga__load_seq_cst(&rt->idle_count) < rt->worker_count;
 }
 
+/* Whether a task was switched to since it was asked. */
+static bool has_run(struct brolga *rt)
+{
+    uint64_t turns = 0;
+    bool more;
+
+    for (uint32_t i = 0; i < rt->worker_count; i++)
+        turns += brolga__load_relaxed(&rt->workers[i].turns);
+    more = turns != rt->turns_seen;
+    rt->turns_seen = turns;
+    return more;
+}
+
+/* Whether somebody was to be woken and could not. */
+static bool was_refused(struct brolga *rt)
+{
+    uint32_t refused = brolga__load_relaxed(&rt->refused); /* Z */
+    bool more = refused != rt->refused_seen;
+
+    rt->refused_seen = refused;
+    return more;
+}
+
+struct slices {
+    uint64_t end_ns; /* Of this one. */
+    bool active;     /* In the last one some task ran. */
+};
+
+/* Returns when to look again. After a slice in which nothing ran, nor should
+ * have, not before somebody gets busy: so those who do so for some microseconds
+ * at a time, again and again, wake us once a slice and not every time. */
+static uint64_t watch(struct brolga *rt, struct slices *slices, uint64_t now_ns)
+{
+    if (now_ns >= slices->end_ns) {
+        watch_time_slices(rt, now_ns);
+        slices->active = has_run(rt);
+        slices->end_ns = now_ns + TIME_SLICE;
+    }
+    slices->active |= was_refused(rt);
+    return slices->active || busy(rt) ? slices->end_ns : BROLGA_FOREVER;
+}
+
+/* Without workers the host's steps see to that (brolga_reclaim_step). */
+static uint64_t trim_due(struct brolga *rt, uint64_t now_ns)
+{
+    uint64_t due_ns;
+
+    if (rt->opts.workers == BROLGA_NO_WORKERS)
+        return BROLGA_FOREVER;
+    brolga__reclaim_pause(rt->got);
+    due_ns = brolga__trim_due(rt, now_ns);
+    brolga__reclaim_resume(rt->got);
+    return due_ns;
+}
+
 /* Sleeps until `wake_ns`, or until someone adds to the word seen. */
 static void take_rest(struct brolga *rt, uint32_t seen, uint64_t now_ns,
                       uint64_t wake_ns)
@@ -112,9 +179,14 @@ static void take_rest(struct brolga *rt, uint32_t seen, uint64_t now_ns,
                                  : BROLGA__RESTS_TIMED;
 
     (void)brolga__swap_seq_cst(&rt->reclaimer_rests, rest); /* Z */
-    /* A worker that got busy before it could see us rest. */
-    if (rest == BROLGA__RESTS_FOR_EVER && busy(rt))
-        wake_ns = brolga__earlier(wake_ns, brolga__plat_now_ns() + TIME_SLICE);
+    if (rest == BROLGA__RESTS_FOR_EVER) {
+        now_ns = brolga__plat_now_ns();
+        /* A worker that got busy before it could see us rest. */
+        if (busy(rt))
+            wake_ns = brolga__earlier(wake_ns, now_ns + TIME_SLICE);
+        /* Or one that was, and whose tasks have parked. */
+        wake_ns = brolga__earlier(wake_ns, trim_due(rt, now_ns));
+    }
     if (brolga__load_seq_cst(&rt->reclaim_word) == seen) /* Z */
         (void)brolga__plat_wait(&rt->reclaim_word, seen, wake_ns);
     brolga__store_relaxed(&rt->reclaimer_rests, BROLGA__AWAKE);
@@ -123,23 +195,20 @@ static void take_rest(struct brolga *rt, uint32_t seen, uint64_t now_ns,
 static void *reclaimer_main(void *arg)
 {
     struct brolga *rt = arg;
-    uint64_t pause = PAUSE_FIRST, slice_ends = 0;
+    struct slices slices = {.end_ns = 0};
+    uint64_t pause = PAUSE_FIRST;
 
     brolga__plat_thread_name("brolga-reclaim");
     while (!brolga__load_acquire(&rt->stopping)) {
         uint32_t seen = brolga__load_seq_cst(&rt->reclaim_word); /* Z */
         bool waiting = brolga__got_reclaim(rt->got);
-        uint64_t now = brolga__plat_now_ns(), wake_ns = BROLGA_FOREVER;
+        uint64_t now = brolga__plat_now_ns(), wake_ns;
 
         brolga__store_relaxed(&rt->clock_ns, now);
-        wake_ns = brolga__earlier(wake_ns, brolga__look_for_stuck(rt, now));
+        wake_ns = brolga__look_for_stuck(rt, now);
         wake_ns = brolga__earlier(wake_ns, brolga__look_for_deadlock(rt, now));
-        if (now >= slice_ends) {
-            watch_time_slices(rt);
-            slice_ends = now + TIME_SLICE;
-        }
-        if (busy(rt))
-            wake_ns = brolga__earlier(wake_ns, slice_ends);
+        wake_ns = brolga__earlier(wake_ns, brolga__trim(rt, now));
+        wake_ns = brolga__earlier(wake_ns, watch(rt, &slices, now));
         if (waiting)
             wake_ns = brolga__earlier(wake_ns, now + pause);
         take_rest(rt, seen, now, wake_ns);
@@ -149,6 +218,37 @@ static void *reclaimer_main(void *arg)
             pause = brolga__earlier(pause * 2, PAUSE_LAST);
     }
     return NULL;
+}
+
+static void *watcher_main(void *arg)
+{
+    struct brolga *rt = arg;
+    struct slices slices = {.end_ns = 0};
+
+    brolga__plat_thread_name("brolga-watch");
+    while (!brolga__load_acquire(&rt->stopping)) {
+        uint32_t seen = brolga__load_seq_cst(&rt->reclaim_word); /* Z */
+        uint64_t now = brolga__plat_now_ns();
+
+        take_rest(rt, seen, now, watch(rt, &slices, now));
+    }
+    return NULL;
+}
+
+/* Without a thread nobody is interrupted, and the next drive tries again. */
+void brolga__drives_watch(struct brolga *rt)
+{
+    bool watched = false;
+
+    if (rt->opts.workers == BROLGA_NO_WORKERS &&
+        !brolga__load_relaxed(&rt->watched) &&
+        brolga__cas_seq_cst(&rt->watched, &watched, true)) {
+        /* Who destroys the runtime waits for the drive, and sees it (AA). */
+        rt->has_reclaimer =
+            brolga__plat_thread_start(&rt->reclaimer, NULL, watcher_main, rt);
+        if (!rt->has_reclaimer)
+            brolga__store_relaxed(&rt->watched, false);
+    }
 }
 
 static void on_event(void *arg, const char *unit, uint64_t version,
@@ -172,6 +272,7 @@ bool brolga_reclaim_step(brolga *rt)
 
     brolga__store_relaxed(&rt->clock_ns, now_ns);
     (void)brolga__look_for_stuck(rt, now_ns);
+    (void)brolga__trim(rt, now_ns);
     brolga__shield_raise(); /* on_event() and units' release() under a lock. */
     waiting = brolga__got_reclaim(rt->got);
     brolga__shield_lower();
@@ -220,6 +321,7 @@ static void init_tasks(struct brolga *rt)
     (void)pthread_mutex_init(&rt->io_lock, NULL);
     brolga__scopes_init(rt);
     brolga__store_relaxed(&rt->stuck_at_ns, BROLGA_FOREVER);
+    rt->trim.due_ns = BROLGA_FOREVER;
     brolga__store_relaxed(&rt->clock_ns, brolga__plat_now_ns());
 }
 
@@ -254,7 +356,7 @@ static int init_got(struct brolga *rt)
 
 /* Threads that wake tasks go first, then the reclaimer, which looks at the
  * workers. */
-static void stop_threads(struct brolga *rt, bool reclaimer)
+static void stop_threads(struct brolga *rt)
 {
     struct brolga__io *io = brolga__load_relaxed(&rt->io);
     uint32_t threads;
@@ -265,7 +367,7 @@ static void stop_threads(struct brolga *rt, bool reclaimer)
     while ((threads = brolga__load_acquire(&rt->threads)) != 0) /* AA */
         (void)brolga__plat_wait(&rt->threads, threads, BROLGA_FOREVER);
     brolga__store_release(&rt->stopping, true); /* AB: loads in the loops */
-    if (reclaimer) {
+    if (rt->has_reclaimer) {
         brolga__reclaimer_notify(rt);
         (void)pthread_join(rt->reclaimer, NULL);
     }
@@ -299,12 +401,14 @@ int brolga_create(const struct brolga_opts *opts, brolga **out)
     brolga__traps_open(rt);
     err = brolga__workers_start(rt);
     if (err != BROLGA_OK) {
-        stop_threads(rt, false);
+        stop_threads(rt);
         goto fail;
     }
-    if (rt->opts.workers != BROLGA_NO_WORKERS &&
-        pthread_create(&rt->reclaimer, NULL, reclaimer_main, rt) != 0) {
-        stop_threads(rt, false);
+    if (rt->opts.workers != BROLGA_NO_WORKERS)
+        rt->has_reclaimer =
+            brolga__plat_thread_start(&rt->reclaimer, NULL, reclaimer_main, rt);
+    if (!rt->has_reclaimer && rt->opts.workers != BROLGA_NO_WORKERS) {
+        stop_threads(rt);
         err = BROLGA_ELIMIT;
         goto fail;
     }
@@ -320,7 +424,7 @@ int brolga_destroy(brolga *rt)
 {
     if (brolga_tasks_live(rt) > 0) /* X */
         return BROLGA_EBUSY;
-    stop_threads(rt, rt->opts.workers != BROLGA_NO_WORKERS);
+    stop_threads(rt);
     fini(rt);
     return BROLGA_OK;
 }

@@ -42,8 +42,9 @@ static void read_from(brolga_task *task, const struct brolga__suspects *set,
                       uintptr_t sp, struct brolga__found *found)
 {
     brolga__suspects_scan(set, sp, task->ctx.high, found);
-    if (task->first.high != 0)
-        brolga__suspects_scan(set, task->first.sp, task->first.high, found);
+    if (task->left != NULL)
+        brolga__suspects_scan(set, task->left->ctx.sp, task->left->ctx.high,
+                              found);
 }
 
 /*
@@ -82,11 +83,12 @@ void brolga__scan_stack(brolga_task *task, const struct brolga__suspects *set,
 static void read_blocked(brolga_task *task, const struct brolga__suspects *set)
 {
     struct brolga__found found = {0};
-    uintptr_t registers = (uintptr_t)task->spilled;
+    const struct brolga__spilled *spilled = task->spilled;
+    uintptr_t registers = (uintptr_t)spilled->word;
 
-    brolga__suspects_scan(set, registers, registers + sizeof task->spilled,
+    brolga__suspects_scan(set, registers, registers + sizeof spilled->word,
                           &found);
-    read_from(task, set, task->spilled_sp, &found);
+    read_from(task, set, spilled->sp, &found);
     conclude(task, set, &found);
 }
 
@@ -240,8 +242,8 @@ static void tell_frame(struct report *report, const struct reported *unit,
 
     describe(task, &holder);
     for (uint32_t i = 0; i < holds->found.count; i++)
-        if (holds->found.at[i].suspect == unit->unit->suspect)
-            holder.address = holds->found.at[i].address;
+        if (holds->found.suspect[i] == unit->unit->suspect)
+            holder.address = holds->found.address[i];
     if (holder.address != 0)
         brolga__unit_describe(unit->unit, holder.address, holder.function,
                               sizeof holder.function);
@@ -273,7 +275,7 @@ static void tell_running(struct report *report, const struct reported *unit,
 static bool holds_suspect(const struct brolga__found *found, uint32_t suspect)
 {
     for (uint32_t i = 0; i < found->count; i++)
-        if (found->at[i].suspect == suspect)
+        if (found->suspect[i] == suspect)
             return true;
     return found->more;
 }

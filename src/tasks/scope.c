@@ -257,8 +257,10 @@ uint64_t brolga_deadline_ns(void)
 /* --- opening ------------------------------------------------------------ */
 
 /* Puts a scope below the task's innermost one, or below the task, and takes
- * over the reason that is there. */
-static void link_scope(brolga_task *task, brolga_scope *scope)
+ * over the reason that is there. With a deadline of its own it may be too late
+ * already; one that it has from above is told of from there, when all in
+ * between are told. */
+static void link_scope(brolga_task *task, brolga_scope *scope, bool own)
 {
     brolga_scope *outer = scope->outer;
     struct brolga__lock *lock =
@@ -275,7 +277,7 @@ static void link_scope(brolga_task *task, brolga_scope *scope)
             reason = brolga__load_relaxed(&task->canceled);
     }
     /* Before anyone else can reach it: we hold the only way to it. */
-    if (reason == BROLGA__NO_REASON &&
+    if (reason == BROLGA__NO_REASON && own &&
         scope->deadline_ns <= brolga__plat_now_ns())
         reason = BROLGA__DEADLINE;
     brolga__store_relaxed(&scope->reason, reason);
@@ -361,7 +363,7 @@ int brolga_scope_open(const struct brolga_scope_opts *opts, brolga_scope **out)
         return BROLGA_ENOMEM;
     init(scope, task, opts);
     own = set_deadline(task, scope, opts->deadline_ns);
-    link_scope(task, scope);
+    link_scope(task, scope, own);
     err = own ? arm(scope) : BROLGA_OK;
     if (err != BROLGA_OK) {
         unlink_scope(task, scope);
@@ -605,21 +607,27 @@ int brolga_scope_join(brolga_scope *scope, struct brolga_scope_report *report)
     return result;
 }
 
+/* A task fails by the failure of another one. */
+static void fail_by(brolga_task *task, const struct brolga_failure *first)
+{
+    struct brolga__why why = {.trapped_at = 0};
+
+    (void)snprintf(why.message, sizeof why.message, "task %llu '%s': %.190s",
+                   (unsigned long long)first->task, first->name,
+                   first->message); /* What fits. */
+    brolga__task_fail(task, BROLGA_FAILURE_PANIC, &why);
+}
+
 /* Nobody will ask for these failures: the first one becomes the task's own, and
  * the others are written down. */
 static void surface(brolga_task *task, const struct brolga_scope_report *report)
 {
-    const struct brolga_failure *first = &report->first;
     uint64_t written = 0;
 
     if (report->failed == 0)
         return;
     if (!task->failed) {
-        task->failed = true;
-        (void)snprintf(task->message, sizeof task->message,
-                       "task %llu '%s': %.190s",
-                       (unsigned long long)first->task, first->name,
-                       first->message); /* What fits. */
+        fail_by(task, &report->first);
         brolga__task_unref(brolga__container_of(
             brolga__list_pop_front(&task->heard), brolga_task, in_scope));
         written++;

@@ -8,15 +8,16 @@
  * stack and moves to it; from then on it may park and wake up on other threads,
  * and its thread's emergency stack is free for the next task.
  *
- *   task->first   the context that was left: [first.sp, first.high) are the
- *                 words that may still be used, and are searched (scan.c);
- *                 first.high == 0: it is on its first stack
+ *   task->left    NULL: it is on its first stack. Else it lies at the top of
+ *                 the second one, above its context:
+ *   left->ctx     the context that was left: [ctx.sp, ctx.high) are the words
+ *                 that may still be used, and are searched (scan.c)
+ *   left->second  the second stack, as it came from the pool
  *   task->ctx     that of the stack it is on
- *   task->second  the second stack, as it came from the pool
  *
- * All three are written by the task, while nobody may read its stack: it runs,
- * and not in foreign code. A task does this once at most, since it fails by it,
- * and one that has failed is not diverted again. In the end it goes back to the
+ * These are written by the task, while nobody may read its stack: it runs, and
+ * not in foreign code. A task does this once at most, since it fails by it, and
+ * one that has failed is not diverted again. In the end it goes back to the
  * base of its first stack, so that it is left as every task is.
  */
 #include "tasks/tasks.h"
@@ -30,6 +31,9 @@
  * guard. Memory is used as it is touched. */
 #define SIGNALS_BYTES   ((size_t)128 << 10)
 #define EMERGENCY_BYTES ((size_t)32 << 10)
+/* So that a stack still begins at a multiple of 16. */
+#define LEFT_BYTES                                                             \
+    brolga__round_up(sizeof(struct brolga__left), BROLGA__CACHE_LINE)
 
 /* Without lazy allocation, for the signal handler; volatile, because that sees
  * it between any two instructions. */
@@ -85,7 +89,7 @@ static void arrive(void *arg, struct brolga__passed passed)
     (void)passed;
     brolga__ctx_entered(&move.task->ctx);
     /* The switch has stored where it left the emergency stack. */
-    move.task->first.sp = move.lowest;
+    move.task->left->ctx.sp = move.lowest;
     move.entry(move.arg);
 }
 
@@ -93,16 +97,18 @@ int brolga__second_stack_enter(brolga_task *task, uintptr_t lowest,
                                void (*entry)(void *arg), void *arg)
 {
     struct move move = {task, lowest, entry, arg};
-    int err =
-        brolga__stack_take(&task->rt->stacks, task->stack_bytes, &task->second);
+    struct brolga__stack second;
+    struct brolga__left *left;
+    int err = brolga__stack_take(&task->rt->stacks, task->stack_bytes, &second);
 
     if (err != BROLGA_OK)
         return err;
+    left = (struct brolga__left *)(second.high - LEFT_BYTES);
     brolga__note_stack(task, task->ctx.high - lowest);
-    task->first = task->ctx;
-    brolga__ctx_init(&task->ctx, task->second.low, task->second.high, arrive,
-                     &move);
-    brolga__ctx_switch(&task->first, &task->ctx, false);
+    *left = (struct brolga__left){task->ctx, second};
+    brolga__ctx_init(&task->ctx, second.low, (uintptr_t)left, arrive, &move);
+    task->left = left;
+    brolga__ctx_switch(&left->ctx, &task->ctx, false);
     abort(); /* Who comes back does so elsewhere: come_back(). */
 }
 
@@ -110,19 +116,20 @@ int brolga__second_stack_enter(brolga_task *task, uintptr_t lowest,
 static void come_back(void *arg, struct brolga__passed passed)
 {
     brolga_task *task = arg;
+    struct brolga__left left = *task->left; /* It goes with the stack. */
 
     (void)passed;
-    brolga__ctx_entered(&task->first);
+    brolga__ctx_entered(&left.ctx);
     brolga__ctx_fini(&task->ctx);
-    task->ctx = task->first;
-    task->first.high = 0;
-    brolga__stack_put(&task->rt->stacks, &task->second);
+    task->ctx = left.ctx;
+    task->left = NULL;
+    brolga__stack_put(&task->rt->stacks, &left.second);
     brolga__task_leave(task);
 }
 
 void brolga__second_stack_leave(brolga_task *task)
 {
-    brolga__ctx_aim(&task->first, task->stack.high, come_back, task);
-    brolga__ctx_switch(&task->ctx, &task->first, true);
+    brolga__ctx_aim(&task->left->ctx, task->stack.high, come_back, task);
+    brolga__ctx_switch(&task->ctx, &task->left->ctx, true);
     abort(); /* Nobody switches back. */
 }

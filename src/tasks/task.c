@@ -67,6 +67,17 @@ static inline void reset(brolga_task *task,
     brolga__store_relaxed(&task->values.freed_bytes, 0);
 }
 
+/* For tasks that fail when there is no memory to say how. */
+static const struct brolga__why unkept = {
+    .message = "no memory for the message, which is on standard error"};
+
+void brolga__task_forget_why(brolga_task *task)
+{
+    if (task->why != &unkept)
+        brolga__free((void *)task->why);
+    task->why = NULL;
+}
+
 /* Makes a record clean that has been through more than most. */
 __attribute__((noinline)) static void clean(brolga_task *task)
 {
@@ -75,10 +86,8 @@ __attribute__((noinline)) static void clean(brolga_task *task)
     brolga__store_relaxed(&task->canceled_ns, 0);
     brolga__store_relaxed(&task->named_stuck, false);
     brolga__store_relaxed(&task->ends_by_ns, 0);
-    task->message[0] = '\0';
     task->failed_by = BROLGA_FAILURE_PANIC;
-    task->trapped_at = 0;
-    task->function_bytes = 0;
+    brolga__task_forget_why(task);
 }
 
 static inline int create(struct brolga *rt, struct brolga__worker *worker,
@@ -456,26 +465,46 @@ void brolga__child_end(brolga_task *task, struct brolga__worker *worker)
         leave_scope(task);
 }
 
-/* Of more than one the first counts; a later one comes from a handler. */
-static void fail(brolga_task *task, const char *message)
+static void say(brolga_task *task, const char *what,
+                const struct brolga__why *why)
 {
     uint64_t id;
     char name[32];
 
-    if (task->failed) {
-        (void)brolga__identity(task, &id, name);
-        fprintf(stderr, "brolga: task %llu '%s' failed again: %s\n",
-                (unsigned long long)task->number, name, message);
+    (void)brolga__identity(task, &id, name);
+    fprintf(stderr, "brolga: task %llu '%s' %s: %s\n",
+            (unsigned long long)task->number, name, what, why->message);
+}
+
+void brolga__task_fail(brolga_task *task, enum brolga_failure_kind kind,
+                       const struct brolga__why *why)
+{
+    struct brolga__why *kept = brolga__alloc(sizeof *kept);
+
+    task->failed = true;
+    task->failed_by = (uint8_t)kind;
+    if (kept == NULL) {
+        say(task, "failed", why);
+        task->why = &unkept;
         return;
     }
-    task->failed = true;
-    memcpy(task->message, message, sizeof task->message);
+    *kept = *why;
+    task->why = kept;
+}
+
+/* Of more than one the first counts; a later one comes from a handler. */
+static void panic(brolga_task *task, const struct brolga__why *why)
+{
+    if (task->failed)
+        say(task, "failed again", why);
+    else
+        brolga__task_fail(task, BROLGA_FAILURE_PANIC, why);
 }
 
 /* A fiber's stack is simply left; a thread goes back to where it was called. */
 void brolga__task_leave(brolga_task *task)
 {
-    if (brolga__unlikely(task->first.high != 0))
+    if (brolga__unlikely(task->left != NULL))
         brolga__second_stack_leave(task);
     if (task->kind == BROLGA__THREAD)
         longjmp(*task->thread_exit, 1);
@@ -487,20 +516,20 @@ void brolga__task_leave(brolga_task *task)
 void brolga_panic(const char *format, ...)
 {
     brolga_task *task = brolga__self();
-    char message[sizeof task->message];
+    struct brolga__why why = {.trapped_at = 0};
     va_list args;
 
     va_start(args, format);
-    (void)vsnprintf(message, sizeof message, format, args);
+    (void)vsnprintf(why.message, sizeof why.message, format, args);
     va_end(args);
     if (task == NULL || task->kind == BROLGA__ATTACHED) {
-        fprintf(stderr, "brolga: panic outside a task: %s\n", message);
+        fprintf(stderr, "brolga: panic outside a task: %s\n", why.message);
         abort();
     }
     /* What comes next needs the task's worker. */
     if (brolga__load_relaxed(&task->blocked) != BROLGA__NOT_BLOCKED)
         brolga_block_end();
-    fail(task, message);
+    panic(task, &why);
     brolga__task_finish(task);
     brolga__task_leave(task);
 }
@@ -585,15 +614,17 @@ static int join_task(brolga_task *task, brolga_task *self, uint64_t deadline_ns)
 void brolga__task_describe_failure(brolga_task *task,
                                    struct brolga_failure *failure)
 {
+    const struct brolga__why *why = task->why;
     uint64_t id;
 
-    *failure = (struct brolga_failure){.task = task->number,
-                                       .kind = task->failed_by,
-                                       .address = task->trapped_at};
+    *failure = (struct brolga_failure){
+        .task = task->number,
+        .kind = (enum brolga_failure_kind)task->failed_by,
+        .address = why->trapped_at};
     (void)brolga__identity(task, &id, failure->name);
-    memcpy(failure->message, task->message, sizeof failure->message);
-    memcpy(failure->function, task->message + task->function_at,
-           task->function_bytes);
+    memcpy(failure->message, why->message, sizeof failure->message);
+    memcpy(failure->function, why->message + why->function_at,
+           why->function_bytes);
 }
 
 /* Takes the result of a task that has ended, and lets go of it. */

@@ -71,6 +71,12 @@ enum brolga__reason {
 /* Callee-saved registers, at the most, of the processors we know. */
 #define BROLGA__SPILL_WORDS 32
 
+/* What a task in foreign code can return to; see block.c. */
+struct brolga__spilled {
+    uintptr_t sp; /* The lowest word of its frames to read. */
+    uintptr_t word[BROLGA__SPILL_WORDS]; /* Registers at block_begin. */
+};
+
 /* What the last search of a task's stack found; see scan.c. */
 struct brolga__holds {
     uint64_t set;   /* The generation of the suspects that were looked for. */
@@ -81,7 +87,7 @@ struct brolga__holds {
 /* Whether a task's frames may be read though it is not parked (block.c). */
 enum brolga__blocked {
     BROLGA__NOT_BLOCKED,
-    BROLGA__BLOCKED,         /* In foreign code; frames below `sp` rest. */
+    BROLGA__BLOCKED,         /* In foreign code; frames from `sp` up rest. */
     BROLGA__BLOCKED_SCANNING /* Same, and the reclaimer reads them. */
 };
 
@@ -126,6 +132,19 @@ struct brolga__defer {
     brolga_unit *pinned; /* Holds `fn`. */
 };
 
+/* How a task failed; made when it does. */
+struct brolga__why {
+    uint16_t function_at, function_bytes; /* Its function, in `message`. */
+    uintptr_t trapped_at;                 /* Of the instruction, or 0. */
+    char message[256];
+};
+
+/* What a task has left that ends on a second stack; see second.c. */
+struct brolga__left {
+    struct brolga__ctx ctx;      /* Where it was. */
+    struct brolga__stack second; /* Where it is, as it came from the pool. */
+};
+
 /* See scope.c for what the lock guards and who may look. */
 struct brolga_scope {
     struct brolga *rt;
@@ -162,6 +181,8 @@ struct brolga_scope {
  * that every task uses come first, a few cache lines in the order of their use:
  * the first two are all that a yield touches, the third is for parks and the
  * next ones for the beginning and the end.
+ * What only few tasks have lies elsewhere: how it failed in memory of its own,
+ * the rest with who needs it. There may be millions of records.
  */
 struct brolga_task {
     /* First: compiled code holds this address. Written by the task. */
@@ -193,10 +214,12 @@ struct brolga_task {
     struct brolga__stack stack;
     const char *_Atomic parked_in; /* NULL while it runs. */
     bool competes;                 /* May win a scope of policy ANY. */
+    uint8_t failed_by;             /* enum brolga_failure_kind */
 
     /* What it is to do. */
     enum brolga__entry entry;
     brolga_slot slot;
+    _Atomic uint32_t stack_bytes;
     brolga_task_fn fn;
     void *arg;
     brolga_unit *pinned;       /* Holds `fn` until the task has started. */
@@ -217,14 +240,17 @@ struct brolga_task {
     bool named;
     bool held;               /* By brolga__hold(); its caller's. */
     _Atomic uint8_t awaited; /* enum brolga__awaited; when `end` is AWAITED */
-    bool worn;         /* It has failed or been cleaning: to be made clean. */
-    brolga_task *next; /* In the list of injected, or of free tasks. */
+    bool worn; /* It has failed or been cleaning: to be made clean. */
+    _Atomic bool timed_out;   /* Set by the timer, read after a park. */
+    _Atomic bool named_stuck; /* Set by the reclaimer. */
+    _Atomic bool awaits;      /* It joins a scope. */
+    uint32_t trimmed;         /* The reclaimer's; see trim.c. */
+    brolga_task *next;        /* In the list of injected, free or held tasks. */
 
     _Atomic uint64_t id; /* For anyone who looks on; 0: the record is free. */
     uint64_t number;     /* The same, for good. */
     brolga_scope *home;  /* The scope it is in; NULL: the root. */
     _Atomic uint64_t home_id;
-    _Atomic uint32_t stack_bytes;
     struct brolga__account values; /* Its own; see alloc.h. */
     brolga_scope *scope;          /* The innermost that it has open, or NULL. */
     struct brolga__defer *defers; /* The last one first. */
@@ -233,41 +259,32 @@ struct brolga_task {
     /* --- what few tasks use --- */
 
     _Atomic uint64_t name[BROLGA__NAME_WORDS];
-    _Atomic bool timed_out; /* Set by the timer, read after a park. */
     struct brolga__timer timer;
 
     /* Scopes and cancellation. */
     struct brolga__lock scopes_lock;
+    struct brolga__lock holds_lock;
     brolga_scope *outermost;      /* That it has open. scopes_lock */
     struct brolga__list in_scope; /* home->tasks or ->failures, or `heard` */
     _Atomic uint64_t canceled_ns; /* Since when. */
-    _Atomic bool named_stuck;     /* Set by the reclaimer. */
-    _Atomic bool awaits;          /* It joins a scope. */
     _Atomic uint64_t ends_by_ns;  /* It cleans up until then; 0: not yet. */
     uint64_t cleanup_until_ns;
     uint64_t heard_of;         /* The scope that it joined last, and */
     struct brolga__list heard; /* the failures in it, with a reference. */
 
-    /* Searching its stack. */
-    struct brolga__lock holds_lock;
-    struct brolga__holds holds; /* holds_lock */
-    uintptr_t spilled_sp;       /* Lowest word to read while blocked. */
-    uintptr_t spilled[BROLGA__SPILL_WORDS]; /* Registers at block_begin. */
-
-    /* How it failed. */
-    enum brolga_failure_kind failed_by;
-    uint16_t function_at, function_bytes; /* Its function, in `message`. */
-    uintptr_t trapped_at;                 /* Of the instruction, or 0. */
-    char message[256];
-
+    struct brolga__holds holds;    /* Its stack, when searched. holds_lock */
+    const struct brolga__why *why; /* It failed; NULL: it did not. */
+    struct brolga__left *left;     /* It is on a second stack; NULL: not. */
+    /* Of a fiber in foreign code, its carrier's; of a thread, its own. */
+    struct brolga__spilled *spilled;
     struct brolga_epoch_member *member; /* Of a THREAD or ATTACHED task. */
     jmp_buf *thread_exit;               /* Where a failed THREAD goes. */
-
-    /* Of a task that ends on a second stack; see second.c for when they are
-     * written. */
-    struct brolga__ctx first;
-    struct brolga__stack second;
 };
+
+#if !defined(BROLGA__ASAN) && !defined(BROLGA__TSAN)
+_Static_assert(sizeof(brolga_task) <= 10 * BROLGA__CACHE_LINE,
+               "a parked task should cost little more than its stack");
+#endif
 
 /* Records are made in blocks, which last as long as the runtime. */
 #define BROLGA__BLOCK_TASKS 32
@@ -323,6 +340,7 @@ struct brolga__worker {
     _Atomic uint64_t parks;
     uint64_t turns_seen, nested_seen; /* The monitor's. */
     _Atomic bool preempt;             /* The running task's time is up. */
+    _Atomic uint64_t until_ns;        /* When who drives it is to return. */
     struct brolga__carrier *carrier;  /* Asleep with it, or NULL. idle_lock */
     struct brolga__worker *idle_next; /* idle_lock */
     bool idle;                        /* idle_lock */
@@ -348,6 +366,7 @@ struct brolga__carrier {
     struct brolga__ctx dead;       /* Of a task that has ended, until someone */
     struct brolga__stack dead_stack; /* else runs. */
     struct brolga_epoch_member *member;
+    struct brolga__spilled spilled; /* Of its task in foreign code. */
     pthread_t thread;
     _Atomic uint32_t wake;         /* Sleeps while 0. */
     struct brolga__carrier *next;  /* rt->carriers; idle_lock */
@@ -377,6 +396,14 @@ struct brolga__deadlock {
     struct brolga__lock lock; /* Guards the text; written by the reclaimer. */
     size_t length;
     char text[8192];
+};
+
+/* Giving back what stacks no longer use; see trim.c. */
+struct brolga__trim {
+    struct brolga__block *next; /* To be swept; NULL: none. */
+    uint64_t step_ns;           /* When to go on with that. */
+    uint64_t due_ns;            /* The next sweep. */
+    uint64_t parks;             /* Of all workers, when that was set. */
 };
 
 struct brolga {
@@ -430,8 +457,16 @@ struct brolga {
     _Alignas(BROLGA__CACHE_LINE) _Atomic uint64_t clock_ns;
 
     struct brolga__deadlock deadlock;
+    struct brolga__trim trim; /* The reclaimer's lock. */
 
     pthread_t reclaimer;
+    _Atomic bool watched;             /* `reclaimer` was, or is being, started
+                                         for those who drive. */
+    bool has_reclaimer;               /* It is there. */
+    uint64_t turns_seen;              /* The reclaimer's. */
+    _Atomic uint32_t refused;         /* Times that there was no carrier for a
+                                         worker that was to be woken. */
+    uint32_t refused_seen;            /* The reclaimer's. */
     _Atomic uint32_t reclaim_word;    /* The reclaimer sleeps on it. */
     _Atomic uint32_t reclaimer_rests; /* enum brolga__rest */
     bool traps;                       /* It counts in trap.c. */
@@ -599,8 +634,14 @@ int brolga__spawn(struct brolga *rt, const struct brolga__start *how,
                   const struct brolga_spawn_opts *opts, brolga_task **out);
 /* Pins the unit that a function is in; NULL: it is in none. */
 brolga_unit *brolga__pin_code(struct brolga *rt, void (*fn)(void));
+/* The calling carrier's task, or one that has no stack, fails: keeps a copy of
+ * why. Without memory that goes to standard error, and a word of it is kept. */
+void brolga__task_fail(brolga_task *task, enum brolga_failure_kind kind,
+                       const struct brolga__why *why);
 /* Writes down a failure that nobody else will hear of. */
 void brolga__task_say_failed(brolga_task *task);
+/* Frees that. */
+void brolga__task_forget_why(brolga_task *task);
 /* Says of a task that has failed how. */
 void brolga__task_describe_failure(brolga_task *task,
                                    struct brolga_failure *failure);
@@ -844,6 +885,9 @@ bool brolga__identity(brolga_task *task, uint64_t *id, char name[32]);
  * record have another one, during the visit. */
 void brolga__walk(struct brolga *rt,
                   void (*visit)(void *arg, brolga_task *task), void *arg);
+/* The same, for as long as the visitor returns true. */
+void brolga__walk_while(struct brolga *rt,
+                        bool (*visit)(void *arg, brolga_task *task), void *arg);
 
 /* --- searching stacks (scan.c) ------------------------------------------ */
 
@@ -870,6 +914,13 @@ void brolga__deadlock_join_end(struct brolga *rt, enum brolga__awaited how);
 /* By the reclaimer: looks, if it is time; returns when to look again. */
 uint64_t brolga__look_for_deadlock(struct brolga *rt, uint64_t now_ns);
 
+/* --- memory of stacks (trim.c) ------------------------------------------ */
+
+/* By the reclaimer: one step, if it is time; returns when to come again. */
+uint64_t brolga__trim(struct brolga *rt, uint64_t now_ns);
+/* When that is; by its own thread. */
+uint64_t brolga__trim_due(struct brolga *rt, uint64_t now_ns);
+
 /* --- the reclaimer (runtime.c) ------------------------------------------ */
 
 /* Something is to be reclaimed: wakes the reclaimer's thread. */
@@ -877,6 +928,9 @@ void brolga__reclaimer_notify(void *rt);
 
 /* A worker gets busy: lets the reclaimer's thread take its time. */
 void brolga__reclaimer_watch(struct brolga *rt);
+/* The same in a runtime without workers, where that thread does nothing else
+ * and starts now, if it has not yet. */
+void brolga__drives_watch(struct brolga *rt);
 
 /* --- parking (wait.c) --------------------------------------------------- */
 

@@ -36,8 +36,10 @@ __attribute__((noinline)) static void call_below(brolga_task *task)
 
 static void call(brolga_task *task)
 {
+    struct brolga__spilled spilled;
     jmp_buf exit_to;
 
+    task->spilled = &spilled;
     /* A failure comes back here; nothing local changes in between. */
     task->thread_exit = &exit_to;
     if (setjmp(exit_to) == 0)
@@ -81,6 +83,7 @@ int brolga__thread_start(brolga_task *task)
     pthread_attr_t attr;
     pthread_t thread;
     size_t bytes = task->stack_bytes;
+    bool started;
     int err = join_offline(task);
 
     if (err != BROLGA_OK)
@@ -91,15 +94,21 @@ int brolga__thread_start(brolga_task *task)
     (void)pthread_attr_setstacksize(&attr, bytes);
     (void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     (void)brolga__add_relaxed(&task->rt->threads, 1);
-    err = pthread_create(&thread, &attr, thread_main, task);
+    started = brolga__plat_thread_start(&thread, &attr, thread_main, task);
     (void)pthread_attr_destroy(&attr);
-    if (err != 0) {
+    if (!started) {
         (void)brolga__sub_release(&task->rt->threads, 1);
         brolga_epoch_leave(task->member);
         task->member = NULL;
         return BROLGA_ELIMIT;
     }
     return BROLGA_OK;
+}
+
+static void forget_spilled(brolga_task *task)
+{
+    brolga__free(task->spilled);
+    task->spilled = NULL;
 }
 
 int brolga_attach_thread(brolga *rt, const char *name)
@@ -116,9 +125,11 @@ int brolga_attach_thread(brolga *rt, const char *name)
     brolga__store_relaxed(&task->kind, BROLGA__ATTACHED);
     /* Nobody joins it. */
     brolga__store_relaxed(&task->end, BROLGA__END_DETACHED);
-    err = join_offline(task);
+    task->spilled = brolga__alloc(sizeof *task->spilled);
+    err = task->spilled == NULL ? BROLGA_ENOMEM : join_offline(task);
     if (err != BROLGA_OK) {
         task->member = NULL;
+        forget_spilled(task);
         brolga__task_end(task);
         return err;
     }
@@ -137,6 +148,7 @@ void brolga_detach_thread(void)
     rt = task->rt;
     brolga__task_finish(task);
     leave(task);
+    forget_spilled(task);
     brolga__task_end(task);
     brolga__deadlock_hint(rt);
     (void)brolga__sub_release(&rt->threads, 1); /* AA: load in destroy */

@@ -123,7 +123,7 @@ static int prepare(struct brolga__timers *timers)
         timers->capacity = capacity;
     }
     if (!timers->started) {
-        if (pthread_create(&timers->thread, NULL, run, timers) != 0)
+        if (!brolga__plat_thread_start(&timers->thread, NULL, run, timers))
             return BROLGA_ELIMIT;
         timers->started = true;
     }

@@ -57,47 +57,49 @@ struct note {
 
 /* --- the end of the task, as an ordinary function ----------------------- */
 
-/* Adds to the task's message. */
+/* Adds to the message. */
 BROLGA_PRINTF(2, 3)
-static void append(brolga_task *task, const char *format, ...)
+static void append(struct brolga__why *why, const char *format, ...)
 {
     va_list args;
 
     va_start(args, format);
-    (void)brolga__append(task->message, sizeof task->message,
-                         strlen(task->message), format, args);
+    (void)brolga__append(why->message, sizeof why->message,
+                         strlen(why->message), format, args);
     va_end(args);
 }
 
 /* The function as its unit names it, else the unit. */
-static void append_place(brolga_task *task, const struct note *note)
+static void append_place(struct brolga__why *why, const struct note *note)
 {
     char text[sizeof((struct brolga_failure *)NULL)->function];
 
     brolga__unit_describe(note->unit, note->pc, text, sizeof text);
-    task->function_at = (uint16_t)strlen(task->message);
-    task->function_bytes = (uint16_t)strlen(text);
+    why->function_at = (uint16_t)strlen(why->message);
+    why->function_bytes = (uint16_t)strlen(text);
     if (text[0] != '\0')
-        append(task, "%s", text);
+        append(why, "%s", text);
     else
-        append(task, "unit '%.80s'", note->unit->name);
+        append(why, "unit '%.80s'", note->unit->name);
 }
 
 static void write_down(brolga_task *task, const struct note *note)
 {
     const struct brolga__trap *trap = &note->trap;
+    struct brolga__why why = {.trapped_at = note->pc, .message = ""};
 
-    task->failed_by =
-        note->overflow ? BROLGA_FAILURE_STACK_OVERFLOW : BROLGA_FAILURE_TRAP;
-    task->trapped_at = note->pc;
-    append(task, note->overflow ? "stack overflow in " : "%s at ", trap->name);
-    append_place(task, note);
+    append(&why, note->overflow ? "stack overflow in " : "%s at ", trap->name);
+    append_place(&why, note);
     if (note->overflow)
-        append(task, " (%u KiB)", task->stack_bytes >> 10);
+        append(&why, " (%u KiB)", task->stack_bytes >> 10);
     else if (trap->pc != note->pc)
-        append(task, ", call of address 0x%llx", (unsigned long long)trap->pc);
+        append(&why, ", call of address 0x%llx", (unsigned long long)trap->pc);
     else if (trap->has_address)
-        append(task, ", address 0x%llx", (unsigned long long)trap->address);
+        append(&why, ", address 0x%llx", (unsigned long long)trap->address);
+    brolga__task_fail(task,
+                      note->overflow ? BROLGA_FAILURE_STACK_OVERFLOW
+                                     : BROLGA_FAILURE_TRAP,
+                      &why);
 }
 
 static void claim_frames(brolga_task *task)

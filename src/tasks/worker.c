@@ -21,7 +21,8 @@
  *      That others help an owner is a matter of speed, and its pushes are not
  *      ordered before its look at `idle_count`. If that look misses a sleeper,
  *      or the slot's task waits behind one that does not end, the monitor
- *      (runtime.c) wakes someone after a time slice.
+ *      (runtime.c) wakes someone after a time slice. So it does, again and
+ *      again, when there was no thread to be had for a worker.
  *   T  A woken carrier sees its worker: release store of carrier->wake ->
  *      acquire load in sleep_until_woken().
  *   U  An injected task is seen whole: inject_lock.
@@ -152,7 +153,8 @@ static struct brolga__carrier *carrier_create(struct brolga *rt)
     carrier->rt = rt;
     if (brolga_epoch_join(rt->epoch, &carrier->member) != BROLGA_OK)
         goto fail;
-    if (pthread_create(&carrier->thread, NULL, carrier_main, carrier) != 0) {
+    if (!brolga__plat_thread_start(&carrier->thread, NULL, carrier_main,
+                                   carrier)) {
         brolga_epoch_leave(carrier->member);
         goto fail;
     }
@@ -205,10 +207,15 @@ static bool start_searcher(struct brolga *rt)
     if (carrier != NULL) {
         carrier_wake(carrier);
         brolga__reclaimer_watch(rt);
-    } else {
-        (void)brolga__sub_seq_cst(&rt->searching, 1);
+        return true;
     }
-    return worker != NULL;
+    (void)brolga__sub_seq_cst(&rt->searching, 1);
+    if (worker == NULL)
+        return false;
+    /* All may sleep now though there is work: the monitor tries again. */
+    (void)brolga__add_relaxed(&rt->refused, 1); /* Z publishes it. */
+    brolga__reclaimer_notify(rt);
+    return true;
 }
 
 /*
@@ -499,6 +506,16 @@ static void put_stack(struct brolga__worker *worker,
     }
 }
 
+static void fail_without_stack(brolga_task *task, int err)
+{
+    struct brolga__why why = {.trapped_at = 0};
+
+    (void)snprintf(why.message, sizeof why.message, "no stack for the task: %s",
+                   brolga_strerror(err));
+    brolga__task_fail(task, BROLGA_FAILURE_NO_STACK, &why);
+    brolga__task_end(task);
+}
+
 /* A task gets its stack when it first runs. If there is none, it ends. */
 static bool give_stack(struct brolga__worker *worker, brolga_task *task)
 {
@@ -506,12 +523,8 @@ static bool give_stack(struct brolga__worker *worker, brolga_task *task)
     int err = take_stack(worker, task);
 
     if (err != BROLGA_OK) {
-        task->failed = true;
-        task->failed_by = BROLGA_FAILURE_NO_STACK;
-        (void)snprintf(task->message, sizeof task->message,
-                       "no stack for the task: %s", brolga_strerror(err));
         brolga__store_relaxed(&task->carrier, NULL);
-        brolga__task_end(task);
+        fail_without_stack(task, err);
         return false;
     }
     brolga__ctx_init(&task->ctx, task->stack.low, task->stack.high, fiber_main,
@@ -968,6 +981,7 @@ void brolga__worker_release(struct brolga__carrier *carrier)
     /* S: into sight, for nobody looks at slots before a sleep. */
     if (handed != NULL)
         push(carrier->worker, handed, false);
+    brolga__store_relaxed(&carrier->worker->until_ns, BROLGA_FOREVER);
     (void)pthread_mutex_lock(&rt->idle_lock);
     idle_push(carrier->worker, NULL);
     carrier->worker = NULL;
@@ -1014,6 +1028,7 @@ uint64_t brolga_drive(brolga *rt, uint64_t deadline_ns)
         brolga_epoch_join(rt->epoch, &carrier.member) != BROLGA_OK)
         return 0;
     (void)brolga__add_relaxed(&rt->threads, 1);
+    brolga__drives_watch(rt);
     if (brolga__worker_acquire(&carrier)) {
         brolga__carrier_set_self(&carrier);
         brolga__ctx_init_thread(&carrier.ctx);
@@ -1022,6 +1037,8 @@ uint64_t brolga_drive(brolga *rt, uint64_t deadline_ns)
         while (carrier.worker != NULL && (task = find_task(&carrier)) != NULL) {
             uint64_t now_ns;
 
+            /* It may be another worker than before. */
+            brolga__store_relaxed(&carrier.worker->until_ns, deadline_ns);
             run_task(&carrier, task);
             runs++;
             now_ns = brolga__plat_now_ns();
@@ -1051,6 +1068,7 @@ static int worker_init(struct brolga *rt, uint32_t number)
     worker->number = number;
     worker->seed = number * UINT32_C(2654435761) + 1;
     worker->stock.size_class = brolga__stack_class(rt->opts.stack_bytes);
+    brolga__store_relaxed(&worker->until_ns, BROLGA_FOREVER);
     idle_push(worker, NULL);
     return err;
 }

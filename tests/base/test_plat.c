@@ -10,7 +10,9 @@
 #include "plat.h"
 #include "wait_until.h"
 
+#include <fcntl.h>
 #include <pthread.h>
+#include <unistd.h>
 #ifndef CRITERION_STAND_IN
 #include <signal.h>
 #endif
@@ -132,6 +134,53 @@ Test(plat, reserved_space_is_zero_and_so_is_discarded_space)
     cr_assert_eq(at[2 * page - 1], 0);
     cr_assert_eq(at[2 * page], 7);
     brolga__plat_unreserve(at, 4 * page);
+}
+
+Test(plat, many_places_are_discarded_at_once)
+{
+    static uintptr_t at[150];
+    size_t page = brolga__plat_page_bytes(), count = brolga__lengthof(at);
+    unsigned char *space = brolga__plat_reserve(2 * count * page);
+
+    cr_assert_not_null(space);
+    memset(space, 7, 2 * count * page);
+    for (size_t i = 0; i < count; i++)
+        at[i] = (uintptr_t)space + (2 * i + 1) * page;
+    for (size_t n = 0; n <= count; n += 75) {
+        brolga__plat_discards(at, page, n);
+        for (size_t i = 0; i < count; i++) {
+            cr_assert_eq(space[2 * i * page], 7);
+            cr_assert_eq(space[(2 * i + 1) * page], i < n ? 0 : 7);
+        }
+    }
+    brolga__plat_unreserve(space, 2 * count * page);
+}
+
+/* Whether a byte may be written, as the system sees it. */
+static bool is_writable(unsigned char *at)
+{
+    int fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+    bool is = read(fd, at, 1) == 1;
+
+    (void)close(fd);
+    return is;
+}
+
+Test(plat, guards_are_where_they_should)
+{
+    size_t page = brolga__plat_page_bytes(), count = 150;
+    unsigned char *space = brolga__plat_reserve(3 * count * page);
+
+    cr_assert_not_null(space);
+    cr_assert_eq(brolga__plat_guards(space + page, page, 3 * page, 0), 0);
+    cr_assert(is_writable(space + page));
+    cr_assert_eq(brolga__plat_guards(space + page, page, 3 * page, count),
+                 count);
+    for (size_t i = 0; i < 3 * count; i++) {
+        cr_assert_eq(is_writable(space + i * page), i % 3 != 1);
+        cr_assert_eq(is_writable(space + (i + 1) * page - 1), i % 3 != 1);
+    }
+    brolga__plat_unreserve(space, 3 * count * page);
 }
 
 Test(plat, impossible_reservations_fail)

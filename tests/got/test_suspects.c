@@ -39,7 +39,7 @@ static int scan(uintptr_t word)
     const uintptr_t words[3] = {0, word, 1};
     struct brolga__found found = scan_words(words, words + 3);
 
-    return found.count == 0 ? -1 : (int)found.at[0].suspect;
+    return found.count == 0 ? -1 : (int)found.suspect[0];
 }
 
 Test(suspects, edges_of_ranges, .init = make_set)
@@ -63,10 +63,10 @@ Test(suspects, the_first_word_in_each_suspect_is_reported, .init = make_set)
 
     cr_assert_eq(found.count, 2);
     cr_assert_not(found.more);
-    cr_assert_eq(found.at[0].suspect, 0);
-    cr_assert_eq(found.at[0].address, 0x1234);
-    cr_assert_eq(found.at[1].suspect, 2);
-    cr_assert_eq(found.at[1].address, 0x9000);
+    cr_assert_eq(found.suspect[0], 0);
+    cr_assert_eq(found.address[0], 0x1234);
+    cr_assert_eq(found.suspect[1], 2);
+    cr_assert_eq(found.address[1], 0x9000);
 }
 
 /* A host may stage the same code twice; then a stack holds both units. */
@@ -79,8 +79,8 @@ Test(suspects, an_address_in_two_suspects_holds_both, .init = make_set)
     set->overlap = true;
     found = scan_words(words, words + 1);
     cr_assert_eq(found.count, 2);
-    cr_assert_eq(found.at[0].suspect, 0);
-    cr_assert_eq(found.at[1].suspect, 1);
+    cr_assert_eq(found.suspect[0], 0);
+    cr_assert_eq(found.suspect[1], 1);
 }
 
 Test(suspects, only_the_given_words_are_read, .init = make_set)

@@ -116,3 +116,73 @@ Test(fair, c8_one_who_joins_what_he_spawns_lets_others_run, .timeout = 60,
     gate_open(&gate);
     cr_assert_eq(joined(hog), 0);
 }
+
+/* Nor does the monitor come by to look for deadlocks. */
+static void world_open_unwatched(void)
+{
+    world_open_with(
+        &(struct brolga_opts){.workers = 1, .deadlocks = BROLGA_DEADLOCKS_OFF});
+}
+
+/* All workers' threads are in foreign code, and there is no memory for one more
+ * when a task is to be run; later there is. */
+Test(fair, a_thread_that_was_not_to_be_had_is_asked_for_again, .timeout = 60,
+     .init = world_open_unwatched, .fini = world_close)
+{
+    struct gate foreign = {0}, other = {.open = 1};
+    brolga_task *blocked = spawned(gate_block, &foreign), *task;
+    int looks = 0;
+
+    cr_assert(gate_reached(&foreign));
+    cr_assert(wait_until(nobody_watches(&looks)));
+    brolga__alloc_fail_nth(1);
+    task = spawned(gate_run, &other);
+    brolga__alloc_fail_nth(0);
+    cr_assert_eq(brolga__load_relaxed(&rt->refused), 1);
+    cr_assert(gate_reached(&other));
+    (void)joined(task);
+    gate_open(&foreign);
+    (void)joined(blocked);
+}
+
+/* --- without workers ---------------------------------------------------- */
+
+static void world_open_driven(void)
+{
+    world_open_with(&(struct brolga_opts){.workers = BROLGA_NO_WORKERS});
+}
+
+static brolga_word open_gate(void *arg)
+{
+    gate_open(arg);
+    return 0;
+}
+
+Test(fair, c8_who_drives_gives_time_slices, .timeout = 60,
+     .init = world_open_driven, .fini = world_close)
+{
+    struct gate gate = {0};
+    brolga_task *hog = spawned(gate_run, &gate);
+    brolga_task *other = spawned(open_gate, &gate);
+
+    cr_assert_geq(brolga_drive(rt, BROLGA_FOREVER), 3);
+    (void)joined(other);
+    (void)joined(hog);
+}
+
+Test(fair, a_drive_ends_soon_after_its_deadline, .timeout = 60,
+     .init = world_open_driven, .fini = world_close)
+{
+    struct gate gate = {0};
+    brolga_task *hog = spawned(gate_run, &gate);
+    uint64_t until_ns = brolga_after_ns(30 * BROLGA_MS);
+
+    cr_assert_geq(brolga_drive(rt, until_ns), 1);
+    cr_assert_geq(brolga_now_ns(), until_ns);
+    cr_assert_eq(brolga_tasks_live(rt), 1);
+    cr_assert_geq(brolga_drive(rt, BROLGA_NOW), 1);
+    cr_assert_eq(brolga_tasks_live(rt), 1);
+    gate_open(&gate);
+    cr_assert_geq(brolga_drive(rt, BROLGA_FOREVER), 1);
+    (void)joined(hog);
+}

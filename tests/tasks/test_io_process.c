@@ -271,3 +271,20 @@ Test(io_process, many_children_at_once)
     }
     io_close();
 }
+
+Test(io_process, a_child_has_no_signal_blocked)
+{
+    static const char none[] = "SigBlk:\t0000000000000000\n";
+    brolga_io pipes[3], process;
+    char line[sizeof none] = "";
+
+    io_open();
+    process =
+        shell("exec grep SigBlk /proc/self/status", BROLGA_STDIO_PIPE, pipes);
+    cr_assert_eq(read_exactly(pipes[1], line, sizeof none - 1), BROLGA_OK);
+    cr_assert_str_eq(line, none);
+    cr_assert_eq(ended(process).code, 0);
+    closed(pipes[1]);
+    closed(process);
+    io_close();
+}

@@ -58,12 +58,14 @@ static bool joined_with(struct parent *parent, int err)
 /* --- interrupting the joiner -------------------------------------------- */
 
 /* Its entry lies in the queue still, though it has been claimed. Without that,
- * nothing is there for which somebody would take the time of slices. */
+ * nothing is there for which somebody would take the time of slices. (Where the
+ * joiner's slice was over before it joined, there is the joiner itself.) */
 static void drop_entry(void)
 {
-    brolga_task *none = brolga__runq_pop(&brolga__worker_self(rt)->queue);
+    brolga_task *joiner = brolga__runq_pop(&brolga__worker_self(rt)->queue);
 
-    brolga__assert(none == NULL);
+    if (joiner != NULL)
+        brolga__schedule(joiner);
 }
 
 static brolga_word gate_poll(void *arg)

@@ -70,7 +70,7 @@ static void look_and_park(void *arg)
         (void)brolga__add_release(&seen.handlers, 1);
     if (here < task->ctx.low || here >= task->ctx.high)
         (void)brolga__add_release(&seen.strays, 1);
-    if (task->first.high != 0)
+    if (task->left != NULL)
         (void)brolga__add_release(&seen.elsewhere, 1);
 }
 
@@ -117,10 +117,10 @@ static struct brolga_failure failed(brolga_task *task)
 
 static void finish(void *arg)
 {
+    static const struct brolga__why why = {.message = "moved"};
     brolga_task *task = arg;
 
-    task->failed = true;
-    (void)snprintf(task->message, sizeof task->message, "moved");
+    brolga__task_fail(task, BROLGA_FAILURE_PANIC, &why);
     brolga__task_finish(task);
     brolga__task_leave(task);
 }
@@ -163,7 +163,7 @@ static brolga_word move_without_memory(void *arg)
     brolga__alloc_fail_nth(1);
     err = move_away();
     brolga__alloc_fail_nth(0);
-    return brolga_self()->first.high == 0 ? err : 1;
+    return brolga_self()->left == NULL ? err : 1;
 }
 
 Test(second, want_of_memory_is_said_and_changes_nothing, .timeout = 30,

@@ -3,6 +3,7 @@
  * trap when they overflow.
  * Method: take and put back, few and many; write to every end.
  */
+#define _DEFAULT_SOURCE /* mincore() */
 #include <criterion/criterion.h>
 
 #include "alloc.h"
@@ -10,6 +11,10 @@
 #include "plat.h"
 #include "tasks/ctx.h"
 #include "tasks/stack.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #if !defined(CRITERION_STAND_IN) && !defined(BROLGA__ASAN)
 #include <signal.h>
@@ -121,6 +126,71 @@ Test(stack, many_do_not_overlap_and_come_again, .init = open_pool,
         chunks += (size_t)(brolga__alloc_live() - blocks);
     }
     cr_assert_eq(chunks, 0); /* No more address space was needed. */
+}
+
+/* Whether a byte may be written, as the system sees it. */
+static bool is_writable(uintptr_t at)
+{
+    int fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+    bool is = read(fd, (void *)at, 1) == 1;
+
+    (void)close(fd);
+    return is;
+}
+
+Test(stack, each_has_a_guard, .init = open_pool, .fini = close_pool)
+{
+    for (int i = 0; i < MANY; i++)
+        many[i] = taken(i == 0 ? 32 << 20 : 256 << 10);
+    for (int i = 0; i < MANY; i++) {
+        cr_assert(is_writable(many[i].low));
+        cr_assert(is_writable(many[i].high - 1));
+        cr_assert_not(is_writable(many[i].low - 1));
+    }
+}
+
+/* Pages of all stacks that have been taken into `many`. */
+static size_t resident(void)
+{
+    static unsigned char in_core[64];
+    size_t page = brolga__plat_page_bytes(), count = 0;
+
+    for (int i = 0; i < MANY; i++) {
+        size_t bytes = many[i].high - many[i].low;
+
+        cr_assert_leq(bytes / page, sizeof in_core);
+        cr_assert_eq(mincore((void *)many[i].low, bytes, in_core), 0);
+        for (size_t j = 0; j < bytes / page; j++)
+            count += in_core[j] & 1;
+    }
+    return count;
+}
+
+#define WARM 1024
+
+Test(stack, free_ones_keep_little_memory, .init = open_pool, .fini = close_pool)
+{
+    size_t page = brolga__plat_page_bytes();
+
+    for (int i = 0; i < MANY; i++) {
+        many[i] = taken(64 << 10);
+        memset((void *)many[i].low, 1, many[i].high - many[i].low);
+    }
+    for (int i = 0; i < MANY; i++)
+        brolga__stack_put(&pool, &many[i]);
+    cr_assert_leq(resident() * page, (size_t)(WARM + 64) << 16);
+    brolga__stacks_trim(&pool, 1);
+    cr_assert(brolga__stacks_untrimmed(&pool));
+    brolga__stacks_trim(&pool, MANY);
+    cr_assert_not(brolga__stacks_untrimmed(&pool));
+    cr_assert_leq(resident() * page, (WARM + 64) * 8192);
+    cr_assert_geq(resident(), WARM);
+    /* They are used again. */
+    for (int i = 0; i < MANY; i++)
+        many[i] = taken(64 << 10);
+    qsort(many, MANY, sizeof many[0], by_address);
+    for (int i = 1; i < MANY; i++)
+        cr_assert_leq(many[i - 1].high, many[i].low);
 }
 
 Test(stack, want_of_memory_is_reported, .init = open_pool, .fini = close_pool)

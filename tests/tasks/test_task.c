@@ -283,6 +283,70 @@ Test(task, c8_a_failure_that_nobody_hears_is_written, .timeout = 30,
     cr_assert_null(strstr(text, "joined"));
 }
 
+static brolga_word fail_without_memory(void *arg)
+{
+    brolga__alloc_fail_nth(1);
+    return fail(arg);
+}
+
+Test(task, c8_a_failure_without_memory_is_one_and_is_written, .timeout = 30)
+{
+    struct brolga_failure failure = {.task = 0};
+    brolga_task *task;
+    const char *text;
+    int err;
+
+    /* No worker takes memory meanwhile. */
+    world_open_with(&(struct brolga_opts){.workers = BROLGA_NO_WORKERS});
+    task = spawned(fail_without_memory, "mine");
+    listen();
+    (void)brolga_drive(rt, BROLGA_FOREVER);
+    text = heard();
+    err = brolga_join(task, BROLGA_NOW, NULL, &failure);
+    world_close();
+    cr_assert_eq(err, BROLGA_EFAILED);
+    cr_assert_eq(failure.kind, BROLGA_FAILURE_PANIC);
+    cr_assert(strstr(failure.message, "no memory") != NULL, "%s\n",
+              failure.message);
+    cr_assert(strstr(text, "failed: no crane 7 of mine") != NULL, "%s\n", text);
+}
+
+/* Handles of failed tasks, given up or not. */
+static void fail_some(void)
+{
+    brolga_task *kept[20];
+
+    world_open();
+    for (int i = 0; i < 20; i++)
+        kept[i] = spawned(fail, "some");
+    cr_assert(wait_until(brolga_tasks_live(rt) == 0));
+    for (int i = 0; i < 10; i++)
+        cr_assert_eq(
+            brolga_join(kept[i], brolga_after_ns(WAIT_LIMIT_NS), NULL, NULL),
+            BROLGA_EFAILED);
+    cr_assert_eq(brolga_destroy(rt), BROLGA_OK);
+}
+
+Test(task, what_failures_said_is_freed, .timeout = 30)
+{
+    int64_t before = brolga__alloc_live(), one = 0;
+    struct brolga_failure failure;
+
+    fail_some();
+    cr_assert_eq(brolga__alloc_live(), before);
+    world_open();
+    for (int i = 0; i < 1000; i++) {
+        brolga_task *task = spawned(fail, "many");
+
+        if (i == 500)
+            one = brolga__alloc_live();
+        cr_assert_eq(brolga_join(task, BROLGA_FOREVER, NULL, &failure),
+                     BROLGA_EFAILED);
+    }
+    cr_assert_leq(brolga__alloc_live(), one + 2);
+    world_close();
+}
+
 #if !defined(CRITERION_STAND_IN) && !defined(BROLGA__ASAN)
 static brolga_word overflow(void *arg)
 {

@@ -164,5 +164,19 @@ chmod +x cc.sh
 call 3 run --no-watch --cflags '-O0 -include nowhere.h' program
 call 0 run --no-watch --cc "$PWD/cc.sh" program
 has cc.log called
+# No signal is blocked in one: neither when the run begins nor later.
+cat >masked.sh <<'END'
+#!/bin/sh
+grep SigBlk /proc/self/status >>masks
+exec cc "$@"
+END
+chmod +x masked.sh
+start --cc "$PWD/masked.sh" program -- sleep
+wait_for out '^1=sleep$'
+edit program/main.c 's/at %d/at number %d/'
+wait_for err '^v[0-9]+ +main '
+stop INT 130
+[ "$(wc -l <masks)" -ge 2 ] || fail "the compiler was not called twice"
+lacks masks '[1-9a-f]$|[1-9a-f]0*$'
 call 3 run --no-watch --cc /nowhere/cc program
 has err '/nowhere/cc'

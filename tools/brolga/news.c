@@ -149,8 +149,13 @@ static void tell_stuck(struct news *news, const struct brolga_event *event)
 static void tell_deadlock(struct news *news, const struct brolga_event *event)
 {
     struct text text = {0};
+    size_t head = strcspn(event->text, "\n");
+    struct text line = {0};
 
-    text_put(&text, event->text);
+    text_add(&line, event->text, head);
+    out_style(news->out, &text, STYLE_BAD, line.data);
+    text_put(&text, event->text + head);
+    text_free(&line);
     out_line(news->out, &text);
 }
 
@@ -311,7 +316,8 @@ static void tell_program_runtime(struct news *news,
         json_number(&text, "task", event->task);
         json_string(&text, "name", event->task_name);
     }
-    json_number(&text, "after_ns", event->after_ns);
+    if (event->kind != BROLGA_EVENT_DEADLOCK)
+        json_number(&text, "after_ns", event->after_ns);
     out_json(news->out, &text);
 }
 

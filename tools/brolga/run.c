@@ -5,6 +5,13 @@
  * limit. Then main is canceled if it still runs, and the other tasks get a
  * moment to end as well. Tasks that do not end keep the runtime alive, hence
  * the process is left around them.
+ *
+ * Deadlocks of the program are told, and nobody is made to fail: who looks at
+ * them finds them as they were. For that every thread of the command is
+ * accounted for. This one acts on tasks at the end only, and is a bystander; so
+ * is the session's; the one that joins main (wake.c) is known by that. A thread
+ * that the program itself has started may act on its tasks: with one there is
+ * no report.
  */
 #include "tool.h"
 
@@ -75,6 +82,7 @@ static bool check_paths(const struct options *options)
 static int create_runtime(struct run *run)
 {
     struct brolga_opts opts = {.workers = run->options->workers,
+                               .deadlocks = BROLGA_DEADLOCKS_AUTO_REPORT,
                                .on_event = news_on_runtime,
                                .arg = &run->news};
     int err = brolga_create(&opts, &run->rt);
@@ -95,6 +103,7 @@ static int create_session(struct run *run)
         .quiet_ms = options->quiet_ms,
         .policy = options->reclaim ? BROLGA_RELOAD_RECLAIM_ALL
                                    : BROLGA_RELOAD_AS_DECLARED,
+        .bystander = true,
         .no_watch = options->no_watch,
         .on_event = news_on_reload,
         .arg = &run->news};
@@ -200,7 +209,7 @@ static bool start_main(struct run *run)
     return make_arguments(run) &&
            brolga_spawn(run->rt, call_main, &run->program, &opts, &run->task) ==
                BROLGA_OK &&
-           wake_watch_task(&run->wake, run->task);
+           wake_watch_task(&run->wake, run->rt, run->task);
 }
 
 /* --- saying what was started -------------------------------------------- */
@@ -259,6 +268,7 @@ static bool start(struct run *run)
         out_say(&run->out, "not started: no thread or no memory to be had");
         return false;
     }
+    brolga_bystander_enter(run->rt);
     return true;
 }
 

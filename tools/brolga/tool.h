@@ -206,6 +206,7 @@ struct wake {
     bool ended;  /* The main task has ended. */
     bool insist; /* A second signal has come. */
     pthread_t joiner;
+    brolga *rt;
     brolga_task *task;
     int join_err; /* What joining it gave: valid if `ended`. */
     brolga_word result;
@@ -216,7 +217,7 @@ bool wake_init(struct wake *wake);
 /** For struct news. Threads: any. */
 void wake_nudge(void *arg);
 /** Waits for the task's end on a thread of its own. */
-bool wake_watch_task(struct wake *wake, brolga_task *task);
+bool wake_watch_task(struct wake *wake, brolga *rt, brolga_task *task);
 /** Waits for anything, until the deadline. */
 void wake_wait(struct wake *wake, uint64_t deadline_ns);
 

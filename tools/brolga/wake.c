@@ -82,16 +82,28 @@ static void *join_task(void *arg)
 {
     struct wake *wake = arg;
 
+    /* Not but while it waits, and it does not leave: when main has ended, tasks
+     * that still wait are no news. */
+    brolga_outside_enter(wake->rt);
     wake->join_err =
         brolga_join(wake->task, BROLGA_FOREVER, &wake->result, &wake->failure);
     put_byte(wake->pipe[1], BYTE_ENDED);
     return NULL;
 }
 
-bool wake_watch_task(struct wake *wake, brolga_task *task)
+/* The thread takes no signals: they are the main thread's. */
+bool wake_watch_task(struct wake *wake, brolga *rt, brolga_task *task)
 {
+    sigset_t all, before;
+    int err;
+
+    wake->rt = rt;
     wake->task = task;
-    return pthread_create(&wake->joiner, NULL, join_task, wake) == 0;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    err = pthread_create(&wake->joiner, NULL, join_task, wake);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return err == 0;
 }
 
 /* Milliseconds for poll(), rounded up so that the loop does not spin; an hour
