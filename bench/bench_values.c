@@ -282,10 +282,45 @@ static double sample_memcpy(void *arg)
     return per_element(v, bench_since(begin));
 }
 
+/* What the receiver gets, each way; the original is given up in both. */
+static double sample_copied(void *arg)
+{
+    struct value *v = arg;
+    uint64_t begin;
+    brolga_word mine, copy;
+    double ns;
+
+    bench_must(brolga_copy_word(v->type, v->word, &mine, NULL));
+    begin = brolga_now_ns();
+    bench_must(brolga_copy_word(v->type, mine, &copy, NULL));
+    brolga_drop_word(v->type, mine);
+    ns = bench_since(begin);
+    brolga_drop_word(v->type, copy);
+    return per_element(v, ns);
+}
+
+static double sample_checked(void *arg)
+{
+    struct value *v = arg;
+    struct brolga_check_stats stats;
+    uint64_t begin;
+    brolga_word mine;
+    double ns;
+
+    bench_must(brolga_copy_word(v->type, v->word, &mine, NULL));
+    begin = brolga_now_ns();
+    bench_must(brolga_check_word(v->type, mine, &mine, &stats, NULL));
+    ns = bench_since(begin);
+    bench_check(stats.kept >= 2 && !stats.copied, "a check that keeps");
+    brolga_drop_word(v->type, mine);
+    return per_element(v, ns);
+}
+
 /* --- rows --------------------------------------------------------------- */
 
 static void run_rows(struct value *v, const char *copy_row,
-                     const char *drop_row, const char *hand)
+                     const char *drop_row, const char *check_row,
+                     const char *hand)
 {
     const struct bench_subject copies[] = {
         {"brolga", sample_copy, v},
@@ -297,10 +332,17 @@ static void run_rows(struct value *v, const char *copy_row,
         {hand, sample_clone_free, v},
     };
 
+    const struct bench_subject checks[] = {
+        {"brolga", sample_checked, v},
+        {"brolga: copy and drop", sample_copied, v},
+    };
+
     bench_run(&(struct bench_row){copy_row, 0, "ns", TURNS}, copies,
               bench_lengthof(copies));
     bench_run(&(struct bench_row){drop_row, 0, "ns", TURNS}, drops,
               bench_lengthof(drops));
+    bench_run(&(struct bench_row){check_row, 0, "ns", TURNS}, checks,
+              bench_lengthof(checks));
 }
 
 static void open_value(struct value *v, const char *type, brolga_word word,
@@ -330,7 +372,8 @@ static void run_list(void)
     struct value v = {.clone = clone_list, .clone_free = free_list};
 
     open_value(&v, "(List Int)", make_list(count), count * 40);
-    run_rows(&v, "copy_list_1e6", "drop_list_1e6", "malloc a node");
+    run_rows(&v, "copy_list_1e6", "drop_list_1e6", "check_list_1e6",
+             "malloc a node");
     close_value(&v);
 }
 
@@ -340,7 +383,8 @@ static void run_tree(void)
     struct value v = {.clone = clone_tree, .clone_free = free_tree};
 
     open_value(&v, "(Tree Int)", make_tree(count), count * 48);
-    run_rows(&v, "copy_tree_1e6", "drop_tree_1e6", "malloc a node");
+    run_rows(&v, "copy_tree_1e6", "drop_tree_1e6", "check_tree_1e6",
+             "malloc a node");
     close_value(&v);
 }
 
@@ -350,7 +394,8 @@ static void run_vec(void)
     struct value v = {.clone = clone_vec, .clone_free = free_vec};
 
     open_value(&v, "(Vec Int)", make_vec(count), count * 8);
-    run_rows(&v, "copy_vec_1e6", "drop_vec_1e6", "malloc and memcpy");
+    run_rows(&v, "copy_vec_1e6", "drop_vec_1e6", "check_vec_1e6",
+             "malloc and memcpy");
     close_value(&v);
 }
 
@@ -358,6 +403,7 @@ int main(int argc, char **argv)
 {
     bench_begin(argc, argv, "values");
     model = brolga_model_cranelisp();
+    model.exact_counts = true;
     bench_must(brolga_types_create(&model, &types));
     bench_must(brolga_types_define(types,
                                    "(deftype (Tree a) Tip (Fork [:(Tree a) "

@@ -11,8 +11,10 @@
  *   model.c     the presets and Brolga's allocator of values
  *   memo.c      shared objects of one copy
  *   walk.c      copy
+ *   check.c     what is unique is kept, and only the rest is copied
  *   drop.c      drop
- *   path.c      where a copy failed
+ *   path.c      searches: where a copy failed
+ *   audit.c     searches: counts that are wrong
  *
  * Shape programs. A type is compiled once into what copy and drop do for a
  * value of it: its shape says which loop, and a sum's constructors say how many
@@ -383,9 +385,94 @@ int brolga__memo_add(struct brolga__memo *memo, brolga_word source,
 void brolga__memo_settle(struct brolga__memo *memo);
 void brolga__memo_free(struct brolga__memo *memo);
 
+/* --- copies of parts (walk.c) -------------------------------------------- */
+
+/*
+ * Replaces the word in a slot by a copy. The memo is the caller's, who settles
+ * it after the last copy that goes by it. On failure the slot holds what was
+ * made of the copy, to be dropped once the memo is settled.
+ */
+int brolga__copy_slot(const brolga_type *type, brolga_word *slot,
+                      struct brolga__memo *memo);
+
 /* --- where a copy failed (path.c) --------------------------------------- */
 
-void brolga__path_find(const brolga_type *type, brolga_word word,
-                       struct brolga_copy_error *error);
+/* Fills `error`, if one is wanted, after a copy of this word has failed; or a
+ * check, which `keeps` what is unique. */
+void brolga__copy_explain(const brolga_type *type, brolga_word word, int code,
+                          bool keeps, struct brolga_copy_error *error);
+
+/* --- audits (audit.c) ---------------------------------------------------- */
+
+/* What BROLGA_DEBUG_RC asks for. */
+enum brolga__debug_rc {
+    BROLGA__RC_UNKNOWN, /* nobody has looked yet */
+    BROLGA__RC_OFF,
+    BROLGA__RC_FAIL, /* the operation fails */
+    BROLGA__RC_ABORT /* the program ends */
+};
+
+extern _Atomic int32_t brolga__rc_wanted;
+
+/* Compares counts with references; `alone`: nothing else may refer to any part.
+ * The slow path of the next two. BROLGA_OK or BROLGA_EINVAL. */
+int brolga__audit(const brolga_type *type, brolga_word word, bool alone,
+                  struct brolga_copy_error *error);
+
+static inline bool brolga__audits(void)
+{
+    return brolga__unlikely(brolga__load_relaxed(&brolga__rc_wanted) !=
+                            BROLGA__RC_OFF);
+}
+
+/* Before a copy or a check of a word, which is no plain one. */
+static inline int brolga__audit_copy(const brolga_type *type, brolga_word word,
+                                     struct brolga_copy_error *error)
+{
+    return brolga__audits() ? brolga__audit(type, word, false, error)
+                            : BROLGA_OK;
+}
+
+/* --- searches (path.c) --------------------------------------------------- */
+
+/* One object or word on the way of a search. */
+struct brolga__step {
+    const brolga_type *type;
+    const struct brolga__ctor *ctor; /* of a sum */
+    struct brolga_closure_info info; /* of a closure */
+    brolga_word value;
+    uint64_t next;    /* the reference to visit next */
+    uint64_t total;   /* references */
+    uint64_t repeats; /* further steps like this one */
+    bool is_shared;   /* reached through an object that others refer to */
+};
+
+/*
+ * A walk, depth-first, that stops at the first culprit. What that is depends on
+ * what is looked for: a part that cannot cross; an object with a wrong count;
+ * or a given object.
+ */
+struct brolga__search {
+    const struct brolga_model *model;
+    struct brolga__step *step;
+    uint32_t depth;
+    uint32_t capacity;
+    struct brolga__memo seen; /* `refs`: how often, in an audit */
+    struct brolga_copy_error *error;
+    bool keeps;         /* Only what is shared will be copied. */
+    bool audits;        /* Counts are compared with references. */
+    brolga_word wanted; /* An object to be found, or 0. */
+    brolga_word found;  /* The object whose count is wrong. */
+};
+
+void brolga__search_begin(struct brolga__search *s, const brolga_type *type,
+                          struct brolga_copy_error *error);
+/* BROLGA_OK, the culprit's code, or BROLGA_ENOMEM. */
+int brolga__search_run(struct brolga__search *s, const brolga_type *type,
+                       brolga_word word);
+/* The way to where the search has stopped. */
+void brolga__search_path(const struct brolga__search *s, char *path,
+                         size_t bytes);
+void brolga__search_end(struct brolga__search *s);
 
 #endif

@@ -43,7 +43,7 @@ struct copier {
     uint32_t depth;
     uint32_t capacity;
     struct frame first[FRAMES_INLINE];
-    struct brolga__memo memo;
+    struct brolga__memo *memo;
 };
 
 /* What became of a slot: an error below 0, or one of these. */
@@ -111,7 +111,7 @@ find_shared(struct copier *c, const struct source *from, brolga_word *slot)
 
     if (from->count >= BROLGA_FROZEN_MIN)
         return DONE;
-    shared = brolga__memo_find(&c->memo, from->value, from->count);
+    shared = brolga__memo_find(c->memo, from->value, from->count);
     if (shared != NULL) {
         shared->refs++;
         *slot = shared->copy;
@@ -190,7 +190,7 @@ static inline int place(struct copier *c, const struct source *from,
     if (brolga__unlikely(to == 0))
         return lost(slot, BROLGA_ENOMEM);
     if (brolga__unlikely(from->count != 1) &&
-        brolga__memo_add(&c->memo, from->value, from->count, to) != BROLGA_OK) {
+        brolga__memo_add(c->memo, from->value, from->count, to) != BROLGA_OK) {
         brolga__object_free(c->model, to);
         return lost(slot, BROLGA_ENOMEM);
     }
@@ -523,7 +523,8 @@ static void unwind(struct copier *c)
         memset(c->frame[i].slot, 0, c->frame[i].slots * sizeof(brolga_word));
 }
 
-static int copy_word(const brolga_type *type, brolga_word *root)
+int brolga__copy_slot(const brolga_type *type, brolga_word *slot,
+                      struct brolga__memo *memo)
 {
     struct copier c;
     int err;
@@ -532,30 +533,28 @@ static int copy_word(const brolga_type *type, brolga_word *root)
     c.frame = c.first;
     c.depth = 0;
     c.capacity = FRAMES_INLINE;
-    brolga__memo_init(&c.memo, c.model, c.model->atomic_counts);
-    push(&c, type, root, 1);
+    c.memo = memo;
+    push(&c, type, slot, 1);
     err = run(&c);
     if (err < 0)
         unwind(&c);
-    brolga__memo_settle(&c.memo);
-    brolga__memo_free(&c.memo);
     if (c.frame != c.first)
         brolga__free(c.frame);
-    if (err < 0)
-        brolga_drop_word(type, *root);
     return err < 0 ? err : BROLGA_OK;
 }
 
-static void explain(const brolga_type *type, brolga_word word, int err,
-                    struct brolga_copy_error *error)
+static int copy_word(const brolga_type *type, brolga_word *root)
 {
-    if (error == NULL)
-        return;
-    *error = (struct brolga_copy_error){.code = err};
-    if (err == BROLGA_ENOMEM)
-        memcpy(error->text, "out of memory", sizeof("out of memory"));
-    else
-        brolga__path_find(type, word, error);
+    struct brolga__memo memo;
+    int err;
+
+    brolga__memo_init(&memo, type->model, type->model->atomic_counts);
+    err = brolga__copy_slot(type, root, &memo);
+    brolga__memo_settle(&memo);
+    brolga__memo_free(&memo);
+    if (err != BROLGA_OK)
+        brolga_drop_word(type, *root);
+    return err;
 }
 
 int brolga_copy_word(const brolga_type *type, brolga_word word,
@@ -566,9 +565,12 @@ int brolga_copy_word(const brolga_type *type, brolga_word word,
 
     brolga__assert(type->shape != BROLGA__STRUCT);
     if (type->shape != BROLGA__WORD) {
+        err = brolga__audit_copy(type, word, error);
+        if (err != BROLGA_OK)
+            return err;
         err = copy_word(type, &copy);
         if (err != BROLGA_OK) {
-            explain(type, word, err, error);
+            brolga__copy_explain(type, word, err, false, error);
             return err;
         }
     }
