@@ -10,6 +10,7 @@
  *   io.h     blocking work, files, processes, sockets (the tasks layer too)
  *   scope.h  scopes, cleaning up          look.h   what the tasks are doing
  *   fork.h   fork and join
+ *   site.h   how places in the code hand values over (the copy layer too)
  *   broadcast.h  every subscriber gets every value (the channel layer too)
  *
  * Two more are for their own users: module.h for a C file that is reloaded,
@@ -24,6 +25,7 @@
 
 #include <brolga/copy.h>
 #include <brolga/io.h>
+#include <brolga/site.h>
 #include <brolga/task.h>
 
 #include <brolga/fork.h>

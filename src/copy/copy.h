@@ -1,6 +1,7 @@
 /*
  * The copy layer inside: what a type is once it is compiled, and how objects
- * are reached. The other files of this folder and nobody else include this.
+ * are reached. For the other files of this folder; channels have their door
+ * here, too, and use what is said of sites.
  *
  *   text.c      characters to tokens, errors with line and column
  *   parse.c     tokens to expressions and definitions
@@ -15,6 +16,7 @@
  *   drop.c      drop
  *   path.c      searches: where a copy failed
  *   audit.c     searches: counts that are wrong
+ *   site.c      sites: modes and counts; explain.c  what they say
  *
  * Shape programs. A type is compiled once into what copy and drop do for a
  * value of it: its shape says which loop, and a sum's constructors say how many
@@ -29,6 +31,7 @@
 #include "base.h"
 
 #include <brolga/copy.h>
+#include <brolga/site.h>
 #include <stdarg.h>
 
 /* --- compiled types ----------------------------------------------------- */
@@ -385,7 +388,7 @@ int brolga__memo_add(struct brolga__memo *memo, brolga_word source,
 void brolga__memo_settle(struct brolga__memo *memo);
 void brolga__memo_free(struct brolga__memo *memo);
 
-/* --- copies of parts (walk.c) -------------------------------------------- */
+/* --- copies of parts (walk.c) ------------------------------------------- */
 
 /*
  * Replaces the word in a slot by a copy. The memo is the caller's, who settles
@@ -402,7 +405,7 @@ int brolga__copy_slot(const brolga_type *type, brolga_word *slot,
 void brolga__copy_explain(const brolga_type *type, brolga_word word, int code,
                           bool keeps, struct brolga_copy_error *error);
 
-/* --- audits (audit.c) ---------------------------------------------------- */
+/* --- audits (audit.c) --------------------------------------------------- */
 
 /* What BROLGA_DEBUG_RC asks for. */
 enum brolga__debug_rc {
@@ -433,7 +436,7 @@ static inline int brolga__audit_copy(const brolga_type *type, brolga_word word,
                             : BROLGA_OK;
 }
 
-/* --- searches (path.c) --------------------------------------------------- */
+/* --- searches (path.c) -------------------------------------------------- */
 
 /* One object or word on the way of a search. */
 struct brolga__step {
@@ -474,5 +477,45 @@ int brolga__search_run(struct brolga__search *s, const brolga_type *type,
 void brolga__search_path(const struct brolga__search *s, char *path,
                          size_t bytes);
 void brolga__search_end(struct brolga__search *s);
+
+/* Why a copy of this word would fail, or a check; BROLGA_OK if it would not,
+ * but for want of memory. */
+int brolga__copy_why(const brolga_type *type, brolga_word word, bool keeps,
+                     struct brolga_copy_error *error);
+
+/* --- sites (site.c) ----------------------------------------------------- */
+
+/*
+ * How a value of a type, which is not plain, goes this time: as the site says,
+ * or NULL, but no less than `least`. Lists the site. CHECK and COPY are then
+ * the caller's to do, by brolga__site_check() and by a copy.
+ */
+enum brolga_mode brolga__site_begin(struct brolga_site *site,
+                                    const brolga_type *type,
+                                    enum brolga_mode least);
+
+/* brolga_check() that the site, if there is one, learns from. */
+int brolga__site_check(struct brolga_site *site, const brolga_type *type,
+                       void *at);
+
+/* What has become of a value. */
+void brolga__site_sent(struct brolga_site *site, enum brolga_mode how);
+void brolga__site_refused(struct brolga_site *site);
+void brolga__site_returned(struct brolga_site *site);
+
+/* Lists a site that is used for the first time; `type` NULL: plain words. */
+void brolga__site_list(struct brolga_site *site, const brolga_type *type);
+
+/* Whether the site moves without further ado. */
+static inline bool brolga__site_moves(const struct brolga_site *site)
+{
+    return brolga__load_relaxed(&site->mode) == BROLGA_MOVE &&
+           brolga__load_relaxed(&site->used) != 0 && !brolga__audits();
+}
+
+const char *brolga__site_reason(const struct brolga_site *site);
+
+/* Whether it copies what it should check. */
+bool brolga__site_has_given_up(const struct brolga_site *site);
 
 #endif

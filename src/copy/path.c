@@ -349,24 +349,39 @@ void brolga__search_end(struct brolga__search *s)
     brolga__free(s->step);
 }
 
+static void fill(struct brolga_copy_error *error, int code, const char *text)
+{
+    *error = (struct brolga_copy_error){.code = code};
+    (void)snprintf(error->text, sizeof(error->text), "%s", text);
+}
+
+int brolga__copy_why(const brolga_type *type, brolga_word word, bool keeps,
+                     struct brolga_copy_error *error)
+{
+    struct brolga__search s;
+    int err;
+
+    *error = (struct brolga_copy_error){.code = BROLGA_OK};
+    brolga__search_begin(&s, type, error);
+    s.keeps = keeps;
+    err = brolga__search_run(&s, type, word);
+    if (err == BROLGA_ENOMEM)
+        fill(error, err, "no memory to tell where");
+    else if (err != BROLGA_OK)
+        brolga__search_path(&s, error->path, sizeof(error->path));
+    error->code = err;
+    brolga__search_end(&s);
+    return err;
+}
+
 void brolga__copy_explain(const brolga_type *type, brolga_word word, int code,
                           bool keeps, struct brolga_copy_error *error)
 {
-    struct brolga__search s;
-
     if (error == NULL)
         return;
-    *error = (struct brolga_copy_error){.code = code};
-    if (code == BROLGA_ENOMEM) {
-        (void)snprintf(error->text, sizeof(error->text), "out of memory");
-        return;
-    }
-    brolga__search_begin(&s, type, error);
-    s.keeps = keeps;
-    if (brolga__search_run(&s, type, word) == BROLGA_ENOMEM)
-        (void)snprintf(error->text, sizeof(error->text),
-                       "no memory to tell where");
+    if (code == BROLGA_ENOMEM)
+        fill(error, code, "out of memory");
     else
-        brolga__search_path(&s, error->path, sizeof(error->path));
-    brolga__search_end(&s);
+        (void)brolga__copy_why(type, word, keeps, error);
+    error->code = code;
 }
