@@ -45,6 +45,16 @@ struct brolga_closure_info {
     const brolga_type *const *types; /* of each; NULL in it: not known */
 };
 
+/** Memory by the block, for hosts that let Brolga write objects' headers. */
+struct brolga_allocator {
+    /* A block, aligned to 8 bytes or more, or NULL. */
+    void *(*alloc)(size_t bytes, void *arg);
+    /* Takes a block back; `bytes` is what it was made with, or 0 where no size
+     * word tells, as of buffers. NULL: memory is left behind. */
+    void (*free)(void *block, size_t bytes, void *arg);
+    void *arg;
+};
+
 /**
  * How values of a host look in memory, and who makes and frees them. Start
  * from a preset and change what differs. Offsets are in bytes.
@@ -91,6 +101,12 @@ struct brolga_model {
     /* Frees an object; NULL if the host cannot: then memory is left behind. */
     void (*free)(brolga_word value, void *arg);
 
+    /* Instead of the two above, which are not called then and may be NULL:
+     * Brolga makes objects from these blocks and writes their headers, of
+     * which words besides size and count are 0. The presets' buffers come from
+     * here, too. */
+    const struct brolga_allocator *allocator;
+
     /* If set, the data of a Vec is no object but a bare buffer from here. */
     void *(*buffer_alloc)(int64_t bytes, void *arg);
     void (*buffer_free)(void *buffer, void *arg);
@@ -126,6 +142,14 @@ BROLGA_API struct brolga_model brolga_model_cranelisp(void);
  */
 BROLGA_API struct brolga_model brolga_model_cranelisp_later(void);
 
+/**
+ * What Brolga's own allocator of values is: "mimalloc", or "malloc" where the
+ * library was built without it.
+ *
+ * Threads:  any.
+ */
+BROLGA_API const char *brolga_allocator_name(void);
+
 /* --- types -------------------------------------------------------------- */
 
 /** Where a type's text is wrong, and what to do about it. */
@@ -145,7 +169,8 @@ struct brolga_type_error {
  *           The model is copied; what its callbacks need must outlive it.
  * Threads:  any.
  * Returns:  BROLGA_OK, BROLGA_ENOMEM, or BROLGA_EINVAL for a model without
- *           `alloc`, with one buffer callback only, or with bad offsets.
+ *           `alloc` or `allocator`, with one buffer callback only, or with bad
+ *           offsets.
  */
 BROLGA_API BROLGA_NODISCARD int
 brolga_types_create(const struct brolga_model *model, brolga_types **out);
@@ -261,6 +286,29 @@ BROLGA_API bool brolga_type_is_plain(const brolga_type *type);
  * Threads:  any.
  */
 BROLGA_API uint64_t brolga_type_fingerprint(const brolga_type *type);
+
+/* --- objects ------------------------------------------------------------ */
+
+/**
+ * Make an object as a copy would, its count 1 and its size word set: for hosts
+ * in C, and for code that copies.
+ *
+ * Owns:     the object belongs to the caller; its fields are not set.
+ * Threads:  any.
+ * Returns:  what a value that points to it holds, or 0 if there is no memory.
+ */
+BROLGA_API brolga_word brolga_object_make(const brolga_types *types,
+                                          int64_t payload_bytes);
+
+/**
+ * Free one object, whatever its count, and nothing that it refers to. Does
+ * nothing where the model cannot free.
+ *
+ * Owns:     the object is gone.
+ * Threads:  any that owns it.
+ */
+BROLGA_API void brolga_object_free(const brolga_types *types,
+                                   brolga_word value);
 
 /* --- copy and drop ------------------------------------------------------ */
 

@@ -251,35 +251,6 @@ static inline int check_top(struct checker *c, const brolga_type *type,
     return KEPT;
 }
 
-/* A list of words. */
-static int check_spine(struct checker *c, const brolga_type *type,
-                       brolga_word *slot)
-{
-    const struct brolga__ctor *cons = type->spine;
-    uint32_t next = cons->ref[0].field;
-    uint64_t kept = 0;
-    int seen = DONE;
-
-    /* Ends: every turn goes on to another object of a finite value. */
-    while (!brolga__is_small(c->model, *slot)) {
-        brolga_word *field;
-
-        seen = look(c, type, slot);
-        if (brolga__unlikely(seen != KEPT))
-            break;
-        field = brolga__fields(c->model, *slot);
-        seen = BROLGA_EINVAL;
-        if (brolga__unlikely(field[0] != (brolga_word)cons->tag))
-            break;
-        seen = DONE;
-        kept++;
-        slot = &field[next];
-    }
-    c->kept += kept;
-    c->bytes += kept * (uint64_t)cons->payload_bytes;
-    return seen;
-}
-
 /* A slot of a type that is a leaf. KEPT means no more than DONE here. A handle
  * goes along with the object that it is in. */
 static int check_leaf(struct checker *c, const brolga_type *type,
@@ -300,6 +271,48 @@ static int check_leaf(struct checker *c, const brolga_type *type,
     default:
         return BROLGA_EUNSENDABLE;
     }
+}
+
+/* Checks the leaves of an object; DONE or an error. */
+static inline int check_leaves(struct checker *c, brolga_word *field,
+                               const struct brolga__ctor *ctor)
+{
+    for (uint32_t i = 0; i < ctor->leaves; i++) {
+        const struct brolga__ref *ref = &ctor->ref[i];
+        int seen = check_leaf(c, ref->type, &field[ref->field]);
+
+        if (brolga__unlikely(seen < 0))
+            return seen;
+    }
+    return DONE;
+}
+
+/* A list: one object after the other, and nothing ever waits. */
+static int check_spine(struct checker *c, const brolga_type *type,
+                       brolga_word *slot)
+{
+    const struct brolga__ctor *cons = type->only;
+    uint32_t next = cons->ref[cons->leaves].field;
+    uint64_t kept = 0;
+    int seen = DONE;
+
+    /* Ends: every turn goes on to another object of a finite value. */
+    while (seen >= 0 && !brolga__is_small(c->model, *slot)) {
+        brolga_word *field;
+
+        seen = look(c, type, slot);
+        if (brolga__unlikely(seen != KEPT))
+            break;
+        field = brolga__fields(c->model, *slot);
+        if (brolga__unlikely(field[0] != (brolga_word)cons->tag))
+            return BROLGA_EINVAL;
+        kept++;
+        seen = check_leaves(c, field, cons);
+        slot = &field[next];
+    }
+    c->kept += kept;
+    c->bytes += kept * (uint64_t)cons->payload_bytes;
+    return seen;
 }
 
 /* The field to go on with, the first one that leads further, or NULL; the
@@ -335,13 +348,9 @@ static inline int check_sum(struct checker *c, const brolga_type **type,
     if (seen != KEPT)
         return seen;
     field = brolga__fields(c->model, **slot);
-    for (uint32_t i = 0; i < ctor->leaves; i++) {
-        const struct brolga__ref *ref = &ctor->ref[i];
-
-        seen = check_leaf(c, ref->type, &field[ref->field]);
-        if (brolga__unlikely(seen < 0))
-            return seen;
-    }
+    seen = check_leaves(c, field, ctor);
+    if (brolga__unlikely(seen < 0))
+        return seen;
     if (brolga__unlikely(reserve(c, ctor->refs) != BROLGA_OK))
         return BROLGA_ENOMEM;
     next = push_open(c, field, ctor);
@@ -405,7 +414,8 @@ static int check_slot(struct checker *c, const brolga_type *type,
     int seen = KEPT;
 
     /* Ends: every turn goes on to another object of a finite value. */
-    while (seen == KEPT && type->shape == BROLGA__SUM)
+    while (seen == KEPT &&
+           (type->shape == BROLGA__SUM || type->shape == BROLGA__TREE))
         seen = check_sum(c, &type, &slot);
     if (seen != KEPT)
         return seen;

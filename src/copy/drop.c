@@ -30,6 +30,8 @@ enum dead { DEAD_SUM, DEAD_VEC, DEAD_CLOSURE };
 
 struct dropper {
     const struct brolga_model *model;
+    const struct brolga__heap *heap;
+    struct brolga__tally tally;
     brolga_word list;
 };
 
@@ -72,6 +74,15 @@ static bool owns_data(const struct dropper *d, brolga_word data)
     return d->model->buffer_free != NULL || is_last(d->model, data);
 }
 
+/* The data of a Vec, given its fields. */
+static void free_data(struct dropper *d, const brolga_word *field)
+{
+    if (d->model->buffer_alloc == NULL)
+        brolga__tally_free(&d->tally, d->heap, field[2]);
+    else
+        brolga__buffer_free(d->heap, field[2]);
+}
+
 /* --- dead objects ------------------------------------------------------- */
 
 static void end_vec(struct dropper *d, const brolga_type *type,
@@ -86,8 +97,8 @@ static void end_vec(struct dropper *d, const brolga_type *type,
         return;
     }
     if (owns)
-        brolga__data_free(d->model, field[2]);
-    brolga__object_free(d->model, value);
+        free_data(d, field);
+    brolga__tally_free(&d->tally, d->heap, value);
 }
 
 static const struct brolga__ctor *ctor_of(const brolga_type *type,
@@ -114,24 +125,12 @@ static void end_closure(struct dropper *d, brolga_word value)
         list(d, value, DEAD_CLOSURE);
 }
 
-/* A list of words, as far as it is dead. */
-static void end_spine(struct dropper *d, const brolga_type *type,
-                      brolga_word value)
-{
-    uint32_t next = type->spine->ref[0].field;
-
-    do { /* Each turn frees an object. */
-        brolga_word dead = value;
-
-        value = brolga__fields(d->model, dead)[next];
-        brolga__object_free(d->model, dead);
-    } while (!brolga__is_small(d->model, value) && is_last(d->model, value));
-}
-
 /* --- references --------------------------------------------------------- */
 
 static void end_sum(struct dropper *d, const brolga_type *type,
                     brolga_word value);
+static void end_spine(struct dropper *d, const brolga_type *type,
+                      brolga_word value);
 
 static void drop_object(struct dropper *d, const brolga_type *type,
                         brolga_word word)
@@ -140,7 +139,7 @@ static void drop_object(struct dropper *d, const brolga_type *type,
         return;
     switch (type->shape) {
     case BROLGA__STRING:
-        brolga__object_free(d->model, word);
+        brolga__tally_free(&d->tally, d->heap, word);
         break;
     case BROLGA__VEC_WORDS:
     case BROLGA__VEC_REFS:
@@ -149,6 +148,7 @@ static void drop_object(struct dropper *d, const brolga_type *type,
     case BROLGA__SPINE:
         end_spine(d, type, word);
         break;
+    case BROLGA__TREE:
     case BROLGA__SUM:
         end_sum(d, type, word);
         break;
@@ -199,7 +199,7 @@ open_sum(struct dropper *d, const brolga_type *type, brolga_word value)
     if (ctor->refs > ctor->leaves)
         next = find_open(field, &ctor->ref[ctor->leaves]);
     if (next == NULL)
-        brolga__object_free(d->model, value);
+        brolga__tally_free(&d->tally, d->heap, value);
     return next;
 }
 
@@ -212,6 +212,24 @@ static void end_sum(struct dropper *d, const brolga_type *type,
         list_sum(d, value, next);
 }
 
+/* A list, as far as it is dead. */
+static void end_spine(struct dropper *d, const brolga_type *type,
+                      brolga_word value)
+{
+    const struct brolga__ctor cons = *type->only;
+    const uint32_t next = cons.ref[cons.leaves].field;
+
+    do { /* Each turn frees an object. */
+        const brolga_word *field = brolga__fields(d->model, value);
+        brolga_word dead = value;
+
+        for (uint32_t i = 0; i < cons.leaves; i++)
+            drop_ref(d, cons.ref[i].type, field[cons.ref[i].field]);
+        value = field[next];
+        brolga__tally_free(&d->tally, d->heap, dead);
+    } while (!brolga__is_small(d->model, value) && is_last(d->model, value));
+}
+
 /* Frees a dead sum, or lets it wait if more than this field is left. */
 static inline void leave_sum(struct dropper *d, brolga_word value,
                              const struct brolga__ref *ref)
@@ -221,7 +239,7 @@ static inline void leave_sum(struct dropper *d, brolga_word value,
                      : find_open(brolga__fields(d->model, value), ref + 1);
 
     if (next == NULL)
-        brolga__object_free(d->model, value);
+        brolga__tally_free(&d->tally, d->heap, value);
     else
         list_sum(d, value, next);
 }
@@ -231,7 +249,7 @@ static inline void leave_sum(struct dropper *d, brolga_word value,
 static inline const struct brolga__ref *
 drop_down(struct dropper *d, const brolga_type *type, brolga_word word)
 {
-    if (type->shape != BROLGA__SUM) {
+    if (type->shape != BROLGA__SUM && type->shape != BROLGA__TREE) {
         drop_ref(d, type, word);
         return NULL;
     }
@@ -267,8 +285,8 @@ static void finish_vec(struct dropper *d, brolga_word value)
     /* Last first, so that the first is done first. */
     for (brolga_word i = field[0]; i-- > 0;)
         drop_ref(d, type->element, element[i]);
-    brolga__data_free(d->model, field[2]);
-    brolga__object_free(d->model, value);
+    free_data(d, field);
+    brolga__tally_free(&d->tally, d->heap, value);
 }
 
 static void finish_closure(struct dropper *d, brolga_word value)
@@ -284,7 +302,7 @@ static void finish_closure(struct dropper *d, brolga_word value)
         drop_ref(d, info.types[i], capture[i]);
     if (d->model->closure_unpin != NULL)
         d->model->closure_unpin(code, d->model->arg);
-    brolga__object_free(d->model, value);
+    brolga__tally_free(&d->tally, d->heap, value);
 }
 
 static void run(struct dropper *d)
@@ -306,11 +324,13 @@ static void run(struct dropper *d)
 
 void brolga_drop_word(const brolga_type *type, brolga_word word)
 {
-    struct dropper d = {.model = type->model};
+    struct dropper d = {.model = type->model, .heap = type->heap};
 
     brolga__assert(type->shape != BROLGA__STRUCT);
+    brolga__tally_begin(&d.tally, d.heap);
     drop_ref(&d, type, word);
     run(&d);
+    brolga__tally_end(&d.tally);
 }
 
 void brolga_drop(const brolga_type *type, const void *at)

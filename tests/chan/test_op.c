@@ -7,6 +7,8 @@
  */
 #include "chan/world.h"
 
+#include <brolga/look.h>
+
 #define CHAN_TEST(name)                                                        \
     Test(op, name, .init = world_open, .fini = world_close, .timeout = 20)
 
@@ -417,4 +419,59 @@ CHAN_TEST(structs_cross_whole_through_the_buffer_and_by_hand)
     cr_assert_eq(brolga_send_word(chan, 1, BROLGA_NOW), BROLGA_EINVAL);
     cr_assert_eq(brolga_recv_word(chan, &word, BROLGA_NOW), BROLGA_EINVAL);
     brolga_chan_release(chan);
+}
+
+static brolga_word copy_and_drop(void *arg)
+{
+    const brolga_type *type = arg;
+    brolga_word cons = model.alloc(24, model.arg), copy;
+    brolga_word *field = (brolga_word *)(uintptr_t)cons;
+    int err;
+
+    field[0] = 1;
+    field[1] = 5;
+    field[2] = 0;
+    err = brolga_copy_word(type, cons, &copy, NULL);
+    brolga_drop_word(type, cons);
+    brolga_yield();
+    return err == BROLGA_OK ? copy : 0;
+}
+
+/* What the tasks had made of values; they have ended, but not been joined. */
+static uint64_t made_bytes, freed_bytes;
+
+static void add_bytes(void *arg, const struct brolga_task_info *task)
+{
+    (void)arg;
+    made_bytes += task->made_bytes;
+    freed_bytes += task->freed_bytes;
+}
+
+static brolga_word look_at_self(void *arg)
+{
+    brolga_word copy = copy_and_drop(arg);
+
+    made_bytes = freed_bytes = 0;
+    (void)brolga_tasks_each(rt, add_bytes, NULL);
+    return copy;
+}
+
+Test(op, bytes_of_values_are_charged_to_the_task, .timeout = 30,
+     .init = world_open, .fini = world_close)
+{
+    const brolga_type *type;
+    brolga_task *task;
+    brolga_word copy;
+
+    cr_assert_eq(brolga_type_parse(types, "(List Int)", &type, NULL),
+                 BROLGA_OK);
+    for (int i = 0; i < 2; i++) { /* The second time with a used record. */
+        cr_assert_eq(brolga_spawn(rt, look_at_self, (void *)type, NULL, &task),
+                     BROLGA_OK);
+        cr_assert_eq(brolga_join(task, BROLGA_FOREVER, &copy, NULL), BROLGA_OK);
+        cr_assert_neq(copy, 0);
+        cr_assert_eq(made_bytes, 2 * 40);
+        cr_assert_eq(freed_bytes, 40);
+        brolga_drop_word(type, copy);
+    }
 }
