@@ -371,9 +371,10 @@ BROLGA_API void brolga_drop_word(const brolga_type *type, brolga_word word);
 
 /** What a check has found. */
 struct brolga_check_stats {
-    uint64_t kept;       /* objects that nothing else refers to: they stay */
-    uint64_t kept_bytes; /* of their fields, headers not included */
-    uint64_t replaced;   /* references to shared objects, now to copies */
+    uint64_t kept;         /* objects that nothing else refers to: they stay */
+    uint64_t kept_bytes;   /* theirs */
+    uint64_t replaced;     /* references to shared objects, now to copies */
+    uint64_t copied_bytes; /* of all that was copied */
     bool copied; /* All was copied, because the model's counts do not tell. */
 };
 

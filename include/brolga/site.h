@@ -48,15 +48,16 @@ typedef const char *_Atomic brolga_shared_text;
 
 /** What a site has done so far. */
 struct brolga_site_stats {
-    uint64_t moved;      /* values sent, by how they were */
-    uint64_t checked;    /* ... */
-    uint64_t copied;     /* ... */
-    uint64_t kept;       /* objects that checks have kept, ... */
-    uint64_t kept_bytes; /* ... the bytes of their fields, ... */
-    uint64_t replaced;   /* ... and shared parts that they have copied */
-    uint64_t in_vain;    /* checks that have replaced more than they kept */
-    uint64_t refused;    /* values that could not cross */
-    uint64_t returned;   /* values handed back: closed, canceled, too late, or
+    uint64_t moved;        /* values sent, by how they were */
+    uint64_t checked;      /* ... */
+    uint64_t copied;       /* ... */
+    uint64_t kept;         /* objects that checks have kept, ... */
+    uint64_t kept_bytes;   /* ... their bytes, ... */
+    uint64_t replaced;     /* ... and shared parts that they have copied */
+    uint64_t copied_bytes; /* by checks and copies */
+    uint64_t in_vain;      /* checks that have replaced more than they kept */
+    uint64_t refused;      /* values that could not cross */
+    uint64_t returned;     /* values handed back: closed, canceled, too late, or
                             another arm of a select was done */
 };
 
@@ -76,7 +77,7 @@ struct brolga_site {
     brolga_shared_int vain; /* checks in a row that were in vain */
     struct brolga_site *next;
     char type[64]; /* that it sent first */
-    brolga_shared_count counts[9];
+    brolga_shared_count counts[10];
 };
 
 /**

@@ -15,11 +15,17 @@
 static int copy(struct brolga_waiter *waiter)
 {
     /* What is not plain is a word, so there is room for it in the waiter. */
-    int err =
-        brolga_copy(waiter->chan->type, waiter->elem, &waiter->copy, NULL);
+    brolga_word word;
+    uint64_t bytes;
+    int err;
 
+    memcpy(&word, waiter->elem, sizeof(word));
+    err = brolga__copy_sized(waiter->chan->type, word, &waiter->copy, &bytes,
+                             NULL);
     if (err != BROLGA_OK)
         return err;
+    if (waiter->site != NULL)
+        brolga__site_copied(waiter->site, bytes);
     waiter->how = BROLGA_COPY;
     waiter->elem = &waiter->copy;
     waiter->copied = true;

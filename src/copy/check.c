@@ -58,6 +58,7 @@ struct checker {
     uint32_t log_capacity;
     uint64_t kept;
     uint64_t bytes;
+    uint64_t header_bytes; /* of an object */
     struct brolga__memo memo;
     struct replaced first_log[REPLACED_INLINE];
     struct frame first[FRAMES_INLINE];
@@ -170,7 +171,15 @@ static inline int look(struct checker *c, const brolga_type *type,
 static inline void count_kept(struct checker *c, int64_t payload_bytes)
 {
     c->kept++;
-    c->bytes += (uint64_t)payload_bytes;
+    c->bytes += (uint64_t)payload_bytes + c->header_bytes;
+}
+
+/* Bare buffers have no header. */
+static void count_data(struct checker *c, int64_t bytes)
+{
+    count_kept(c, bytes);
+    if (c->model->buffer_alloc != NULL)
+        c->bytes -= c->header_bytes;
 }
 
 /* --- objects that lead nowhere ------------------------------------------ */
@@ -224,7 +233,7 @@ static int check_vec_top(struct checker *c, const brolga_type *type,
     if (is_frozen)
         return DONE;
     if (field[0] > 0)
-        count_kept(c, 8 * field[0]);
+        count_data(c, 8 * field[0]);
     return KEPT;
 }
 
@@ -311,7 +320,7 @@ static int check_spine(struct checker *c, const brolga_type *type,
         slot = &field[next];
     }
     c->kept += kept;
-    c->bytes += kept * (uint64_t)cons->payload_bytes;
+    c->bytes += kept * ((uint64_t)cons->payload_bytes + c->header_bytes);
     return seen;
 }
 
@@ -482,12 +491,15 @@ static int check_root(const brolga_type *type, brolga_word *root,
     c.logged = 0;
     c.log_capacity = REPLACED_INLINE;
     c.kept = c.bytes = 0;
+    c.header_bytes = (uint64_t)type->heap->header_bytes;
     brolga__memo_init(&c.memo, c.model, c.model->atomic_counts);
     push(&c, type, root, 1);
     err = run(&c);
     settle(&c, err);
-    *stats = (struct brolga_check_stats){
-        .kept = c.kept, .kept_bytes = c.bytes, .replaced = c.logged};
+    *stats = (struct brolga_check_stats){.kept = c.kept,
+                                         .kept_bytes = c.bytes,
+                                         .replaced = c.logged,
+                                         .copied_bytes = c.memo.made_bytes};
     return err;
 }
 
@@ -497,13 +509,14 @@ static int copy_and_drop(const brolga_type *type, brolga_word *root,
                          struct brolga_copy_error *error)
 {
     brolga_word copy;
-    int err = brolga_copy_word(type, *root, &copy, error);
+    uint64_t bytes;
+    int err = brolga__copy_sized(type, *root, &copy, &bytes, error);
 
     if (err != BROLGA_OK)
         return err;
     brolga_drop_word(type, *root);
     *root = copy;
-    *stats = (struct brolga_check_stats){.copied = true};
+    *stats = (struct brolga_check_stats){.copied_bytes = bytes, .copied = true};
     return BROLGA_OK;
 }
 

@@ -597,6 +597,7 @@ int brolga__site_check(struct brolga_site *site, const brolga_type *type,
 
 /* What has become of a value. */
 void brolga__site_sent(struct brolga_site *site, enum brolga_mode how);
+void brolga__site_copied(struct brolga_site *site, uint64_t bytes);
 void brolga__site_refused(struct brolga_site *site);
 void brolga__site_returned(struct brolga_site *site);
 

@@ -98,6 +98,8 @@ void brolga_site_explain(const struct brolga_site *site, char *text,
             "  checks kept %" PRIu64 " objects, %" PRIu64
             " bytes, and copied %" PRIu64 " shared parts\n",
             s.kept, s.kept_bytes, s.replaced);
+    if (s.copied_bytes > 0)
+        put(&out, "  copied %" PRIu64 " bytes\n", s.copied_bytes);
     put_reasons(&out, site, &s);
 }
 
@@ -132,6 +134,7 @@ static void put_counts(struct out *out, const struct brolga_site_stats *s)
     put_count(out, "kept", s->kept);
     put_count(out, "kept_bytes", s->kept_bytes);
     put_count(out, "replaced", s->replaced);
+    put_count(out, "copied_bytes", s->copied_bytes);
     put_count(out, "in_vain", s->in_vain);
     put_count(out, "refused", s->refused);
     put_count(out, "returned", s->returned);

@@ -102,6 +102,7 @@ enum {
     KEPT,
     KEPT_BYTES,
     REPLACED,
+    COPIED_BYTES,
     IN_VAIN,
     REFUSED,
     RETURNED
@@ -116,6 +117,11 @@ static inline void count(struct brolga_site *site, int what, uint64_t more)
 void brolga__site_sent(struct brolga_site *site, enum brolga_mode how)
 {
     count(site, MOVED + (int)how - BROLGA_MOVE, 1);
+}
+
+void brolga__site_copied(struct brolga_site *site, uint64_t bytes)
+{
+    count(site, COPIED_BYTES, bytes);
 }
 
 void brolga__site_refused(struct brolga_site *site)
@@ -136,6 +142,7 @@ static void count_check(struct brolga_site *site,
     count(site, KEPT, stats->kept);
     count(site, KEPT_BYTES, stats->kept_bytes);
     count(site, REPLACED, stats->replaced);
+    count(site, COPIED_BYTES, stats->copied_bytes);
     if (stats->replaced == 0 || stats->replaced < stats->kept) {
         if (vain != 0)
             brolga__store_relaxed(&site->vain, 0);
@@ -175,6 +182,7 @@ void brolga_site_stats(const struct brolga_site *site,
                                       .kept = now[KEPT],
                                       .kept_bytes = now[KEPT_BYTES],
                                       .replaced = now[REPLACED],
+                                      .copied_bytes = now[COPIED_BYTES],
                                       .in_vain = now[IN_VAIN],
                                       .refused = now[REFUSED],
                                       .returned = now[RETURNED]};

@@ -309,6 +309,7 @@ static brolga_word clone_data(struct copier *c, brolga_word data,
     if (c->model->buffer_alloc == NULL)
         return clone(c, data, bytes);
     buffer = brolga__buffer_make(c->heap, bytes);
+    c->memo->made_bytes += (uint64_t)bytes;
     if (buffer != NULL)
         memcpy(buffer, brolga__word_at(data, 0), (size_t)bytes);
     return (brolga_word)(uintptr_t)buffer;
