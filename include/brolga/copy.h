@@ -337,6 +337,35 @@ BROLGA_API BROLGA_NODISCARD int brolga_copy(const brolga_type *type,
                                             const void *from, void *to,
                                             struct brolga_copy_error *error);
 
+/** How to copy; zero is the default. */
+struct brolga_copy_opts {
+    /* Called when about `pause_bytes` bytes have been copied since it was
+     * called last, so that a large value does not hold others up: it may let
+     * them run, but must return. Meanwhile nobody may touch the value: its
+     * shared objects are marked. BROLGA_OK goes on; anything else ends the
+     * copy, which then leaves nothing behind and returns that. */
+    int (*pause)(void *arg);
+    void *arg;
+    size_t pause_bytes; /* 0: 256 KiB, some 50 us */
+
+    /* A promise that no object of the value is reached twice and none is
+     * frozen. Counts are not looked at then. */
+    bool is_tree;
+};
+
+/**
+ * Copy one element as brolga_copy() does, with options; NULL for the defaults.
+ *
+ * Owns:     as brolga_copy().
+ * Threads:  any that owns the value. It may go on on another thread after a
+ *           pause.
+ * Returns:  as brolga_copy(), and what `pause` returned.
+ */
+BROLGA_API BROLGA_NODISCARD int
+brolga_copy_with(const brolga_type *type, const void *from, void *to,
+                 const struct brolga_copy_opts *opts,
+                 struct brolga_copy_error *error);
+
 /**
  * Copy one word: brolga_copy() for every type but plain structs.
  *
@@ -358,6 +387,18 @@ brolga_copy_word(const brolga_type *type, brolga_word word, brolga_word *out,
  * Threads:  any that owns the value.
  */
 BROLGA_API void brolga_drop(const brolga_type *type, const void *at);
+
+/**
+ * Drop an element as brolga_drop() does, with pauses: `pause` is called about
+ * every 8192 objects, and its result is ignored. Nobody else can reach what is
+ * being dropped.
+ *
+ * Owns:     the caller's reference is gone; the bytes at `at` are unchanged.
+ * Threads:  any that owns the value. It may go on on another thread after a
+ *           pause.
+ */
+BROLGA_API void brolga_drop_with(const brolga_type *type, const void *at,
+                                 int (*pause)(void *arg), void *arg);
 
 /**
  * Drop one word: brolga_drop() for every type but plain structs.

@@ -302,18 +302,24 @@ static inline void brolga__chan_after(brolga_chan *chan, int op)
 
 /* --- waiters (wait.c) --------------------------------------------------- */
 
+/* Copies a value; in a task, with safepoints if it is large. A task that is
+ * canceled meanwhile gets the reason instead. The caller holds no lock. */
+int brolga__copy_in_task(const brolga_type *type, const void *elem,
+                         brolga_word *out, uint64_t *bytes);
+
 /* Makes the value to send ready, which is not plain: copies or checks it. */
-int brolga__waiter_ready(struct brolga_waiter *waiter);
+int brolga__waiter_ready(struct brolga_waiter *waiter, bool may_pause);
 
 /*
- * Sets a waiter up for an operation, and makes the value to send ready; it must
- * be settled when the operation has come out. `site` is NULL unless something
- * is given. Does not touch `wake` and `arg`. BROLGA_OK, or what brolga_copy()
- * returns.
+ * Sets a waiter up for an operation, and makes the value to send ready, with
+ * safepoints if it `may_pause`; it must be settled when the operation has come
+ * out. `site` is NULL unless something is given. Does not touch `wake` and
+ * `arg`. BROLGA_OK, or what brolga_copy_with() returns.
  */
 static inline int brolga__waiter_prepare(struct brolga_waiter *waiter,
                                          brolga_chan *chan, enum brolga_op op,
-                                         void *elem, struct brolga_site *site)
+                                         void *elem, struct brolga_site *site,
+                                         bool may_pause)
 {
     waiter->chan = chan;
     waiter->op = (int32_t)op;
@@ -326,7 +332,7 @@ static inline int brolga__waiter_prepare(struct brolga_waiter *waiter,
     if (op == BROLGA_RECV ||
         (site == NULL && (chan->plain || (op == BROLGA_GIVE && chan->moves))))
         return BROLGA_OK;
-    return brolga__waiter_ready(waiter);
+    return brolga__waiter_ready(waiter, may_pause);
 }
 
 /* The slow path of the next one. */

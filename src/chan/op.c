@@ -78,9 +78,9 @@ static int prepare(struct brolga_waiter *waiter, brolga_chan *chan,
     if (!chan->plain &&
         (op == BROLGA_SEND || (op == BROLGA_GIVE && (site || !chan->moves))))
         err = look_before_copy(chan, may_wait);
-    return err == BROLGA_OK
-               ? brolga__waiter_prepare(waiter, chan, op, elem, site)
-               : err;
+    if (err != BROLGA_OK)
+        return err;
+    return brolga__waiter_prepare(waiter, chan, op, elem, site, true);
 }
 
 /* What was copied or checked only now has not been tried yet. */

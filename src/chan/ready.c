@@ -12,16 +12,42 @@
  */
 #include "chan/chan.h"
 
-static int copy(struct brolga_waiter *waiter)
+/* Others run, if this task's time is up. A task that is canceled meanwhile
+ * sends no more; one that was before may, for its sends that take no time may,
+ * too. */
+static int pause_copy(void *arg)
 {
-    /* What is not plain is a word, so there is room for it in the waiter. */
-    brolga_word word;
-    uint64_t bytes;
-    int err;
+    const int *reason_before = arg;
+    int reason;
 
-    memcpy(&word, waiter->elem, sizeof(word));
-    err = brolga__copy_sized(waiter->chan->type, word, &waiter->copy, &bytes,
-                             NULL);
+    brolga_safepoint();
+    reason = brolga_cancel_reason();
+    return reason == *reason_before ? BROLGA_OK : reason;
+}
+
+int brolga__copy_in_task(const brolga_type *type, const void *elem,
+                         brolga_word *out, uint64_t *bytes)
+{
+    struct brolga_copy_opts opts = {.pause = pause_copy};
+    int reason;
+
+    if (brolga_view_self() == NULL)
+        return brolga__copy_sized(type, elem, out, NULL, bytes, NULL);
+    reason = brolga_cancel_reason();
+    opts.arg = &reason;
+    return brolga__copy_sized(type, elem, out, &opts, bytes, NULL);
+}
+
+static int copy(struct brolga_waiter *waiter, bool may_pause)
+{
+    const brolga_type *type = waiter->chan->type;
+    uint64_t bytes;
+    /* What is not plain is a word, so there is room for it in the waiter. */
+    int err = may_pause ? brolga__copy_in_task(type, waiter->elem,
+                                               &waiter->copy, &bytes)
+                        : brolga__copy_sized(type, waiter->elem, &waiter->copy,
+                                             NULL, &bytes, NULL);
+
     if (err != BROLGA_OK)
         return err;
     if (waiter->site != NULL)
@@ -59,7 +85,7 @@ static bool may_check(const struct brolga_waiter *waiter)
 }
 
 /* A value that the sender gives away, if it arrives. */
-static int hand_over(struct brolga_waiter *waiter)
+static int hand_over(struct brolga_waiter *waiter, bool may_pause)
 {
     const brolga_type *type = waiter->chan->type;
     void *elem = waiter->elem;
@@ -71,7 +97,7 @@ static int hand_over(struct brolga_waiter *waiter)
     case BROLGA_CHECK:
         return check(waiter);
     default:
-        err = copy(waiter);
+        err = copy(waiter, may_pause);
         if (err == BROLGA_EUNSENDABLE && may_check(waiter))
             return check(waiter);
         if (err == BROLGA_OK)
@@ -80,7 +106,7 @@ static int hand_over(struct brolga_waiter *waiter)
     }
 }
 
-int brolga__waiter_ready(struct brolga_waiter *waiter)
+int brolga__waiter_ready(struct brolga_waiter *waiter, bool may_pause)
 {
     int err;
 
@@ -89,8 +115,8 @@ int brolga__waiter_ready(struct brolga_waiter *waiter)
         return BROLGA_OK;
     }
     if (waiter->op == BROLGA_SEND)
-        return copy(waiter);
-    err = hand_over(waiter);
+        return copy(waiter, may_pause);
+    err = hand_over(waiter, may_pause);
     if (err != BROLGA_OK && waiter->site != NULL)
         brolga__site_refused(waiter->site);
     return err;

@@ -17,7 +17,7 @@ static bool pass_fast(struct brolga_waiter *waiter)
 static int offer(brolga_chan *chan, struct brolga_waiter *waiter,
                  enum brolga_op op, void *elem, struct brolga_site *site)
 {
-    int err = brolga__waiter_prepare(waiter, chan, op, elem, site);
+    int err = brolga__waiter_prepare(waiter, chan, op, elem, site, false);
 
     if (err != BROLGA_OK)
         return err;

@@ -324,6 +324,59 @@ static int check_spine(struct checker *c, const brolga_type *type,
     return seen;
 }
 
+/* The slot that waits on top; the stack has more frames than `depth`. */
+static inline brolga_word *pop_slot(struct checker *c)
+{
+    return c->frame[--c->depth].slot;
+}
+
+/* A binary tree: down to the left, and the right waits if it leads on. */
+static int check_tree(struct checker *c, const brolga_type *type,
+                      brolga_word *slot)
+{
+    const struct brolga__ctor *fork = type->only;
+    uint32_t left = fork->ref[fork->leaves].field;
+    uint32_t right = fork->ref[fork->leaves + 1].field;
+    const struct brolga_model *model = c->model;
+    uint32_t depth = c->depth;
+    uint64_t kept = 0;
+    int seen = DONE;
+
+    if (brolga__is_small(model, *slot))
+        return DONE;
+    for (;;) { /* Ends: each object of a finite value is met once. */
+        brolga_word *field = brolga__fields(model, *slot);
+
+        seen = look(c, type, slot);
+        if (brolga__likely(seen == KEPT)) {
+            if (brolga__unlikely(field[0] != (brolga_word)fork->tag))
+                return BROLGA_EINVAL;
+            kept++;
+            seen = check_leaves(c, field, fork);
+            if (brolga__unlikely(reserve(c, 1) != BROLGA_OK))
+                seen = BROLGA_ENOMEM;
+            if (brolga__unlikely(seen < 0))
+                break;
+            /* Not pushed if it leads nowhere, without a branch that nobody
+             * can predict. */
+            c->frame[c->depth] = (struct frame){type, &field[right], 1};
+            c->depth += !brolga__is_small(model, field[right]);
+            slot = &field[left];
+            if (!brolga__is_small(model, *slot))
+                continue;
+        } else if (seen < 0) {
+            break;
+        }
+        seen = DONE;
+        if (c->depth == depth)
+            break;
+        slot = pop_slot(c);
+    }
+    c->kept += kept;
+    c->bytes += kept * ((uint64_t)fork->payload_bytes + c->header_bytes);
+    return seen;
+}
+
 /* The field to go on with, the first one that leads further, or NULL; the
  * others wait. There is room for the frames. */
 static inline const struct brolga__ref *
@@ -423,14 +476,15 @@ static int check_slot(struct checker *c, const brolga_type *type,
     int seen = KEPT;
 
     /* Ends: every turn goes on to another object of a finite value. */
-    while (seen == KEPT &&
-           (type->shape == BROLGA__SUM || type->shape == BROLGA__TREE))
+    while (seen == KEPT && type->shape == BROLGA__SUM)
         seen = check_sum(c, &type, &slot);
     if (seen != KEPT)
         return seen;
     switch (type->shape) {
     case BROLGA__SPINE:
         return check_spine(c, type, slot);
+    case BROLGA__TREE:
+        return check_tree(c, type, slot);
     case BROLGA__VEC_REFS:
         return check_vec(c, type, slot);
     case BROLGA__CLOSURE:
@@ -510,7 +564,7 @@ static int copy_and_drop(const brolga_type *type, brolga_word *root,
 {
     brolga_word copy;
     uint64_t bytes;
-    int err = brolga__copy_sized(type, *root, &copy, &bytes, error);
+    int err = brolga__copy_sized(type, root, &copy, NULL, &bytes, error);
 
     if (err != BROLGA_OK)
         return err;

@@ -490,9 +490,9 @@ void brolga__memo_free(struct brolga__memo *memo);
 int brolga__copy_slot(const brolga_type *type, brolga_word *slot,
                       struct brolga__memo *memo);
 
-/* brolga_copy_word() that says how many bytes the copy's objects have. */
-int brolga__copy_sized(const brolga_type *type, brolga_word word,
-                       brolga_word *out, uint64_t *bytes,
+/* brolga_copy_with() that says how many bytes the copy's objects have. */
+int brolga__copy_sized(const brolga_type *type, const void *from, void *to,
+                       const struct brolga_copy_opts *opts, uint64_t *bytes,
                        struct brolga_copy_error *error);
 
 /* --- where a copy failed (path.c) --------------------------------------- */

@@ -15,6 +15,8 @@
  * lead somewhere. So a list is freed in a loop, and of a tree only nodes with
  * two subtrees wait.
  *
+ * A pause comes when all that is left of the value is on the list.
+ *
  *   A  Whatever other threads did with an object comes before its end: their
  *      decrement -> the load that finds 1, or the decrement that does. Nobody
  *      else can raise a count of 1, for nobody else has a reference. Models
@@ -28,10 +30,16 @@ enum dead { DEAD_SUM, DEAD_VEC, DEAD_CLOSURE };
 
 #define DEAD_MASK INT64_C(7)
 
+/* Dead objects between two pauses. */
+#define PAUSE_OBJECTS 8192
+
 struct dropper {
     const struct brolga_model *model;
     const struct brolga__heap *heap;
     struct brolga__tally tally;
+    int (*pause)(void *arg);
+    void *pause_arg;
+    uint32_t unpaused; /* dead since the last pause */
     brolga_word list;
 };
 
@@ -219,7 +227,7 @@ static void end_spine(struct dropper *d, const brolga_type *type,
     const struct brolga__ctor cons = *type->only;
     const uint32_t next = cons.ref[cons.leaves].field;
 
-    do { /* Each turn frees an object. */
+    do { /* Each turn frees an object, until the next pause. */
         const brolga_word *field = brolga__fields(d->model, value);
         brolga_word dead = value;
 
@@ -227,7 +235,11 @@ static void end_spine(struct dropper *d, const brolga_type *type,
             drop_ref(d, cons.ref[i].type, field[cons.ref[i].field]);
         value = field[next];
         brolga__tally_free(&d->tally, d->heap, dead);
-    } while (!brolga__is_small(d->model, value) && is_last(d->model, value));
+        d->unpaused++;
+        if (brolga__is_small(d->model, value) || !is_last(d->model, value))
+            return;
+    } while (d->unpaused < PAUSE_OBJECTS);
+    list_sum(d, value, cons.ref);
 }
 
 /* Frees a dead sum, or lets it wait if more than this field is left. */
@@ -264,17 +276,30 @@ static void finish_sum(struct dropper *d, brolga_word value)
     const struct brolga__ref *ref =
         (void *)(uintptr_t)brolga__fields(d->model, value)[0];
 
-    do { /* Each turn goes on to an object that was alive before. */
+    for (;;) { /* Each turn goes on to an object that was alive before. */
         brolga_word word = brolga__fields(d->model, value)[ref->field];
         const brolga_type *type = ref->type;
 
         leave_sum(d, value, ref);
         ref = drop_down(d, type, word);
+        if (ref == NULL)
+            return;
         value = word;
-    } while (ref != NULL);
+        if (brolga__unlikely(++d->unpaused >= PAUSE_OBJECTS)) {
+            list_sum(d, value, ref);
+            return;
+        }
+    }
 }
 
 /* --- the worklist ------------------------------------------------------- */
+
+static void pause_now(struct dropper *d)
+{
+    d->unpaused = 0;
+    if (d->pause != NULL)
+        (void)d->pause(d->pause_arg);
+}
 
 static void finish_vec(struct dropper *d, brolga_word value)
 {
@@ -283,8 +308,11 @@ static void finish_vec(struct dropper *d, brolga_word value)
     const brolga_word *element = brolga__elements(d->model, field[2]);
 
     /* Last first, so that the first is done first. */
-    for (brolga_word i = field[0]; i-- > 0;)
+    for (brolga_word i = field[0]; i-- > 0;) {
         drop_ref(d, type->element, element[i]);
+        if (brolga__unlikely(++d->unpaused >= PAUSE_OBJECTS))
+            pause_now(d);
+    }
     free_data(d, field);
     brolga__tally_free(&d->tally, d->heap, value);
 }
@@ -309,6 +337,8 @@ static void run(struct dropper *d)
 {
     while (d->list != 0) { /* Each turn frees an object, or has one field of
                             * its own less to do. */
+        if (brolga__unlikely(++d->unpaused >= PAUSE_OBJECTS))
+            pause_now(d);
         brolga_word value = d->list & ~DEAD_MASK;
         enum dead kind = (enum dead)(d->list & DEAD_MASK);
 
@@ -322,23 +352,38 @@ static void run(struct dropper *d)
     }
 }
 
-void brolga_drop_word(const brolga_type *type, brolga_word word)
+static void drop_word(const brolga_type *type, brolga_word word,
+                      int (*pause)(void *arg), void *arg)
 {
-    struct dropper d = {.model = type->model, .heap = type->heap};
+    struct dropper d = {.model = type->model,
+                        .heap = type->heap,
+                        .pause = pause,
+                        .pause_arg = arg};
 
-    brolga__assert(type->shape != BROLGA__STRUCT);
     brolga__tally_begin(&d.tally, d.heap);
     drop_ref(&d, type, word);
     run(&d);
     brolga__tally_end(&d.tally);
 }
 
-void brolga_drop(const brolga_type *type, const void *at)
+void brolga_drop_with(const brolga_type *type, const void *at,
+                      int (*pause)(void *arg), void *arg)
 {
     brolga_word word;
 
     if (type->shape == BROLGA__STRUCT)
         return;
     memcpy(&word, at, sizeof(word));
-    brolga_drop_word(type, word);
+    drop_word(type, word, pause, arg);
+}
+
+void brolga_drop(const brolga_type *type, const void *at)
+{
+    brolga_drop_with(type, at, NULL, NULL);
+}
+
+void brolga_drop_word(const brolga_type *type, brolga_word word)
+{
+    brolga__assert(type->shape != BROLGA__STRUCT);
+    drop_word(type, word, NULL, NULL);
 }

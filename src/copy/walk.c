@@ -18,6 +18,12 @@
  * clears the first, and an ordinary drop of the root frees exactly what was
  * made.
  *
+ * Pauses: what is left of the value is on the stack then, so that a pause is
+ * like any turn of the main loop; or it comes between two pieces of a long
+ * memcpy(). Shared objects of the source stay marked until the end. That is
+ * sound because nobody else has a reference to any part of the source, and its
+ * owner waits.
+ *
  * The loops for the common shapes are always inlined, with what differs as a
  * constant, so that each is one tight loop.
  */
@@ -36,6 +42,12 @@ struct frame {
     size_t slots;
 };
 
+/* Between two pauses, unless the caller says otherwise. */
+#define PAUSE_BYTES (UINT64_C(256) << 10)
+
+/* Strings that are longer are copied with pauses. */
+#define LONG_BYTES 4096
+
 /* Frames before the stack needs memory: enough for balanced trees. */
 #define FRAMES_INLINE 40
 
@@ -43,7 +55,13 @@ struct copier {
     const struct brolga_model *model;
     const struct brolga__heap *heap;
     struct brolga__tally tally;
-    bool is_tree; /* the caller says that nothing is reached twice */
+    bool is_tree;    /* the caller says that nothing is reached twice */
+    bool is_stopped; /* by a pause that returned this: */
+    int stopped_by;
+    int (*pause)(void *arg);
+    void *pause_arg;
+    uint64_t pause_bytes; /* between two pauses */
+    uint64_t unpaused;    /* copied since the last one, but not by a cursor */
     struct frame *frame;
     uint32_t depth;
     uint32_t capacity;
@@ -65,6 +83,8 @@ struct cursor {
     uint32_t depth;
     uint64_t blocks;
     uint64_t bytes;
+    uint64_t pause_at; /* when there are so many bytes */
+    uint64_t left;     /* objects that a list or tree may have until then */
 };
 
 /* What became of a slot: an error below 0, or one of these. */
@@ -122,6 +142,44 @@ static inline void push(struct copier *c, const brolga_type *type,
     c->frame[c->depth++] = (struct frame){type, slot, *slot, slots};
 }
 
+/* --- pauses ------------------------------------------------------------- */
+
+/* Remembers why the copy ends, so that all that comes next may fail with
+ * whatever code is at hand. */
+static int pause_now(struct copier *c)
+{
+    int err = c->pause(c->pause_arg);
+
+    if (err == BROLGA_OK)
+        return BROLGA_OK;
+    c->is_stopped = true;
+    c->stopped_by = err;
+    return BROLGA_ENOMEM;
+}
+
+/* memcpy() with pauses, if there are to be any. */
+static int copy_bytes(struct copier *c, void *to, const void *from,
+                      uint64_t bytes)
+{
+    const char *source = from;
+    char *target = to;
+
+    while (brolga__unlikely(c->unpaused + bytes > c->pause_bytes)) {
+        uint64_t piece = c->pause_bytes - c->unpaused;
+
+        memcpy(target, source, piece);
+        target += piece;
+        source += piece;
+        bytes -= piece;
+        c->unpaused = 0;
+        if (pause_now(c) != BROLGA_OK)
+            return BROLGA_ENOMEM;
+    }
+    memcpy(target, source, bytes);
+    c->unpaused += bytes;
+    return BROLGA_OK;
+}
+
 /* --- layouts ------------------------------------------------------------ */
 
 /*
@@ -149,6 +207,7 @@ static struct layout layout_of(const struct copier *c)
 {
     return (struct layout){.fields_at = c->model->fields_at,
                            .count_at = c->model->count_at,
+                           .header_bytes = c->heap->header_bytes,
                            .is_ours = false,
                            .is_tree = c->is_tree};
 }
@@ -205,10 +264,14 @@ static brolga_word clone(struct copier *c, brolga_word from,
 {
     brolga_word to = brolga__tally_make(&c->tally, c->heap, payload_bytes);
 
-    if (brolga__likely(to != 0))
-        memcpy(brolga__fields(c->model, to), brolga__fields(c->model, from),
-               (size_t)payload_bytes);
-    return to;
+    if (brolga__unlikely(to == 0))
+        return 0;
+    if (copy_bytes(c, brolga__fields(c->model, to),
+                   brolga__fields(c->model, from),
+                   (uint64_t)payload_bytes) == BROLGA_OK)
+        return to;
+    brolga__tally_free(&c->tally, c->heap, to);
+    return 0;
 }
 
 /* A new object, or 0. */
@@ -290,6 +353,8 @@ ALWAYS_INLINE int copy_string(struct copier *c, const struct layout *at,
     if (brolga__unlikely(brolga__check_string(c->model, from.value) != NULL))
         return lost(slot, BROLGA_EINVAL);
     bytes = 8 + *brolga__word_at(from.value, at->fields_at);
+    if (brolga__unlikely(bytes > LONG_BYTES))
+        return place(c, &from, clone(c, from.value, bytes), slot);
     to = make(c, at, bytes);
     if (brolga__likely(to != 0)) {
         memcpy(brolga__word_at(to, at->fields_at),
@@ -309,10 +374,14 @@ static brolga_word clone_data(struct copier *c, brolga_word data,
     if (c->model->buffer_alloc == NULL)
         return clone(c, data, bytes);
     buffer = brolga__buffer_make(c->heap, bytes);
+    if (buffer == NULL)
+        return 0;
     c->memo->made_bytes += (uint64_t)bytes;
-    if (buffer != NULL)
-        memcpy(buffer, brolga__word_at(data, 0), (size_t)bytes);
-    return (brolga_word)(uintptr_t)buffer;
+    if (copy_bytes(c, buffer, brolga__word_at(data, 0), (uint64_t)bytes) ==
+        BROLGA_OK)
+        return (brolga_word)(uintptr_t)buffer;
+    brolga__buffer_free(c->heap, (brolga_word)(uintptr_t)buffer);
+    return 0;
 }
 
 static void free_data(struct copier *c, brolga_word data)
@@ -365,15 +434,32 @@ static int copy_handle(const brolga_type *type, brolga_word *slot)
 
 /* --- sums --------------------------------------------------------------- */
 
-ALWAYS_INLINE void keep(struct copier *c, const struct cursor *at)
+ALWAYS_INLINE void keep(struct copier *c, const struct cursor *now)
 {
-    c->depth = at->depth;
+    c->depth = now->depth;
 }
 
-ALWAYS_INLINE void fetch(const struct copier *c, struct cursor *at)
+ALWAYS_INLINE void fetch(const struct copier *c, struct cursor *now)
 {
-    at->frame = c->frame;
-    at->depth = c->depth;
+    now->frame = c->frame;
+    now->depth = c->depth;
+}
+
+/* Whether it is time for a pause. */
+ALWAYS_INLINE bool is_due(const struct cursor *now)
+{
+    return brolga__unlikely(now->bytes >= now->pause_at);
+}
+
+/* Lets what the cursor is at wait, in front of all that does. */
+ALWAYS_INLINE int put_back(struct copier *c, struct cursor *now)
+{
+    keep(c, now);
+    if (reserve(c, 1) != BROLGA_OK)
+        return lost(now->slot, BROLGA_ENOMEM);
+    push(c, now->type, now->slot, 1);
+    fetch(c, now);
+    return DONE;
 }
 
 /* Which constructor made an object, or NULL if none of its type did. */
@@ -494,7 +580,10 @@ ALWAYS_INLINE int copy_only(struct copier *c, const struct layout *at,
     if (brolga__likely(to != 0)) {
         *to_field = brolga__word_at(to, at->fields_at);
         copy_words(*to_field, *field, only->fields);
-        count_made(now, at, only->payload_bytes);
+        if (has_leaves)
+            count_made(now, at, only->payload_bytes);
+        else
+            now->left--;
     }
     seen = place(c, &from, to, now->slot);
     if (!has_leaves || seen != FRESH)
@@ -503,15 +592,44 @@ ALWAYS_INLINE int copy_only(struct copier *c, const struct layout *at,
     return seen < 0 ? seen : FRESH;
 }
 
+/* Lists and trees of words count their objects, which are all of a size, in one
+ * number. From here... */
+ALWAYS_INLINE uint64_t count_from(struct cursor *now, const struct layout *at,
+                                  const struct brolga__ctor *only)
+{
+    uint64_t bytes = (uint64_t)(only->payload_bytes + at->header_bytes);
+
+    now->left = 1;
+    if (now->pause_at > now->bytes)
+        now->left += (now->pause_at - now->bytes) / bytes;
+    return now->left;
+}
+
+/* ...to here. */
+ALWAYS_INLINE void count_to(struct cursor *now, const struct layout *at,
+                            const struct brolga__ctor *only, uint64_t from)
+{
+    uint64_t bytes = (uint64_t)(only->payload_bytes + at->header_bytes);
+
+    now->blocks += from - now->left;
+    now->bytes += (from - now->left) * bytes;
+}
+
+/* Whether a list or tree has to pause. */
+ALWAYS_INLINE bool is_full(const struct cursor *now, bool has_leaves)
+{
+    return has_leaves ? is_due(now) : brolga__unlikely(now->left == 0);
+}
+
 /*
- * A list: one object after the other, and nothing ever waits. The
- * next source object is read from the source: through the copy it would come
- * later by a store and a load.
+ * A list: one object after the other, and nothing ever waits. The next source
+ * object is read from the source: through the copy it would come later by a
+ * store and a load.
  */
 ALWAYS_INLINE int follow_spine(struct copier *c, const struct layout *at,
-                               struct cursor *now, bool has_leaves)
+                               struct cursor *now,
+                               const struct brolga__ctor cons, bool has_leaves)
 {
-    const struct brolga__ctor cons = *now->type->only;
     const uint32_t next = cons.ref[cons.leaves].field;
     const uint64_t small = cons.ref[cons.leaves].small;
 
@@ -526,6 +644,8 @@ ALWAYS_INLINE int follow_spine(struct copier *c, const struct layout *at,
             return seen;
         now->slot = &to_field[next];
         now->word = field[next];
+        if (is_full(now, has_leaves))
+            return put_back(c, now);
     }
     return DONE;
 }
@@ -533,8 +653,13 @@ ALWAYS_INLINE int follow_spine(struct copier *c, const struct layout *at,
 ALWAYS_INLINE int copy_spine(struct copier *c, const struct layout *at,
                              struct cursor *now)
 {
-    return now->type->only->leaves == 0 ? follow_spine(c, at, now, false)
-                                        : follow_spine(c, at, now, true);
+    const struct brolga__ctor *cons = now->type->only;
+    uint64_t from = count_from(now, at, cons);
+    int seen = cons->leaves == 0 ? follow_spine(c, at, now, *cons, false)
+                                 : follow_spine(c, at, now, *cons, true);
+
+    count_to(now, at, cons, from);
+    return seen;
 }
 
 /* The two fields of a tree's node. */
@@ -578,9 +703,9 @@ grow_tree(struct copier *c, const struct fork *fork, brolga_word *to_field)
 
 /* A binary tree: what waits above `floor` is of the same type. */
 ALWAYS_INLINE int follow_tree(struct copier *c, const struct layout *at,
-                              struct cursor *now, bool has_leaves)
+                              struct cursor *now,
+                              const struct brolga__ctor only, bool has_leaves)
 {
-    const struct brolga__ctor only = *now->type->only;
     const struct brolga__ref *ref = &only.ref[only.leaves];
     const struct fork fork = {ref[0].field, ref[1].field, ref[0].small};
     const uint32_t floor = now->depth;
@@ -600,9 +725,14 @@ ALWAYS_INLINE int follow_tree(struct copier *c, const struct layout *at,
         if (brolga__unlikely(seen < 0))
             return seen;
         if (brolga__likely(seen == FRESH) &&
-            go_left(now, &fork, field, to_field))
+            go_left(now, &fork, field, to_field)) {
+            if (is_full(now, has_leaves))
+                return put_back(c, now);
             continue;
+        }
         if (now->depth == floor)
+            return DONE;
+        if (is_full(now, has_leaves))
             return DONE;
         now->depth--;
         now->slot = now->frame[now->depth].slot;
@@ -613,8 +743,13 @@ ALWAYS_INLINE int follow_tree(struct copier *c, const struct layout *at,
 ALWAYS_INLINE int copy_tree(struct copier *c, const struct layout *at,
                             struct cursor *now)
 {
-    return now->type->only->leaves == 0 ? follow_tree(c, at, now, false)
-                                        : follow_tree(c, at, now, true);
+    const struct brolga__ctor *only = now->type->only;
+    uint64_t from = count_from(now, at, only);
+    int seen = only->leaves == 0 ? follow_tree(c, at, now, *only, false)
+                                 : follow_tree(c, at, now, *only, true);
+
+    count_to(now, at, only, from);
+    return seen;
 }
 
 /* --- other sums --------------------------------------------------------- */
@@ -765,6 +900,22 @@ ALWAYS_INLINE void pop(struct cursor *now)
     }
 }
 
+/* A pause in the main loop; what the cursor is at waits, if it is not done. */
+__attribute__((noinline)) static int pause_between(struct copier *c)
+{
+    c->unpaused = 0;
+    return pause_now(c);
+}
+
+ALWAYS_INLINE int take_break(struct copier *c, struct cursor *now, int seen)
+{
+    if (seen == FRESH)
+        seen = put_back(c, now);
+    keep(c, now);
+    now->pause_at = now->bytes + c->pause_bytes;
+    return seen < 0 ? seen : pause_between(c);
+}
+
 /* Until nothing waits. */
 ALWAYS_INLINE int run_with(struct copier *c, const struct layout at)
 {
@@ -772,12 +923,16 @@ ALWAYS_INLINE int run_with(struct copier *c, const struct layout at)
     int seen = DONE;
 
     fetch(c, &now);
+    now.pause_at = c->pause_bytes;
     while (seen >= 0 && now.depth > 0) {
         pop(&now);
         seen = FRESH;
         /* Ends: every turn makes an object. */
-        while (seen == FRESH && brolga__likely(now.type->shape == BROLGA__SUM))
+        while (seen == FRESH &&
+               brolga__likely(now.type->shape == BROLGA__SUM) && !is_due(&now))
             seen = copy_sum(c, &at, &now);
+        if (is_due(&now))
+            seen = take_break(c, &now, seen);
         if (seen != FRESH)
             continue;
         if (now.type->shape == BROLGA__SPINE) {
@@ -815,91 +970,133 @@ static void unwind(struct copier *c)
         memset(c->frame[i].slot, 0, c->frame[i].slots * sizeof(brolga_word));
 }
 
+static void begin(struct copier *c, const brolga_type *type,
+                  const struct brolga_copy_opts *opts,
+                  struct brolga__memo *memo)
+{
+    c->model = type->model;
+    c->heap = type->heap;
+    c->is_tree = opts->is_tree;
+    c->is_stopped = false;
+    c->pause = opts->pause;
+    c->pause_arg = opts->arg;
+    c->pause_bytes = opts->pause_bytes != 0 ? opts->pause_bytes : PAUSE_BYTES;
+    if (opts->pause == NULL)
+        c->pause_bytes = UINT64_MAX / 2;
+    c->unpaused = 0;
+    c->frame = c->first;
+    c->depth = 0;
+    c->capacity = FRAMES_INLINE;
+    c->memo = memo;
+    brolga__tally_begin(&c->tally, c->heap);
+}
+
+static void end(struct copier *c)
+{
+    c->memo->made_bytes += c->tally.made_bytes;
+    brolga__tally_end(&c->tally);
+    if (c->frame != c->first)
+        brolga__free(c->frame);
+}
+
+static const struct brolga_copy_opts no_opts = {.pause = NULL};
+
 int brolga__copy_slot(const brolga_type *type, brolga_word *slot,
                       struct brolga__memo *memo)
 {
     struct copier c;
     int err;
 
-    c.model = type->model;
-    c.heap = type->heap;
-    c.is_tree = false;
-    c.frame = c.first;
-    c.depth = 0;
-    c.capacity = FRAMES_INLINE;
-    c.memo = memo;
-    brolga__tally_begin(&c.tally, c.heap);
+    begin(&c, type, &no_opts, memo);
     push(&c, type, slot, 1);
     err = run(&c);
     if (err < 0)
         unwind(&c);
-    memo->made_bytes += c.tally.made_bytes;
-    brolga__tally_end(&c.tally);
-    if (c.frame != c.first)
-        brolga__free(c.frame);
+    end(&c);
     return err < 0 ? err : BROLGA_OK;
 }
 
-static int copy_word(const brolga_type *type, brolga_word *root,
-                     uint64_t *bytes)
+static void explain(const brolga_type *type, brolga_word word, int err,
+                    bool is_stopped, struct brolga_copy_error *error)
 {
+    if (!is_stopped)
+        brolga__copy_explain(type, word, err, false, error);
+    else if (error != NULL)
+        *error = (struct brolga_copy_error){.code = err,
+                                            .text = "stopped in a pause"};
+}
+
+static int copy_word(const brolga_type *type, brolga_word word,
+                     brolga_word *out, const struct brolga_copy_opts *opts,
+                     uint64_t *bytes, struct brolga_copy_error *error)
+{
+    brolga_word copy = word;
     struct brolga__memo memo;
+    struct copier c;
     int err;
 
+    err = brolga__audit_copy(type, word, error);
+    if (err != BROLGA_OK)
+        return err;
     brolga__memo_init(&memo, type->model, type->model->atomic_counts);
-    err = brolga__copy_slot(type, root, &memo);
+    begin(&c, type, opts, &memo);
+    push(&c, type, &copy, 1);
+    err = run(&c);
+    if (err < 0)
+        unwind(&c);
+    end(&c);
     brolga__memo_settle(&memo);
     brolga__memo_free(&memo);
     *bytes = memo.made_bytes;
-    if (err != BROLGA_OK)
-        brolga_drop_word(type, *root);
+    if (err >= 0) {
+        *out = copy;
+        return BROLGA_OK;
+    }
+    if (c.is_stopped)
+        err = c.stopped_by;
+    brolga_drop_word(type, copy);
+    explain(type, word, err, c.is_stopped, error);
     return err;
 }
 
-int brolga__copy_sized(const brolga_type *type, brolga_word word,
-                       brolga_word *out, uint64_t *bytes,
+int brolga__copy_sized(const brolga_type *type, const void *from, void *to,
+                       const struct brolga_copy_opts *opts, uint64_t *bytes,
                        struct brolga_copy_error *error)
 {
-    brolga_word copy = word;
+    brolga_word word, copy;
     int err;
 
     *bytes = 0;
-    brolga__assert(type->shape != BROLGA__STRUCT);
-    if (type->shape != BROLGA__WORD) {
-        err = brolga__audit_copy(type, word, error);
-        if (err != BROLGA_OK)
-            return err;
-        err = copy_word(type, &copy, bytes);
-        if (err != BROLGA_OK) {
-            brolga__copy_explain(type, word, err, false, error);
-            return err;
-        }
+    if (brolga_type_is_plain(type)) {
+        memcpy(to, from, type->bytes);
+        return BROLGA_OK;
     }
-    *out = copy;
-    return BROLGA_OK;
+    memcpy(&word, from, sizeof(word));
+    err = copy_word(type, word, &copy, opts != NULL ? opts : &no_opts, bytes,
+                    error);
+    if (err == BROLGA_OK)
+        memcpy(to, &copy, sizeof(copy));
+    return err;
 }
 
-int brolga_copy_word(const brolga_type *type, brolga_word word,
-                     brolga_word *out, struct brolga_copy_error *error)
+int brolga_copy_with(const brolga_type *type, const void *from, void *to,
+                     const struct brolga_copy_opts *opts,
+                     struct brolga_copy_error *error)
 {
     uint64_t bytes;
 
-    return brolga__copy_sized(type, word, out, &bytes, error);
+    return brolga__copy_sized(type, from, to, opts, &bytes, error);
 }
 
 int brolga_copy(const brolga_type *type, const void *from, void *to,
                 struct brolga_copy_error *error)
 {
-    brolga_word word, copy;
-    int err;
+    return brolga_copy_with(type, from, to, NULL, error);
+}
 
-    if (type->shape == BROLGA__STRUCT) {
-        memcpy(to, from, type->bytes);
-        return BROLGA_OK;
-    }
-    memcpy(&word, from, sizeof(word));
-    err = brolga_copy_word(type, word, &copy, error);
-    if (err == BROLGA_OK)
-        memcpy(to, &copy, sizeof(copy));
-    return err;
+int brolga_copy_word(const brolga_type *type, brolga_word word,
+                     brolga_word *out, struct brolga_copy_error *error)
+{
+    brolga__assert(type->shape != BROLGA__STRUCT);
+    return brolga_copy_with(type, &word, out, NULL, error);
 }

@@ -475,3 +475,144 @@ Test(op, bytes_of_values_are_charged_to_the_task, .timeout = 30,
         brolga_drop_word(type, copy);
     }
 }
+
+/* --- large values ------------------------------------------------------- */
+
+struct large {
+    const brolga_type *type;
+    brolga_chan *chan;
+    brolga_word list;
+    _Atomic bool sending;
+    _Atomic bool was_seen; /* Somebody else ran during the send. */
+};
+
+static brolga_word long_list(size_t count)
+{
+    brolga_word list = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        brolga_word cons = model.alloc(24, model.arg);
+        brolga_word *field = (brolga_word *)(uintptr_t)cons;
+
+        field[0] = 1;
+        field[1] = (brolga_word)i;
+        field[2] = list;
+        list = cons;
+    }
+    return list;
+}
+
+/* Sends into a buffer with room, so never parks, until it was seen. */
+static brolga_word send_large(void *arg)
+{
+    struct large *l = arg;
+
+    while (!brolga__load_relaxed(&l->was_seen)) {
+        brolga_word got;
+        int err;
+
+        brolga__store_relaxed(&l->sending, true);
+        err = brolga_send(l->chan, &l->list, BROLGA_FOREVER);
+        brolga__store_relaxed(&l->sending, false);
+        if (err == BROLGA_OK)
+            err = brolga_recv(l->chan, &got, BROLGA_FOREVER);
+        if (err != BROLGA_OK)
+            return err;
+        brolga_drop_word(l->type, got);
+    }
+    return BROLGA_OK;
+}
+
+static brolga_word watch_send(void *arg)
+{
+    struct large *l = arg;
+
+    while (!brolga__load_relaxed(&l->sending))
+        brolga_yield();
+    brolga__store_relaxed(&l->was_seen, true);
+    return 0;
+}
+
+static void open_one_worker(void)
+{
+    world_open_with(1);
+}
+
+static void large_open(struct large *l, size_t count)
+{
+    cr_assert_eq(brolga_type_parse(types, "(List Int)", &l->type, NULL),
+                 BROLGA_OK);
+    l->chan = chan_of(l->type, 1);
+    l->list = long_list(count);
+}
+
+static void large_close(struct large *l)
+{
+    brolga_drop_word(l->type, l->list);
+    brolga_chan_release(l->chan);
+}
+
+Test(op, others_run_while_a_large_value_is_sent, .timeout = 120,
+     .init = open_one_worker, .fini = world_close)
+{
+    struct large l = {.list = 0};
+    brolga_task *sender, *watcher;
+    brolga_word result;
+
+    large_open(&l, 3000000);
+    cr_assert_eq(brolga_spawn(rt, send_large, &l, NULL, &sender), BROLGA_OK);
+    cr_assert_eq(brolga_spawn(rt, watch_send, &l, NULL, &watcher), BROLGA_OK);
+    cr_assert_eq(brolga_join(sender, BROLGA_FOREVER, &result, NULL), BROLGA_OK);
+    cr_assert_eq(result, BROLGA_OK);
+    cr_assert_eq(brolga_join(watcher, BROLGA_FOREVER, NULL, NULL), BROLGA_OK);
+    large_close(&l);
+}
+
+static brolga_word cancel_sender(void *arg)
+{
+    brolga_cancel(arg);
+    return 0;
+}
+
+/* Cancels itself by another task that can run in the send only. */
+static brolga_word send_and_be_canceled(void *arg)
+{
+    struct large *l = arg;
+    int err = BROLGA_OK;
+
+    while (err == BROLGA_OK) {
+        brolga_task *other;
+        brolga_word got;
+
+        err = brolga_spawn(rt, cancel_sender, brolga_self(), NULL, &other);
+        if (err != BROLGA_OK)
+            return err;
+        brolga_detach(other);
+        err = brolga_send(l->chan, &l->list, BROLGA_FOREVER);
+        if (err == BROLGA_OK) {
+            /* It was not canceled in the send, so perhaps after it. */
+            err = brolga_try_recv(l->chan, &got);
+            if (err == BROLGA_OK)
+                brolga_drop_word(l->type, got);
+        }
+    }
+    return err;
+}
+
+Test(op, a_task_that_is_canceled_sends_a_large_value_no_more, .timeout = 120,
+     .init = open_one_worker, .fini = world_close)
+{
+    struct large l = {.list = 0};
+    brolga_task *sender;
+    brolga_word result = 0;
+    int64_t live;
+
+    large_open(&l, 3000000);
+    live = brolga__alloc_live();
+    cr_assert_eq(brolga_spawn(rt, send_and_be_canceled, &l, NULL, &sender),
+                 BROLGA_OK);
+    (void)brolga_join(sender, BROLGA_FOREVER, &result, NULL);
+    cr_assert_eq(result, BROLGA_ECANCELED);
+    cr_assert_lt(brolga__alloc_live(), live + 1000);
+    large_close(&l);
+}
