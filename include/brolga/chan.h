@@ -2,11 +2,12 @@
  * Channels: typed, bounded queues between tasks.
  *
  * A send copies the value by its type, so that sender and receiver share
- * nothing; or hands it over, if the host knows that nothing else reaches it, or
- * has it checked: see site.h. The receiver owns what it receives. A value that is sent is received
- * once, or stays with the sender because the send failed, or is dropped by one
- * of two rules: the last reference to its channel goes, or the last receiver
- * leaves. (A subscription to a broadcast has a third: broadcast.h.)
+ * nothing; or hands it over, if the host knows that nothing else reaches it; or
+ * has it checked: see site.h. The receiver owns what it receives. A value that
+ * is sent is received once, or stays with the sender because the send failed,
+ * or is dropped by one of two rules: the last reference to its channel goes, or
+ * the last receiver leaves. (A subscription to a broadcast has a third:
+ * broadcast.h.)
  *
  * Every send and receive ends with a safepoint when a task calls it, after the
  * value has been taken: a receiver calls through a version that is at least as
@@ -193,8 +194,8 @@ brolga_recv_word(brolga_chan *chan, brolga_word *word, uint64_t deadline_ns);
  * Send a value as a site says, or as the channel's `gives`, whichever asks less
  * of the host: as it is, checked, or as a copy, whose original is dropped.
  *
- * Owns:     as brolga_give(), in every mode: on BROLGA_OK the caller's reference
- *           is gone; otherwise there is one, to the value at `elem`.
+ * Owns:     as brolga_give(), in every mode: on BROLGA_OK the caller's
+ *           reference is gone; otherwise there is one, to the value at `elem`.
  * Threads:  tasks.
  * Blocks:   as brolga_send().
  * Returns:  as brolga_send(); with BROLGA_DEBUG_RC, EINVAL for a value that is
