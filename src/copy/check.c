@@ -466,6 +466,14 @@ static int check_closure(struct checker *c, const brolga_type *type,
     return DONE;
 }
 
+/* Functions that a host has generated copy and drop, but do not check: a type
+ * with such functions is checked as if it had none. */
+static inline const brolga_type *plain_of(const brolga_type *type)
+{
+    return brolga__unlikely(type->shape == BROLGA__GENERATED) ? type->plain
+                                                              : type;
+}
+
 /* --- the whole ---------------------------------------------------------- */
 
 /* Does a slot, and then the first field of what it refers to, and so on until
@@ -476,8 +484,11 @@ static int check_slot(struct checker *c, const brolga_type *type,
     int seen = KEPT;
 
     /* Ends: every turn goes on to another object of a finite value. */
-    while (seen == KEPT && type->shape == BROLGA__SUM)
+    type = plain_of(type);
+    while (seen == KEPT && type->shape == BROLGA__SUM) {
         seen = check_sum(c, &type, &slot);
+        type = plain_of(type);
+    }
     if (seen != KEPT)
         return seen;
     switch (type->shape) {

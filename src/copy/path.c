@@ -171,6 +171,8 @@ static int visit(struct brolga__search *s, const brolga_type *type,
 {
     int err;
 
+    if (type->shape == BROLGA__GENERATED)
+        type = type->plain;
     *out = (struct brolga__step){
         .type = type, .value = word, .is_shared = in_shared};
     if (type->shape == BROLGA__WORD ||

@@ -51,7 +51,7 @@ struct frame {
 /* Frames before the stack needs memory: enough for balanced trees. */
 #define FRAMES_INLINE 40
 
-struct copier {
+struct brolga_copier {
     const struct brolga_model *model;
     const struct brolga__heap *heap;
     struct brolga__tally tally;
@@ -107,7 +107,8 @@ static int lost(brolga_word *slot, int err)
 
 /* --- the stack ---------------------------------------------------------- */
 
-__attribute__((noinline)) static int grow(struct copier *c, uint32_t frames)
+__attribute__((noinline)) static int grow(struct brolga_copier *c,
+                                          uint32_t frames)
 {
     bool is_first = c->frame == c->first;
     uint32_t capacity = c->capacity;
@@ -130,13 +131,13 @@ __attribute__((noinline)) static int grow(struct copier *c, uint32_t frames)
 }
 
 /* Makes room, so that so many pushes cannot fail. */
-static inline int reserve(struct copier *c, uint32_t frames)
+static inline int reserve(struct brolga_copier *c, uint32_t frames)
 {
     return brolga__likely(c->capacity - c->depth >= frames) ? BROLGA_OK
                                                             : grow(c, frames);
 }
 
-static inline void push(struct copier *c, const brolga_type *type,
+static inline void push(struct brolga_copier *c, const brolga_type *type,
                         brolga_word *slot, size_t slots)
 {
     c->frame[c->depth++] = (struct frame){type, slot, *slot, slots};
@@ -146,7 +147,7 @@ static inline void push(struct copier *c, const brolga_type *type,
 
 /* Remembers why the copy ends, so that all that comes next may fail with
  * whatever code is at hand. */
-static int pause_now(struct copier *c)
+static int pause_now(struct brolga_copier *c)
 {
     int err = c->pause(c->pause_arg);
 
@@ -158,15 +159,17 @@ static int pause_now(struct copier *c)
 }
 
 /* memcpy() with pauses, if there are to be any. */
-static int copy_bytes(struct copier *c, void *to, const void *from,
+static int copy_bytes(struct brolga_copier *c, void *to, const void *from,
                       uint64_t bytes)
 {
     const char *source = from;
     char *target = to;
 
     while (brolga__unlikely(c->unpaused + bytes > c->pause_bytes)) {
-        uint64_t piece = c->pause_bytes - c->unpaused;
+        uint64_t piece = 0;
 
+        if (c->unpaused < c->pause_bytes)
+            piece = c->pause_bytes - c->unpaused;
         memcpy(target, source, piece);
         target += piece;
         source += piece;
@@ -203,7 +206,7 @@ static const struct layout to_header_tree = {16, 8, 0, 0, 16, true, true};
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-static struct layout layout_of(const struct copier *c)
+static struct layout layout_of(const struct brolga_copier *c)
 {
     return (struct layout){.fields_at = c->model->fields_at,
                            .count_at = c->model->count_at,
@@ -215,8 +218,9 @@ static struct layout layout_of(const struct copier *c)
 /* --- sharing ------------------------------------------------------------ */
 
 /* Decides about an object whose count is not 1. */
-__attribute__((noinline)) static int
-find_shared(struct copier *c, const struct source *from, brolga_word *slot)
+__attribute__((noinline)) static int find_shared(struct brolga_copier *c,
+                                                 const struct source *from,
+                                                 brolga_word *slot)
 {
     struct brolga__shared *shared;
 
@@ -233,7 +237,7 @@ find_shared(struct copier *c, const struct source *from, brolga_word *slot)
 
 /* Looks at the count of an object, to which the slot refers: DONE, FRESH, or an
  * error. Objects of a value that is said to be a tree are all fresh. */
-ALWAYS_INLINE int look_at(struct copier *c, const struct layout *at,
+ALWAYS_INLINE int look_at(struct brolga_copier *c, const struct layout *at,
                           brolga_word *slot, struct source *from)
 {
     from->count = 1;
@@ -246,7 +250,8 @@ ALWAYS_INLINE int look_at(struct copier *c, const struct layout *at,
 }
 
 /* The same for what may be no object at all. */
-static inline int look(struct copier *c, brolga_word *slot, struct source *from)
+static inline int look(struct brolga_copier *c, brolga_word *slot,
+                       struct source *from)
 {
     struct layout at = layout_of(c);
 
@@ -259,7 +264,7 @@ static inline int look(struct copier *c, brolga_word *slot, struct source *from)
 /* --- objects ------------------------------------------------------------ */
 
 /* A copy of the object's first `payload_bytes` bytes of fields, or 0. */
-static brolga_word clone(struct copier *c, brolga_word from,
+static brolga_word clone(struct brolga_copier *c, brolga_word from,
                          int64_t payload_bytes)
 {
     brolga_word to = brolga__tally_make(&c->tally, c->heap, payload_bytes);
@@ -275,7 +280,7 @@ static brolga_word clone(struct copier *c, brolga_word from,
 }
 
 /* A new object, or 0. */
-ALWAYS_INLINE brolga_word make(struct copier *c, const struct layout *at,
+ALWAYS_INLINE brolga_word make(struct brolga_copier *c, const struct layout *at,
                                int64_t payload_bytes)
 {
     int64_t bytes = payload_bytes + at->header_bytes;
@@ -313,7 +318,7 @@ ALWAYS_INLINE void copy_words(brolga_word *to, const brolga_word *from,
 }
 
 /* Puts a fresh object, or 0 for none, into the slot. */
-ALWAYS_INLINE int place(struct copier *c, const struct source *from,
+ALWAYS_INLINE int place(struct brolga_copier *c, const struct source *from,
                         brolga_word to, brolga_word *slot)
 {
     if (brolga__unlikely(to == 0))
@@ -337,7 +342,7 @@ ALWAYS_INLINE void count_made(struct cursor *now, const struct layout *at,
 
 /* --- shapes that lead nowhere ------------------------------------------- */
 
-ALWAYS_INLINE int copy_string(struct copier *c, const struct layout *at,
+ALWAYS_INLINE int copy_string(struct brolga_copier *c, const struct layout *at,
                               struct cursor *now, brolga_word *slot)
 {
     struct source from = {.value = *slot};
@@ -365,7 +370,7 @@ ALWAYS_INLINE int copy_string(struct copier *c, const struct layout *at,
 }
 
 /* The elements of a Vec in a new object or buffer; 0 if there is no memory. */
-static brolga_word clone_data(struct copier *c, brolga_word data,
+static brolga_word clone_data(struct brolga_copier *c, brolga_word data,
                               brolga_word length)
 {
     int64_t bytes = 8 * length;
@@ -384,7 +389,7 @@ static brolga_word clone_data(struct copier *c, brolga_word data,
     return 0;
 }
 
-static void free_data(struct copier *c, brolga_word data)
+static void free_data(struct brolga_copier *c, brolga_word data)
 {
     if (c->model->buffer_alloc == NULL)
         brolga__tally_free(&c->tally, c->heap, data);
@@ -393,7 +398,7 @@ static void free_data(struct copier *c, brolga_word data)
 }
 
 /* A Vec's header and data, the capacity trimmed to the length. */
-static int clone_vec(struct copier *c, brolga_word *slot)
+static int clone_vec(struct brolga_copier *c, brolga_word *slot)
 {
     struct source from;
     int seen = look(c, slot, &from);
@@ -434,12 +439,12 @@ static int copy_handle(const brolga_type *type, brolga_word *slot)
 
 /* --- sums --------------------------------------------------------------- */
 
-ALWAYS_INLINE void keep(struct copier *c, const struct cursor *now)
+ALWAYS_INLINE void keep(struct brolga_copier *c, const struct cursor *now)
 {
     c->depth = now->depth;
 }
 
-ALWAYS_INLINE void fetch(const struct copier *c, struct cursor *now)
+ALWAYS_INLINE void fetch(const struct brolga_copier *c, struct cursor *now)
 {
     now->frame = c->frame;
     now->depth = c->depth;
@@ -452,7 +457,7 @@ ALWAYS_INLINE bool is_due(const struct cursor *now)
 }
 
 /* Lets what the cursor is at wait, in front of all that does. */
-ALWAYS_INLINE int put_back(struct copier *c, struct cursor *now)
+ALWAYS_INLINE int put_back(struct brolga_copier *c, struct cursor *now)
 {
     keep(c, now);
     if (reserve(c, 1) != BROLGA_OK)
@@ -477,7 +482,7 @@ ALWAYS_INLINE const struct brolga__ctor *ctor_of(const brolga_type *type,
  * Copies the object that the cursor's word refers to, but not what its fields
  * refer to: FRESH with its constructor, DONE, or an error.
  */
-ALWAYS_INLINE int copy_top(struct copier *c, const struct layout *at,
+ALWAYS_INLINE int copy_top(struct brolga_copier *c, const struct layout *at,
                            struct cursor *now, const struct brolga__ctor **out)
 {
     struct source from = {.value = now->word};
@@ -510,7 +515,7 @@ ALWAYS_INLINE int copy_top(struct copier *c, const struct layout *at,
  * so that this cursor's counts are nobody's.
  */
 __attribute__((noinline)) static int
-copy_leaf(struct copier *c, const brolga_type *type, brolga_word *slot)
+copy_leaf(struct brolga_copier *c, const brolga_type *type, brolga_word *slot)
 {
     const struct layout at = layout_of(c);
     struct cursor now = {.type = type, .slot = slot, .word = *slot};
@@ -540,7 +545,7 @@ static void clear_refs(brolga_word *field, const struct brolga__ctor *ctor,
         field[ctor->ref[i].field] = 0;
 }
 
-ALWAYS_INLINE int copy_leaves(struct copier *c, const struct layout *at,
+ALWAYS_INLINE int copy_leaves(struct brolga_copier *c, const struct layout *at,
                               struct cursor *now, brolga_word *field,
                               const struct brolga__ctor *ctor)
 {
@@ -562,7 +567,7 @@ ALWAYS_INLINE int copy_leaves(struct copier *c, const struct layout *at,
 
 /* Copies the cursor's object, of a type with one constructor only: FRESH with
  * the first field of both, DONE, or an error. */
-ALWAYS_INLINE int copy_only(struct copier *c, const struct layout *at,
+ALWAYS_INLINE int copy_only(struct brolga_copier *c, const struct layout *at,
                             struct cursor *now, const struct brolga__ctor *only,
                             bool has_leaves, const brolga_word **field,
                             brolga_word **to_field)
@@ -626,7 +631,7 @@ ALWAYS_INLINE bool is_full(const struct cursor *now, bool has_leaves)
  * object is read from the source: through the copy it would come later by a
  * store and a load.
  */
-ALWAYS_INLINE int follow_spine(struct copier *c, const struct layout *at,
+ALWAYS_INLINE int follow_spine(struct brolga_copier *c, const struct layout *at,
                                struct cursor *now,
                                const struct brolga__ctor cons, bool has_leaves)
 {
@@ -650,7 +655,7 @@ ALWAYS_INLINE int follow_spine(struct copier *c, const struct layout *at,
     return DONE;
 }
 
-ALWAYS_INLINE int copy_spine(struct copier *c, const struct layout *at,
+ALWAYS_INLINE int copy_spine(struct brolga_copier *c, const struct layout *at,
                              struct cursor *now)
 {
     const struct brolga__ctor *cons = now->type->only;
@@ -691,8 +696,9 @@ ALWAYS_INLINE bool go_left(struct cursor *now, const struct fork *fork,
 
 /* Makes room for one more that waits; if that fails, the subtrees of a fresh
  * node are lost. */
-__attribute__((noinline)) static int
-grow_tree(struct copier *c, const struct fork *fork, brolga_word *to_field)
+__attribute__((noinline)) static int grow_tree(struct brolga_copier *c,
+                                               const struct fork *fork,
+                                               brolga_word *to_field)
 {
     if (reserve(c, 1) == BROLGA_OK)
         return BROLGA_OK;
@@ -702,7 +708,7 @@ grow_tree(struct copier *c, const struct fork *fork, brolga_word *to_field)
 }
 
 /* A binary tree: what waits above `floor` is of the same type. */
-ALWAYS_INLINE int follow_tree(struct copier *c, const struct layout *at,
+ALWAYS_INLINE int follow_tree(struct brolga_copier *c, const struct layout *at,
                               struct cursor *now,
                               const struct brolga__ctor only, bool has_leaves)
 {
@@ -740,7 +746,7 @@ ALWAYS_INLINE int follow_tree(struct copier *c, const struct layout *at,
     }
 }
 
-ALWAYS_INLINE int copy_tree(struct copier *c, const struct layout *at,
+ALWAYS_INLINE int copy_tree(struct brolga_copier *c, const struct layout *at,
                             struct cursor *now)
 {
     const struct brolga__ctor *only = now->type->only;
@@ -781,8 +787,9 @@ ALWAYS_INLINE bool go_down(struct cursor *now, brolga_word *field,
     return is_open;
 }
 
-__attribute__((noinline)) static int
-grow_for(struct copier *c, brolga_word *field, const struct brolga__ctor *ctor)
+__attribute__((noinline)) static int grow_for(struct brolga_copier *c,
+                                              brolga_word *field,
+                                              const struct brolga__ctor *ctor)
 {
     if (reserve(c, ctor->refs) == BROLGA_OK)
         return BROLGA_OK;
@@ -792,7 +799,7 @@ grow_for(struct copier *c, brolga_word *field, const struct brolga__ctor *ctor)
 
 /* Copies an object of a sum: FRESH with the cursor at what to go on with, or
  * DONE, or an error. */
-ALWAYS_INLINE int copy_sum(struct copier *c, const struct layout *at,
+ALWAYS_INLINE int copy_sum(struct brolga_copier *c, const struct layout *at,
                            struct cursor *now)
 {
     const struct brolga__ctor *ctor;
@@ -817,7 +824,7 @@ ALWAYS_INLINE int copy_sum(struct copier *c, const struct layout *at,
 
 /* --- other shapes that lead further ------------------------------------- */
 
-static int copy_vec(struct copier *c, const brolga_type *type,
+static int copy_vec(struct brolga_copier *c, const brolga_type *type,
                     brolga_word *slot)
 {
     int seen = clone_vec(c, slot);
@@ -838,7 +845,7 @@ static int copy_vec(struct copier *c, const brolga_type *type,
 }
 
 /* Captures wait; the first is to be done first. There is room. */
-static void push_captures(struct copier *c, brolga_word *capture,
+static void push_captures(struct brolga_copier *c, brolga_word *capture,
                           const struct brolga_closure_info *info)
 {
     for (size_t i = info->captures; i-- > 0;)
@@ -846,7 +853,7 @@ static void push_captures(struct copier *c, brolga_word *capture,
             push(c, info->types[i], &capture[i], 1);
 }
 
-static int copy_closure(struct copier *c, brolga_word *slot)
+static int copy_closure(struct brolga_copier *c, brolga_word *slot)
 {
     struct brolga_closure_info info;
     struct source from;
@@ -872,15 +879,68 @@ static int copy_closure(struct copier *c, brolga_word *slot)
     return DONE;
 }
 
+/* --- generated copies --------------------------------------------------- */
+
+/* Shared objects are for the interpreter. */
+static int copy_generated(struct brolga_copier *c, const brolga_type *type,
+                          brolga_word *slot)
+{
+    const struct brolga_generated *by = type->generated;
+    struct source from;
+    int seen = DONE;
+
+    if (type->has_nullary && brolga__is_small(c->model, *slot))
+        return DONE;
+    seen = look(c, slot, &from);
+    if (seen != FRESH)
+        return seen;
+    if (from.count != 1 || by->copy == NULL) {
+        if (reserve(c, 1) != BROLGA_OK)
+            return lost(slot, BROLGA_ENOMEM);
+        push(c, type->plain, slot, 1);
+        return DONE;
+    }
+    *slot = 0;
+    seen = by->copy(c, from.value, slot, by->arg);
+    if (seen < 0 || !brolga_copier_is_due(c))
+        return seen < 0 ? seen : DONE;
+    c->unpaused = 0;
+    return pause_now(c);
+}
+
+brolga_word brolga_copier_make(brolga_copier *c, int64_t payload_bytes)
+{
+    if (payload_bytes < 0)
+        return 0;
+    c->unpaused += (uint64_t)payload_bytes + (uint64_t)c->heap->header_bytes;
+    return brolga__tally_make(&c->tally, c->heap, payload_bytes);
+}
+
+int brolga_copier_later(brolga_copier *c, const brolga_type *type,
+                        brolga_word *slot)
+{
+    if (reserve(c, 1) != BROLGA_OK)
+        return lost(slot, BROLGA_ENOMEM);
+    push(c, type, slot, 1);
+    return BROLGA_OK;
+}
+
+bool brolga_copier_is_due(const brolga_copier *c)
+{
+    return c->unpaused >= c->pause_bytes;
+}
+
 /* --- the whole ---------------------------------------------------------- */
 
-static int copy_rare(struct copier *c, const brolga_type *type,
+static int copy_rare(struct brolga_copier *c, const brolga_type *type,
                      brolga_word *slot)
 {
     if (type->shape == BROLGA__VEC_REFS)
         return copy_vec(c, type, slot);
     if (type->shape == BROLGA__CLOSURE)
         return copy_closure(c, slot);
+    if (type->shape == BROLGA__GENERATED)
+        return copy_generated(c, type, slot);
     return copy_leaf(c, type, slot);
 }
 
@@ -901,13 +961,14 @@ ALWAYS_INLINE void pop(struct cursor *now)
 }
 
 /* A pause in the main loop; what the cursor is at waits, if it is not done. */
-__attribute__((noinline)) static int pause_between(struct copier *c)
+__attribute__((noinline)) static int pause_between(struct brolga_copier *c)
 {
     c->unpaused = 0;
     return pause_now(c);
 }
 
-ALWAYS_INLINE int take_break(struct copier *c, struct cursor *now, int seen)
+ALWAYS_INLINE int take_break(struct brolga_copier *c, struct cursor *now,
+                             int seen)
 {
     if (seen == FRESH)
         seen = put_back(c, now);
@@ -917,7 +978,7 @@ ALWAYS_INLINE int take_break(struct copier *c, struct cursor *now, int seen)
 }
 
 /* Until nothing waits. */
-ALWAYS_INLINE int run_with(struct copier *c, const struct layout at)
+ALWAYS_INLINE int run_with(struct brolga_copier *c, const struct layout at)
 {
     struct cursor now = {.blocks = 0};
     int seen = DONE;
@@ -953,7 +1014,7 @@ ALWAYS_INLINE int run_with(struct copier *c, const struct layout at)
     return seen;
 }
 
-static int run(struct copier *c)
+static int run(struct brolga_copier *c)
 {
     if (!c->tally.is_ours)
         return run_with(c, layout_of(c));
@@ -964,13 +1025,13 @@ static int run(struct copier *c)
 }
 
 /* After a failure: what waits still holds words of the source. */
-static void unwind(struct copier *c)
+static void unwind(struct brolga_copier *c)
 {
     for (uint32_t i = 0; i < c->depth; i++)
         memset(c->frame[i].slot, 0, c->frame[i].slots * sizeof(brolga_word));
 }
 
-static void begin(struct copier *c, const brolga_type *type,
+static void begin(struct brolga_copier *c, const brolga_type *type,
                   const struct brolga_copy_opts *opts,
                   struct brolga__memo *memo)
 {
@@ -991,7 +1052,7 @@ static void begin(struct copier *c, const brolga_type *type,
     brolga__tally_begin(&c->tally, c->heap);
 }
 
-static void end(struct copier *c)
+static void end(struct brolga_copier *c)
 {
     c->memo->made_bytes += c->tally.made_bytes;
     brolga__tally_end(&c->tally);
@@ -1004,7 +1065,7 @@ static const struct brolga_copy_opts no_opts = {.pause = NULL};
 int brolga__copy_slot(const brolga_type *type, brolga_word *slot,
                       struct brolga__memo *memo)
 {
-    struct copier c;
+    struct brolga_copier c;
     int err;
 
     begin(&c, type, &no_opts, memo);
@@ -1032,7 +1093,7 @@ static int copy_word(const brolga_type *type, brolga_word word,
 {
     brolga_word copy = word;
     struct brolga__memo memo;
-    struct copier c;
+    struct brolga_copier c;
     int err;
 
     err = brolga__audit_copy(type, word, error);
