@@ -444,6 +444,20 @@ BROLGA_API BROLGA_NODISCARD int brolga_check(const brolga_type *type, void *at,
                                              struct brolga_copy_error *error);
 
 /**
+ * Check one element as brolga_check() does, with pauses: only `pause` and `arg`
+ * of the options count, and it is called every 8192 objects or so. NULL: none.
+ *
+ * Owns:     as brolga_check().
+ * Threads:  any that owns the value. It may go on on another thread after a
+ *           pause.
+ * Returns:  as brolga_check(), and what `pause` returned, below 0: then
+ *           everything is as it was.
+ */
+BROLGA_API BROLGA_NODISCARD int brolga_check_with(
+    const brolga_type *type, void *at, const struct brolga_copy_opts *opts,
+    struct brolga_check_stats *stats, struct brolga_copy_error *error);
+
+/**
  * Check one word: brolga_check() for every type but plain structs.
  *
  * Owns:     on BROLGA_OK the reference in `word` has become that in `*out`;

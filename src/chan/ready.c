@@ -15,7 +15,7 @@
 /* Others run, if this task's time is up. A task that is canceled meanwhile
  * sends no more; one that was before may, for its sends that take no time may,
  * too. */
-static int pause_copy(void *arg)
+static int pause_walk(void *arg)
 {
     const int *reason_before = arg;
     int reason;
@@ -25,16 +25,21 @@ static int pause_copy(void *arg)
     return reason == *reason_before ? BROLGA_OK : reason;
 }
 
+/* Pauses in tasks; none for others. `reason` must live as long. */
+static struct brolga_copy_opts pauses(bool may_pause, int *reason)
+{
+    if (!may_pause || brolga_view_self() == NULL)
+        return (struct brolga_copy_opts){.pause = NULL};
+    *reason = brolga_cancel_reason();
+    return (struct brolga_copy_opts){.pause = pause_walk, .arg = reason};
+}
+
 int brolga__copy_in_task(const brolga_type *type, const void *elem,
                          brolga_word *out, uint64_t *bytes)
 {
-    struct brolga_copy_opts opts = {.pause = pause_copy};
     int reason;
+    struct brolga_copy_opts opts = pauses(true, &reason);
 
-    if (brolga_view_self() == NULL)
-        return brolga__copy_sized(type, elem, out, NULL, bytes, NULL);
-    reason = brolga_cancel_reason();
-    opts.arg = &reason;
     return brolga__copy_sized(type, elem, out, &opts, bytes, NULL);
 }
 
@@ -43,10 +48,10 @@ static int copy(struct brolga_waiter *waiter, bool may_pause)
     const brolga_type *type = waiter->chan->type;
     uint64_t bytes;
     /* What is not plain is a word, so there is room for it in the waiter. */
-    int err = may_pause ? brolga__copy_in_task(type, waiter->elem,
-                                               &waiter->copy, &bytes)
-                        : brolga__copy_sized(type, waiter->elem, &waiter->copy,
-                                             NULL, &bytes, NULL);
+    int reason;
+    struct brolga_copy_opts opts = pauses(may_pause, &reason);
+    int err = brolga__copy_sized(type, waiter->elem, &waiter->copy, &opts,
+                                 &bytes, NULL);
 
     if (err != BROLGA_OK)
         return err;
@@ -69,10 +74,14 @@ static int move(const struct brolga_waiter *waiter)
     return brolga__audit(waiter->chan->type, word, true, NULL);
 }
 
-static int check(struct brolga_waiter *waiter)
+static int check(struct brolga_waiter *waiter, bool may_pause)
 {
+    int reason;
+    struct brolga_copy_opts opts = pauses(may_pause, &reason);
+
     waiter->how = BROLGA_CHECK;
-    return brolga__site_check(waiter->site, waiter->chan->type, waiter->elem);
+    return brolga__site_check(waiter->site, waiter->chan->type, waiter->elem,
+                              &opts);
 }
 
 /* Whether a check was in order, too. Some values pass checks only; they must
@@ -95,11 +104,11 @@ static int hand_over(struct brolga_waiter *waiter, bool may_pause)
     case BROLGA_MOVE:
         return move(waiter);
     case BROLGA_CHECK:
-        return check(waiter);
+        return check(waiter, may_pause);
     default:
         err = copy(waiter, may_pause);
         if (err == BROLGA_EUNSENDABLE && may_check(waiter))
-            return check(waiter);
+            return check(waiter, may_pause);
         if (err == BROLGA_OK)
             waiter->original = elem;
         return err;

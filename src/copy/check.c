@@ -45,6 +45,9 @@ struct replaced {
     brolga_word original;
 };
 
+/* Objects between two pauses: some 20 us. */
+#define PAUSE_OBJECTS 8192
+
 #define FRAMES_INLINE   40
 #define REPLACED_INLINE 4
 
@@ -59,6 +62,9 @@ struct checker {
     uint64_t kept;
     uint64_t bytes;
     uint64_t header_bytes; /* of an object */
+    uint64_t unpaused;     /* `kept` at the last pause */
+    int (*pause)(void *arg);
+    void *pause_arg;
     struct brolga__memo memo;
     struct replaced first_log[REPLACED_INLINE];
     struct frame first[FRAMES_INLINE];
@@ -296,7 +302,18 @@ static inline int check_leaves(struct checker *c, brolga_word *field,
     return DONE;
 }
 
-/* A list: one object after the other, and nothing ever waits. */
+/* Leaves the rest for later, so that there can be a pause before. */
+static int wait_here(struct checker *c, const brolga_type *type,
+                     brolga_word *slot)
+{
+    if (reserve(c, 1) != BROLGA_OK)
+        return BROLGA_ENOMEM;
+    push(c, type, slot, 1);
+    return DONE;
+}
+
+/* A list: one object after the other, and nothing ever waits but what is left
+ * at a pause. */
 static int check_spine(struct checker *c, const brolga_type *type,
                        brolga_word *slot)
 {
@@ -309,6 +326,10 @@ static int check_spine(struct checker *c, const brolga_type *type,
     while (seen >= 0 && !brolga__is_small(c->model, *slot)) {
         brolga_word *field;
 
+        if (brolga__unlikely(kept == PAUSE_OBJECTS)) {
+            seen = wait_here(c, type, slot);
+            break;
+        }
         seen = look(c, type, slot);
         if (brolga__unlikely(seen != KEPT))
             break;
@@ -347,6 +368,10 @@ static int check_tree(struct checker *c, const brolga_type *type,
     for (;;) { /* Ends: each object of a finite value is met once. */
         brolga_word *field = brolga__fields(model, *slot);
 
+        if (brolga__unlikely(kept == PAUSE_OBJECTS)) {
+            seen = wait_here(c, type, slot);
+            break;
+        }
         seen = look(c, type, slot);
         if (brolga__likely(seen == KEPT)) {
             if (brolga__unlikely(field[0] != (brolga_word)fork->tag))
@@ -505,6 +530,14 @@ static int check_slot(struct checker *c, const brolga_type *type,
     }
 }
 
+static int pause_if_due(struct checker *c)
+{
+    if (c->pause == NULL || c->kept - c->unpaused < PAUSE_OBJECTS)
+        return DONE;
+    c->unpaused = c->kept;
+    return c->pause(c->pause_arg);
+}
+
 /* Until nothing waits. */
 static int run(struct checker *c)
 {
@@ -518,6 +551,8 @@ static int run(struct checker *c)
         if (--top->slots == 0)
             c->depth--;
         err = check_slot(c, type, slot);
+        if (err >= 0)
+            err = pause_if_due(c);
     }
     return err < 0 ? err : BROLGA_OK;
 }
@@ -543,6 +578,7 @@ static void settle(struct checker *c, int err)
 }
 
 static int check_root(const brolga_type *type, brolga_word *root,
+                      const struct brolga_copy_opts *opts,
                       struct brolga_check_stats *stats)
 {
     struct checker c;
@@ -555,7 +591,9 @@ static int check_root(const brolga_type *type, brolga_word *root,
     c.log = c.first_log;
     c.logged = 0;
     c.log_capacity = REPLACED_INLINE;
-    c.kept = c.bytes = 0;
+    c.kept = c.bytes = c.unpaused = 0;
+    c.pause = opts != NULL ? opts->pause : NULL;
+    c.pause_arg = opts != NULL ? opts->arg : NULL;
     c.header_bytes = (uint64_t)type->heap->header_bytes;
     brolga__memo_init(&c.memo, c.model, c.model->atomic_counts);
     push(&c, type, root, 1);
@@ -570,12 +608,13 @@ static int check_root(const brolga_type *type, brolga_word *root,
 
 /* For models whose counts do not tell. */
 static int copy_and_drop(const brolga_type *type, brolga_word *root,
+                         const struct brolga_copy_opts *opts,
                          struct brolga_check_stats *stats,
                          struct brolga_copy_error *error)
 {
     brolga_word copy;
     uint64_t bytes;
-    int err = brolga__copy_sized(type, root, &copy, NULL, &bytes, error);
+    int err = brolga__copy_sized(type, root, &copy, opts, &bytes, error);
 
     if (err != BROLGA_OK)
         return err;
@@ -586,6 +625,7 @@ static int copy_and_drop(const brolga_type *type, brolga_word *root,
 }
 
 static int check_exact(const brolga_type *type, brolga_word *root,
+                       const struct brolga_copy_opts *opts,
                        struct brolga_check_stats *stats,
                        struct brolga_copy_error *error)
 {
@@ -593,30 +633,30 @@ static int check_exact(const brolga_type *type, brolga_word *root,
 
     if (err != BROLGA_OK)
         return err;
-    err = check_root(type, root, stats);
+    err = check_root(type, root, opts, stats);
     if (err != BROLGA_OK)
         brolga__copy_explain(type, *root, err, true, error);
     return err;
 }
 
-int brolga_check_word(const brolga_type *type, brolga_word word,
-                      brolga_word *out, struct brolga_check_stats *stats,
+int brolga_check_with(const brolga_type *type, void *at,
+                      const struct brolga_copy_opts *opts,
+                      struct brolga_check_stats *stats,
                       struct brolga_copy_error *error)
 {
     struct brolga_check_stats found = {0};
-    int err = BROLGA_OK;
+    brolga_word word;
+    int err;
 
-    brolga__assert(type->shape != BROLGA__STRUCT);
-    if (type->shape != BROLGA__WORD) {
-        if (!type->model->exact_counts) {
-            err = copy_and_drop(type, &word, &found, error);
-        } else {
-            err = check_exact(type, &word, &found, error);
-        }
+    if (!brolga_type_is_plain(type)) {
+        memcpy(&word, at, sizeof(word));
+        err = type->model->exact_counts
+                  ? check_exact(type, &word, opts, &found, error)
+                  : copy_and_drop(type, &word, opts, &found, error);
+        if (err != BROLGA_OK)
+            return err;
+        memcpy(at, &word, sizeof(word));
     }
-    if (err != BROLGA_OK)
-        return err;
-    *out = word;
     if (stats != NULL)
         *stats = found;
     return BROLGA_OK;
@@ -626,17 +666,18 @@ int brolga_check(const brolga_type *type, void *at,
                  struct brolga_check_stats *stats,
                  struct brolga_copy_error *error)
 {
-    brolga_word word;
+    return brolga_check_with(type, at, NULL, stats, error);
+}
+
+int brolga_check_word(const brolga_type *type, brolga_word word,
+                      brolga_word *out, struct brolga_check_stats *stats,
+                      struct brolga_copy_error *error)
+{
     int err;
 
-    if (type->shape == BROLGA__STRUCT) {
-        if (stats != NULL)
-            *stats = (struct brolga_check_stats){0};
-        return BROLGA_OK;
-    }
-    memcpy(&word, at, sizeof(word));
-    err = brolga_check_word(type, word, &word, stats, error);
+    brolga__assert(type->shape != BROLGA__STRUCT);
+    err = brolga_check_with(type, &word, NULL, stats, error);
     if (err == BROLGA_OK)
-        memcpy(at, &word, sizeof(word));
+        *out = word;
     return err;
 }

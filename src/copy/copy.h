@@ -595,9 +595,9 @@ enum brolga_mode brolga__site_begin(struct brolga_site *site,
                                     const brolga_type *type,
                                     enum brolga_mode least);
 
-/* brolga_check() that the site, if there is one, learns from. */
+/* brolga_check_with() that the site, if there is one, learns from. */
 int brolga__site_check(struct brolga_site *site, const brolga_type *type,
-                       void *at);
+                       void *at, const struct brolga_copy_opts *opts);
 
 /* What has become of a value. */
 void brolga__site_sent(struct brolga_site *site, enum brolga_mode how);

@@ -384,7 +384,7 @@ void brolga__copy_explain(const brolga_type *type, brolga_word word, int code,
         return;
     if (code == BROLGA_ENOMEM)
         fill(error, code, "out of memory");
-    else
-        (void)brolga__copy_why(type, word, keeps, error);
+    else if (brolga__copy_why(type, word, keeps, error) == BROLGA_OK)
+        fill(error, code, "stopped in a pause");
     error->code = code;
 }

@@ -154,10 +154,10 @@ static void count_check(struct brolga_site *site,
 }
 
 int brolga__site_check(struct brolga_site *site, const brolga_type *type,
-                       void *at)
+                       void *at, const struct brolga_copy_opts *opts)
 {
     struct brolga_check_stats stats;
-    int err = brolga_check(type, at, &stats, NULL);
+    int err = brolga_check_with(type, at, opts, &stats, NULL);
 
     if (err == BROLGA_OK && site != NULL)
         count_check(site, &stats);

@@ -349,6 +349,56 @@ Test(check, plain_structs_stay_what_they_are)
     host_stop(&h);
 }
 
+/* --- pauses ------------------------------------------------------------- */
+
+struct pauses {
+    unsigned called;
+    unsigned stop_at; /* 0: never */
+};
+
+static int note_pause(void *arg)
+{
+    struct pauses *pauses = arg;
+
+    return ++pauses->called == pauses->stop_at ? BROLGA_ECANCELED : BROLGA_OK;
+}
+
+#define LONG 50000
+
+static void check_with_pauses(struct host *h)
+{
+    const brolga_type *type = host_type(h, "(List (Option Int))");
+    struct pauses pauses = {.stop_at = 3};
+    struct brolga_copy_opts opts = {.pause = note_pause, .arg = &pauses};
+    brolga_word shared = host_some(h, 5), list = 0, first;
+    struct brolga_check_stats stats;
+
+    for (int i = 0; i < LONG; i++)
+        list = host_cons(h, i % 100 == 0 ? host_share(h, shared) : 0, list);
+    list = host_cons(h, host_share(h, shared), list);
+    first = list;
+    cr_assert_eq(brolga_check_with(type, &list, &opts, &stats, NULL),
+                 BROLGA_ECANCELED);
+    cr_assert_eq(pauses.called, 3);
+    cr_assert_eq(list, first);
+    cr_assert_eq(*host_count(h, shared), LONG / 100 + 2);
+    cr_assert_eq(host_fields(h, list)[1], shared);
+    pauses = (struct pauses){0};
+    cr_assert_eq(brolga_check_with(type, &list, &opts, &stats, NULL),
+                 BROLGA_OK);
+    cr_assert_eq(pauses.called, LONG / 8192);
+    cr_assert_eq(stats.kept, LONG + 1);
+    cr_assert_eq(stats.replaced, LONG / 100 + 1);
+    cr_assert_eq(*host_count(h, shared), 1);
+    brolga_drop_word(type, list);
+    brolga_drop_word(host_type(h, "(Option Int)"), shared);
+}
+
+Test(check, a_pause_may_end_it_without_a_trace)
+{
+    each_exact_preset(check_with_pauses);
+}
+
 /* --- at random ---------------------------------------------------------- */
 
 #define ROUNDS 150

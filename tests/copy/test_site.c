@@ -79,7 +79,7 @@ static bool send_one(struct host *h, struct brolga_site *site, bool is_shared)
     if (is_shared)
         mine = host_share(h, list);
     if (how == BROLGA_CHECK)
-        cr_assert_eq(brolga__site_check(site, type, &list), BROLGA_OK);
+        cr_assert_eq(brolga__site_check(site, type, &list, NULL), BROLGA_OK);
     brolga__site_sent(site, how);
     brolga_drop_word(type, list);
     if (is_shared)
