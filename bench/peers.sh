@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# Builds the peers of the topic "tasks" that this machine has what is needed
-# for, and prints the command of each on standard output, for bench_tasks
-# --peer. Those that are left out are named on standard error.
+# Builds the peers of the topics "tasks" and "values" that this machine has what
+# is needed for, and prints the command of each on standard output, for --peer. Those that are left out are named on standard error.
 #
 #   bench/peers.sh FOLDER       where they are built, e.g. build/peers
 #

@@ -63,7 +63,7 @@ run_programs() {
         [ -x "$build/bench/bench_$topic" ] && wanted "$topic" || continue
         echo "bench: $topic ..." >&2
         peers=()
-        [ "$topic" != tasks ] || mapfile -t peers < <(peer_arguments)
+        [[ $topic != @(tasks|values) ]] || mapfile -t peers < <(peer_arguments)
         "$build/bench/bench_$topic" --only "$only" "${peers[@]}" "$@"
     done
 }

@@ -44,7 +44,7 @@ __attribute__((noinline)) static void count(int64_t blocks)
         brolga__store_relaxed(live, brolga__load_relaxed(live) + blocks);
 }
 
-static bool must_fail(void)
+bool brolga__alloc_must_fail(void)
 {
     uint64_t n = brolga__load_relaxed(&fail_countdown);
 
@@ -66,19 +66,19 @@ static void *counted(void *block)
 
 void *brolga__alloc(size_t bytes)
 {
-    return must_fail() ? NULL : counted(malloc(bytes));
+    return brolga__alloc_must_fail() ? NULL : counted(malloc(bytes));
 }
 
 void *brolga__alloc_zero(size_t bytes)
 {
-    return must_fail() ? NULL : counted(calloc(1, bytes));
+    return brolga__alloc_must_fail() ? NULL : counted(calloc(1, bytes));
 }
 
 void *brolga__alloc_line(size_t bytes)
 {
     void *block;
 
-    if (must_fail())
+    if (brolga__alloc_must_fail())
         return NULL;
     bytes = brolga__round_up(bytes, BROLGA__CACHE_LINE);
     block = aligned_alloc(BROLGA__CACHE_LINE, bytes);
@@ -91,7 +91,7 @@ void *brolga__realloc(void *block, size_t bytes)
 {
     void *grown;
 
-    if (must_fail())
+    if (brolga__alloc_must_fail())
         return NULL;
     grown = realloc(block, bytes);
     return block == NULL ? counted(grown) : grown;
@@ -161,7 +161,13 @@ void brolga__value_count(int64_t blocks, uint64_t made_bytes,
 
 void *brolga__value_alloc(size_t bytes)
 {
-    void *block = must_fail() ? NULL : brolga__value_take(bytes);
+    void *block = NULL;
+
+#ifndef BROLGA_DEBUG /* Else the next call does it. */
+    if (brolga__alloc_must_fail())
+        return NULL;
+#endif
+    block = brolga__value_take(bytes);
 
     if (block != NULL)
         brolga__value_count(1, bytes, 0);

@@ -40,10 +40,17 @@ bool brolga__alloc_will_fail(void);
 void *brolga__value_alloc(size_t bytes);
 void brolga__value_free(void *block, size_t bytes);
 
-/* The same, bare: neither counted nor made to fail. For whoever takes or gives
- * many blocks, and counts them in one go. */
+/* Whether the request that is being made is the one that fails. */
+bool brolga__alloc_must_fail(void);
+
+/* The same, bare: not counted, and made to fail in debug builds only. For
+ * whoever takes or gives many blocks, and counts them in one go. */
 static inline void *brolga__value_take(size_t bytes)
 {
+#ifdef BROLGA_DEBUG
+    if (brolga__alloc_must_fail())
+        return NULL;
+#endif
 #ifdef BROLGA_MIMALLOC
     return mi_malloc(bytes);
 #else

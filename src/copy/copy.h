@@ -430,6 +430,15 @@ static inline brolga_word brolga__tally_make(struct brolga__tally *tally,
     return brolga__object_init(heap, block, bytes);
 }
 
+/* Adds what a loop counted for itself. */
+static inline void brolga__tally_add(struct brolga__tally *tally,
+                                     const struct brolga__tally *of_loop)
+{
+    tally->blocks += of_loop->blocks;
+    tally->made_bytes += of_loop->made_bytes;
+    tally->freed_bytes += of_loop->freed_bytes;
+}
+
 static inline void brolga__tally_free(struct brolga__tally *tally,
                                       const struct brolga__heap *heap,
                                       brolga_word value)

@@ -242,26 +242,30 @@ static void end_sum(struct brolga_dropper *d, const brolga_type *type,
         list_sum(d, value, next);
 }
 
-/* A list, as far as it is dead. */
+/* A list, as far as it is dead: each turn frees an object, until the next
+ * pause. They are all of a size, but a host may have made some larger. */
 static void end_spine(struct brolga_dropper *d, const brolga_type *type,
                       brolga_word value)
 {
     const struct brolga__ctor cons = *type->only;
     const uint32_t next = cons.ref[cons.leaves].field;
+    const uint64_t small = cons.ref[cons.leaves].small;
+    struct brolga__tally tally = {.is_ours = d->tally.is_ours};
+    bool is_dead = true;
 
-    do { /* Each turn frees an object, until the next pause. */
+    for (; is_dead && d->unpaused < PAUSE_OBJECTS; d->unpaused++) {
         const brolga_word *field = brolga__fields(d->model, value);
         brolga_word dead = value;
 
         for (uint32_t i = 0; i < cons.leaves; i++)
             drop_ref(d, cons.ref[i].type, field[cons.ref[i].field]);
         value = field[next];
-        brolga__tally_free(&d->tally, d->heap, dead);
-        d->unpaused++;
-        if (brolga__is_small(d->model, value) || !is_last(d->model, value))
-            return;
-    } while (d->unpaused < PAUSE_OBJECTS);
-    list_sum(d, value, cons.ref);
+        brolga__tally_free(&tally, d->heap, dead);
+        is_dead = (uint64_t)value >= small && is_last(d->model, value);
+    }
+    brolga__tally_add(&d->tally, &tally);
+    if (is_dead)
+        list_sum(d, value, cons.ref);
 }
 
 /* Frees a dead sum, or lets it wait if more than this field is left. */

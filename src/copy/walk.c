@@ -565,6 +565,57 @@ ALWAYS_INLINE int copy_leaves(struct brolga_copier *c, const struct layout *at,
 
 /* --- lists and binary trees --------------------------------------------- */
 
+/* The same as below for an object that is shared, or frozen: FRESH with a new
+ * object in the slot, DONE, or an error. */
+__attribute__((noinline)) static int
+make_shared(struct brolga_copier *c, const struct source *from,
+            brolga_word *slot, const struct brolga__ctor *only)
+{
+    int seen = find_shared(c, from, slot);
+
+    if (seen != FRESH)
+        return seen;
+    if (brolga__fields(c->model, from->value)[0] != (brolga_word)only->tag)
+        return lost(slot, BROLGA_EINVAL);
+    seen = place(c, from,
+                 brolga__tally_make(&c->tally, c->heap, only->payload_bytes),
+                 slot);
+    if (seen == FRESH &&
+        c->tally.is_ours) { /* The loop is going to count it. */
+        c->tally.blocks--;
+        c->tally.made_bytes -=
+            (uint64_t)(only->payload_bytes + c->heap->header_bytes);
+    }
+    return seen;
+}
+
+/* Counts one of the objects of a list or tree. */
+ALWAYS_INLINE void count_only(struct cursor *now, const struct layout *at,
+                              const struct brolga__ctor *only, bool has_leaves)
+{
+    if (has_leaves)
+        count_made(now, at, only->payload_bytes);
+    else
+        now->left--;
+}
+
+/* Puts a new object for the cursor's into its slot, for one that nobody else
+ * refers to. */
+ALWAYS_INLINE int make_only(struct brolga_copier *c, const struct layout *at,
+                            struct cursor *now, const struct brolga__ctor *only)
+{
+    brolga_word to;
+
+    if (brolga__unlikely(*brolga__word_at(now->word, at->fields_at) !=
+                         (brolga_word)only->tag))
+        return lost(now->slot, BROLGA_EINVAL);
+    to = make(c, at, only->payload_bytes);
+    if (brolga__unlikely(to == 0))
+        return lost(now->slot, BROLGA_ENOMEM);
+    *now->slot = to;
+    return FRESH;
+}
+
 /* Copies the cursor's object, of a type with one constructor only: FRESH with
  * the first field of both, DONE, or an error. */
 ALWAYS_INLINE int copy_only(struct brolga_copier *c, const struct layout *at,
@@ -572,27 +623,23 @@ ALWAYS_INLINE int copy_only(struct brolga_copier *c, const struct layout *at,
                             bool has_leaves, const brolga_word **field,
                             brolga_word **to_field)
 {
-    struct source from = {.value = now->word};
-    brolga_word to;
-    int seen = look_at(c, at, now->slot, &from);
+    struct source from = {.value = now->word, .count = 1};
+    int seen;
 
+    if (!at->is_tree)
+        from.count = brolga__load_relaxed(
+            (_Atomic int64_t *)brolga__word_at(from.value, at->count_at));
+    seen = brolga__likely(from.count == 1)
+               ? make_only(c, at, now, only)
+               : make_shared(c, &from, now->slot, now->type->only);
     if (brolga__unlikely(seen != FRESH))
         return seen;
+    count_only(now, at, only, has_leaves);
     *field = brolga__word_at(from.value, at->fields_at);
-    if (brolga__unlikely(**field != (brolga_word)only->tag))
-        return lost(now->slot, BROLGA_EINVAL);
-    to = make(c, at, only->payload_bytes);
-    if (brolga__likely(to != 0)) {
-        *to_field = brolga__word_at(to, at->fields_at);
-        copy_words(*to_field, *field, only->fields);
-        if (has_leaves)
-            count_made(now, at, only->payload_bytes);
-        else
-            now->left--;
-    }
-    seen = place(c, &from, to, now->slot);
-    if (!has_leaves || seen != FRESH)
-        return seen;
+    *to_field = brolga__word_at(*now->slot, at->fields_at);
+    copy_words(*to_field, *field, only->fields);
+    if (!has_leaves)
+        return FRESH;
     seen = copy_leaves(c, at, now, *to_field, only);
     return seen < 0 ? seen : FRESH;
 }
@@ -641,8 +688,8 @@ ALWAYS_INLINE int follow_spine(struct brolga_copier *c, const struct layout *at,
     /* Ends: every turn makes an object, and follows those of a finite value;
      * one that is met again is in the memo. */
     while ((uint64_t)now->word >= small) {
-        const brolga_word *field;
-        brolga_word *to_field;
+        const brolga_word *field = NULL;
+        brolga_word *to_field = NULL;
         int seen = copy_only(c, at, now, &cons, has_leaves, &field, &to_field);
 
         if (brolga__unlikely(seen != FRESH))
@@ -802,7 +849,7 @@ __attribute__((noinline)) static int grow_for(struct brolga_copier *c,
 ALWAYS_INLINE int copy_sum(struct brolga_copier *c, const struct layout *at,
                            struct cursor *now)
 {
-    const struct brolga__ctor *ctor;
+    const struct brolga__ctor *ctor = NULL;
     brolga_word *field;
     int seen = copy_top(c, at, now, &ctor);
 

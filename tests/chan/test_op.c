@@ -559,7 +559,7 @@ Test(op, others_run_while_a_large_value_is_sent, .timeout = 120,
     brolga_task *sender, *watcher;
     brolga_word result;
 
-    large_open(&l, 3000000);
+    large_open(&l, 500000);
     cr_assert_eq(brolga_spawn(rt, send_large, &l, NULL, &sender), BROLGA_OK);
     cr_assert_eq(brolga_spawn(rt, watch_send, &l, NULL, &watcher), BROLGA_OK);
     cr_assert_eq(brolga_join(sender, BROLGA_FOREVER, &result, NULL), BROLGA_OK);
@@ -607,7 +607,7 @@ Test(op, a_task_that_is_canceled_sends_a_large_value_no_more, .timeout = 120,
     brolga_word result = 0;
     int64_t live;
 
-    large_open(&l, 3000000);
+    large_open(&l, 500000);
     live = brolga__alloc_live();
     cr_assert_eq(brolga_spawn(rt, send_and_be_canceled, &l, NULL, &sender),
                  BROLGA_OK);

@@ -15,6 +15,7 @@ struct checks {
     const brolga_type *parsed, *other_parsed;
     brolga_word word, other;
     brolga_word twin; /* a copy of `word`, made before */
+    int64_t live;     /* objects before all this */
 };
 
 static inline void checks_start(struct checks *c, struct graph *g)
@@ -26,6 +27,7 @@ static inline void checks_start(struct checks *c, struct graph *g)
                         : graph_choose_type(g, 1 + choose(&g->choices, 5));
     c->parsed = graph_parse(g, c->type);
     c->other_parsed = graph_parse(g, c->other_type);
+    c->live = graph_live(g);
     g->object_count = 0;
     c->word = c->other = 0;
     if (choose(&g->choices, 4) != 0)
@@ -42,7 +44,7 @@ static inline void checks_stop(struct checks *c)
     brolga_drop_word(c->parsed, c->word);
     if (c->other != 0)
         brolga_drop_word(c->other_parsed, c->other);
-    if (c->g->live != 0)
+    if (graph_live(c->g) != c->live)
         graph_fail("objects are left after a check");
     for (unsigned i = 0; i < GRAPH_CODES; i++)
         if (c->g->code[i].closures != 0)
@@ -178,13 +180,13 @@ static inline void checks_refusal_round(struct graph *g)
     checks_start(&c, g);
     was = c.word;
     digest = graph_digest(g);
-    live = g->live;
+    live = graph_live(g);
     code->is_unknown = true;
     err = brolga_check_word(c.parsed, c.word, &c.word, NULL, &error);
     code->is_unknown = false;
     if (err != BROLGA_OK) {
         if (err != BROLGA_EUNSENDABLE || error.text[0] == '\0' ||
-            c.word != was || g->live != live || graph_digest(g) != digest)
+            c.word != was || graph_live(g) != live || graph_digest(g) != digest)
             graph_fail("a check that was refused has left something behind");
     }
     checks_stop(&c);

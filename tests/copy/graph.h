@@ -7,6 +7,8 @@
 #ifndef BROLGA_TESTS_COPY_GRAPH_H
 #define BROLGA_TESTS_COPY_GRAPH_H
 
+#include "alloc.h"
+
 #include <brolga/copy.h>
 
 #include <stdio.h>
@@ -125,6 +127,7 @@ struct graph {
     struct graph_code code[GRAPH_CODES];
     struct graph_object object[GRAPH_OBJECTS];
     unsigned object_count;
+    bool is_ours; /* objects are the preset's own */
     int64_t live;
 };
 
@@ -229,6 +232,12 @@ static inline void graph_free(brolga_word value, void *arg)
     g->preset.free(value, NULL);
 }
 
+/* Objects that there are, or at least how their number changes. */
+static inline int64_t graph_live(const struct graph *g)
+{
+    return g->is_ours ? brolga__alloc_live() : g->live;
+}
+
 static inline int graph_info(uintptr_t code, struct brolga_closure_info *out,
                              void *arg)
 {
@@ -271,8 +280,11 @@ static inline void graph_start(struct graph *g, struct brolga_model preset,
     g->choices = choices;
     g->preset = preset;
     g->model = preset;
-    g->model.alloc = graph_alloc;
-    g->model.free = graph_free;
+    g->is_ours = choose(&g->choices, 2) != 0;
+    if (!g->is_ours) {
+        g->model.alloc = graph_alloc;
+        g->model.free = graph_free;
+    }
     g->model.closure_info = graph_info;
     g->model.closure_pin = graph_pin;
     g->model.closure_unpin = graph_unpin;
@@ -708,7 +720,7 @@ static inline void graph_pause_round(struct graph *g)
     g->object_count = 0;
     from = graph_build(g, t, 5);
     digest = graph_digest(g);
-    live = g->live;
+    live = graph_live(g);
     err = brolga_copy_with(type, &from, &to, &opts, NULL);
     if (graph_digest(g) != digest)
         graph_fail("the source has changed");
@@ -718,8 +730,39 @@ static inline void graph_pause_round(struct graph *g)
     } else if (err != BROLGA_ECANCELED || to != 0 || left != -1) {
         graph_fail("a copy was stopped by nobody");
     }
-    if (g->live != live)
+    if (graph_live(g) != live)
         graph_fail("a copy with pauses has left something behind");
+    brolga_drop_word(type, from);
+}
+
+/* A copy that runs out of memory at its first request, its second, and so on,
+ * until there are enough. */
+static inline void graph_memory_round(struct graph *g)
+{
+    struct graph_type *t = graph_choose_type(g, 5);
+    const brolga_type *type = graph_parse(g, t);
+    brolga_word from, to = 0;
+    uint64_t digest;
+    int64_t live;
+    int err;
+
+    g->object_count = 0;
+    from = graph_build(g, t, 4);
+    digest = graph_digest(g);
+    live = brolga__alloc_live();
+    for (uint64_t n = 1;; n++) {
+        brolga__alloc_fail_nth(n);
+        err = brolga_copy_word(type, from, &to, NULL);
+        brolga__alloc_fail_nth(0);
+        if (err == BROLGA_OK)
+            break;
+        if (err != BROLGA_ENOMEM || to != 0)
+            graph_fail("a failure of memory is told as something else");
+        if (brolga__alloc_live() != live || graph_digest(g) != digest)
+            graph_fail("a failure left something behind");
+    }
+    graph_compare(g, t, from, to);
+    brolga_drop_word(type, to);
     brolga_drop_word(type, from);
 }
 
@@ -731,7 +774,9 @@ static inline void graph_round(struct graph *g)
     struct brolga_copy_error error;
     brolga_word from, to, again;
     uint64_t digest;
+    int64_t live;
 
+    live = graph_live(g);
     g->object_count = 0;
     from = graph_build(g, t, 5);
     digest = graph_digest(g);
@@ -745,7 +790,7 @@ static inline void graph_round(struct graph *g)
     graph_compare(g, t, to, again);
     brolga_drop_word(type, to);
     brolga_drop_word(type, again);
-    if (g->live != 0)
+    if (graph_live(g) != live)
         graph_fail("objects are left");
     for (unsigned i = 0; i < GRAPH_CODES; i++)
         if (g->code[i].closures != 0)
@@ -779,7 +824,7 @@ static inline void graph_refusal_round(struct graph *g)
     g->object_count = 0;
     from = graph_build(g, t, 5);
     digest = graph_digest(g);
-    live = g->live;
+    live = graph_live(g);
     for (unsigned i = 0; i < GRAPH_CODES; i++)
         closures[i] = g->code[i].closures;
     code->is_unknown = true;
@@ -793,7 +838,7 @@ static inline void graph_refusal_round(struct graph *g)
              (error.path[0] == '\0') !=
                  (t->def->kind == FN && graph_code_of(g, from) == code))
         graph_fail("a refusal without a place or a reason");
-    if (g->live != live || graph_digest(g) != digest)
+    if (graph_live(g) != live || graph_digest(g) != digest)
         graph_fail("a refused copy has left something behind");
     for (unsigned i = 0; i < GRAPH_CODES; i++)
         if (g->code[i].closures != closures[i])

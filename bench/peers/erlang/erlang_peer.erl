@@ -1,4 +1,5 @@
-%% Erlang's side of the topic "tasks": processes and their mailboxes. It
+%% Erlang's side of the topics "tasks" and "values": processes, their mailboxes
+%% and what they send. It
 %% answers requests as bench/peer.h describes. The number of schedulers is
 %% fixed when the emulator starts, so that each number has an emulator:
 %%
@@ -20,15 +21,26 @@ subjects() ->
      {"mpmc44_1024", 100000, "Erlang mailboxes, unbounded", fun four_to_four/1},
      {"switch2", 200000, "Erlang yield", fun(Count) -> yield(Count, 2) end},
      {"yield1000", 200000, "Erlang yield", fun(Count) -> yield(Count, 1000) end},
-     {"parked", 1000000, "Erlang process", fun parked/1}].
+     {"parked", 1000000, "Erlang process", fun parked/1},
+     {"copy_list_1e6", 1000000, "Erlang send",
+      fun(Count) -> send(lists:seq(1, Count), Count) end},
+     {"copy_tree_1e6", 1000000, "Erlang send",
+      fun(Count) -> send(tree(Count), Count) end},
+     {"copy_vec_1e6", 1000000, "Erlang send of a tuple",
+      fun(Count) -> send(list_to_tuple(lists:seq(1, Count)), Count) end}].
 
 %% A million processes take their time: one scheduler's figure must do.
 is_for("parked", Workers) -> Workers =:= 1;
+is_for("copy_" ++ _, Workers) -> Workers =:= 1;
 is_for(_, _) -> true.
+
+%% In the table values are copied by no runtime, on no workers.
+shown("copy_" ++ _, _) -> 0;
+shown(_, Workers) -> Workers.
 
 main() ->
     Workers = erlang:system_info(schedulers_online),
-    [say("~s\t~b\t~b\t~s~n", [Key, Workers, Count, Name])
+    [say("~s\t~b\t~b\t~s~n", [Key, shown(Key, Workers), Count, Name])
      || {Key, Count, Name, _} <- subjects(), is_for(Key, Workers)],
     say("~n", []),
     %% With -noinput nothing else reads the input; a port does, in lines.
@@ -79,6 +91,22 @@ times(N, Fun) -> Fun(), times(N - 1, Fun).
 %% Takes so many messages that are the atom.
 collect(0, _) -> ok;
 collect(N, Atom) -> receive Atom -> collect(N - 1, Atom) end.
+
+%% --- values -------------------------------------------------------------
+
+tree(0) ->
+    tip;
+tree(Count) ->
+    Right = (Count - 1) div 2,
+    {fork, tree(Count - 1 - Right), Count, tree(Right)}.
+
+%% What the sender spends on the copy that it sends.
+send(Value, Count) ->
+    {Receiver, Reference} = spawn_monitor(fun() -> receive _ -> ok end end),
+    Begin = now_ns(),
+    Receiver ! Value,
+    Figure = per_operation(Begin, Count),
+    receive {'DOWN', Reference, _, _, _} -> Figure end.
 
 %% --- spawn, fork --------------------------------------------------------
 

@@ -1,9 +1,10 @@
-//! Rust's side of the topic "tasks": Tokio with several channels, rayon, and
-//! crossbeam between threads. It answers requests as bench/peer.h describes.
+//! Rust's side of the topics "tasks", Tokio with several channels, rayon, and
+//! crossbeam between threads, and "values". It answers requests as bench/peer.h describes.
 
 mod futures;
 mod pool;
 mod threads;
+mod values;
 
 use std::io::{self, BufRead};
 use std::time::Instant;
@@ -72,6 +73,7 @@ fn main() {
     let mut subjects = futures::subjects();
     subjects.extend(pool::subjects());
     subjects.extend(threads::subjects());
+    subjects.extend(values::subjects());
     for s in &subjects {
         println!("{}\t{}\t{}\t{}", s.key, s.workers, s.count, s.name);
     }
