@@ -626,6 +626,9 @@ static inline bool brolga__site_moves(const struct brolga_site *site)
 
 const char *brolga__site_reason(const struct brolga_site *site);
 
+/* What it sent first; NULL if it has not been used yet. */
+const char *brolga__site_type(const struct brolga_site *site);
+
 /* Whether it copies what it should check. */
 bool brolga__site_has_given_up(const struct brolga_site *site);
 

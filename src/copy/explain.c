@@ -77,6 +77,7 @@ void brolga_site_explain(const struct brolga_site *site, char *text,
                          size_t bytes)
 {
     struct out out = {.text = text, .bytes = bytes};
+    const char *type = brolga__site_type(site);
     struct brolga_site_stats s;
 
     if (bytes == 0)
@@ -86,8 +87,8 @@ void brolga_site_explain(const struct brolga_site *site, char *text,
     put_place(&out, site);
     put(&out, "'%s' has the mode %s", or_else(site->name, ""),
         mode_name(brolga_site_mode(site)));
-    if (brolga__load_relaxed(&site->used) != 0)
-        put(&out, ", sends %s", site->type);
+    if (type != NULL)
+        put(&out, ", sends %s", type);
     put(&out,
         "\n  sent %" PRIu64 ": %" PRIu64 " moved, %" PRIu64 " checked, %" PRIu64
         " copied; refused %" PRIu64 ", handed back %" PRIu64 "\n",
@@ -155,7 +156,7 @@ void brolga_site_json(const struct brolga_site *site, char *text, size_t bytes)
     put_string(&out, "file", site->file);
     put_count(&out, "line", site->line);
     put(&out, ",");
-    put_string(&out, "type", site->type);
+    put_string(&out, "type", brolga__site_type(site));
     put(&out, ",");
     put_string(&out, "mode", mode_name(brolga_site_mode(site)));
     put(&out, ",");

@@ -11,6 +11,8 @@
  *
  *   A  A reason's text: store_release in demote -> load_acquire in
  *      brolga__site_reason.
+ *   B  A site's type as text, written once, when it is listed: store_release
+ *      of `used` in brolga__site_list -> load_acquire in brolga__site_type.
  *   L  The list: lock.h, edge A.
  */
 #include "copy/copy.h"
@@ -58,6 +60,12 @@ enum brolga_mode brolga_site_demote(struct brolga_site *site,
 const char *brolga__site_reason(const struct brolga_site *site)
 {
     return brolga__load_acquire(&site->reason); /* A: demote */
+}
+
+const char *brolga__site_type(const struct brolga_site *site)
+{
+    /* B: site_list */
+    return brolga__load_acquire(&site->used) != 0 ? site->type : NULL;
 }
 
 /* Whether a site that would check does so this time. */
@@ -201,7 +209,7 @@ void brolga__site_list(struct brolga_site *site, const brolga_type *type)
                        type != NULL ? brolga_type_name(type) : "words");
         site->next = sites.first;
         sites.first = site;
-        brolga__store_relaxed(&site->used, 1); /* L */
+        brolga__store_release(&site->used, 1); /* B: site_type */
     }
     brolga__lock_leave(&sites.lock);
 }
