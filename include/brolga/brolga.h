@@ -11,6 +11,7 @@
  *   scope.h  scopes, cleaning up          look.h   what the tasks are doing
  *   fork.h   fork and join
  *   par.h    parallel collections
+ *   site.h   how places in the code hand values over (the copy layer too)
  *   broadcast.h  every subscriber gets every value (the channel layer too)
  *
  * Two more are for their own users: module.h for a C file that is reloaded,
@@ -25,6 +26,7 @@
 
 #include <brolga/copy.h>
 #include <brolga/io.h>
+#include <brolga/site.h>
 #include <brolga/task.h>
 
 #include <brolga/fork.h>

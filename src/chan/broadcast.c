@@ -313,8 +313,9 @@ static int make_copies(struct copies *copies, const brolga_broadcast *broadcast,
     if (copies->words == NULL)
         return BROLGA_ENOMEM;
     while (copies->count < count) {
+        uint64_t bytes;
         int err = brolga__copy_in_task(copies->type, elem,
-                                       &copies->words[copies->count]);
+                                       &copies->words[copies->count], &bytes);
 
         if (err != BROLGA_OK) {
             drop_copies(copies);

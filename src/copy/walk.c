@@ -31,7 +31,6 @@
 
 #include "alloc.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* A waiting slot, or a row of them, as in a Vec; and the word in the (first)
@@ -67,7 +66,7 @@ struct brolga_copier {
     uint32_t depth;
     uint32_t capacity;
     struct frame first[FRAMES_INLINE];
-    struct brolga__memo memo;
+    struct brolga__memo *memo;
 };
 
 /*
@@ -227,7 +226,7 @@ __attribute__((noinline)) static int find_shared(struct brolga_copier *c,
 
     if (from->count >= BROLGA_FROZEN_MIN)
         return DONE;
-    shared = brolga__memo_find(&c->memo, from->value, from->count);
+    shared = brolga__memo_find(c->memo, from->value, from->count);
     if (shared != NULL) {
         shared->refs++;
         *slot = shared->copy;
@@ -325,7 +324,7 @@ ALWAYS_INLINE int place(struct brolga_copier *c, const struct source *from,
     if (brolga__unlikely(to == 0))
         return lost(slot, BROLGA_ENOMEM);
     if (brolga__unlikely(from->count != 1) &&
-        brolga__memo_add(&c->memo, from->value, from->count, to) != BROLGA_OK) {
+        brolga__memo_add(c->memo, from->value, from->count, to) != BROLGA_OK) {
         brolga__tally_free(&c->tally, c->heap, to);
         return lost(slot, BROLGA_ENOMEM);
     }
@@ -382,6 +381,7 @@ static brolga_word clone_data(struct brolga_copier *c, brolga_word data,
     buffer = brolga__buffer_make(c->heap, bytes);
     if (buffer == NULL)
         return 0;
+    c->memo->made_bytes += (uint64_t)bytes;
     if (copy_bytes(c, buffer, brolga__word_at(data, 0), (uint64_t)bytes) ==
         BROLGA_OK)
         return (brolga_word)(uintptr_t)buffer;
@@ -1079,7 +1079,8 @@ static void unwind(struct brolga_copier *c)
 }
 
 static void begin(struct brolga_copier *c, const brolga_type *type,
-                  const struct brolga_copy_opts *opts)
+                  const struct brolga_copy_opts *opts,
+                  struct brolga__memo *memo)
 {
     c->model = type->model;
     c->heap = type->heap;
@@ -1094,53 +1095,68 @@ static void begin(struct brolga_copier *c, const brolga_type *type,
     c->frame = c->first;
     c->depth = 0;
     c->capacity = FRAMES_INLINE;
-    brolga__memo_init(&c->memo, c->model,
-                      opts->reads_only || c->model->atomic_counts);
+    c->memo = memo;
     brolga__tally_begin(&c->tally, c->heap);
 }
 
 static void end(struct brolga_copier *c)
 {
-    brolga__memo_settle(&c->memo);
-    brolga__memo_free(&c->memo);
+    c->memo->made_bytes += c->tally.made_bytes;
     brolga__tally_end(&c->tally);
     if (c->frame != c->first)
         brolga__free(c->frame);
 }
 
-static void say(struct brolga_copy_error *error, const char *text)
+static const struct brolga_copy_opts no_opts = {.pause = NULL};
+
+int brolga__copy_slot(const brolga_type *type, brolga_word *slot,
+                      struct brolga__memo *memo)
 {
-    (void)snprintf(error->text, sizeof(error->text), "%s", text);
+    struct brolga_copier c;
+    int err;
+
+    begin(&c, type, &no_opts, memo);
+    push(&c, type, slot, 1);
+    err = run(&c);
+    if (err < 0)
+        unwind(&c);
+    end(&c);
+    return err < 0 ? err : BROLGA_OK;
 }
 
 static void explain(const brolga_type *type, brolga_word word, int err,
                     bool is_stopped, struct brolga_copy_error *error)
 {
-    if (error == NULL)
-        return;
-    *error = (struct brolga_copy_error){.code = err};
-    if (is_stopped)
-        say(error, "stopped in a pause");
-    else if (err == BROLGA_ENOMEM)
-        say(error, "out of memory");
-    else
-        brolga__path_find(type, word, error);
+    if (!is_stopped)
+        brolga__copy_explain(type, word, err, false, error);
+    else if (error != NULL)
+        *error = (struct brolga_copy_error){.code = err,
+                                            .text = "stopped in a pause"};
 }
 
 static int copy_word(const brolga_type *type, brolga_word word,
                      brolga_word *out, const struct brolga_copy_opts *opts,
-                     struct brolga_copy_error *error)
+                     uint64_t *bytes, struct brolga_copy_error *error)
 {
     brolga_word copy = word;
+    struct brolga__memo memo;
     struct brolga_copier c;
     int err;
 
-    begin(&c, type, opts);
+    err = brolga__audit_copy(type, word, error);
+    if (err != BROLGA_OK)
+        return err;
+    brolga__memo_init(&memo, type->model,
+                      opts->reads_only || type->model->atomic_counts);
+    begin(&c, type, opts, &memo);
     push(&c, type, &copy, 1);
     err = run(&c);
     if (err < 0)
         unwind(&c);
     end(&c);
+    brolga__memo_settle(&memo);
+    brolga__memo_free(&memo);
+    *bytes = memo.made_bytes;
     if (err >= 0) {
         *out = copy;
         return BROLGA_OK;
@@ -1152,23 +1168,33 @@ static int copy_word(const brolga_type *type, brolga_word word,
     return err;
 }
 
-int brolga_copy_with(const brolga_type *type, const void *from, void *to,
-                     const struct brolga_copy_opts *opts,
-                     struct brolga_copy_error *error)
+int brolga__copy_sized(const brolga_type *type, const void *from, void *to,
+                       const struct brolga_copy_opts *opts, uint64_t *bytes,
+                       struct brolga_copy_error *error)
 {
-    static const struct brolga_copy_opts defaults = {.pause = NULL};
     brolga_word word, copy;
     int err;
 
+    *bytes = 0;
     if (brolga_type_is_plain(type)) {
         memcpy(to, from, type->bytes);
         return BROLGA_OK;
     }
     memcpy(&word, from, sizeof(word));
-    err = copy_word(type, word, &copy, opts != NULL ? opts : &defaults, error);
+    err = copy_word(type, word, &copy, opts != NULL ? opts : &no_opts, bytes,
+                    error);
     if (err == BROLGA_OK)
         memcpy(to, &copy, sizeof(copy));
     return err;
+}
+
+int brolga_copy_with(const brolga_type *type, const void *from, void *to,
+                     const struct brolga_copy_opts *opts,
+                     struct brolga_copy_error *error)
+{
+    uint64_t bytes;
+
+    return brolga__copy_sized(type, from, to, opts, &bytes, error);
 }
 
 int brolga_copy(const brolga_type *type, const void *from, void *to,

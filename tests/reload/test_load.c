@@ -11,6 +11,8 @@
 #include "plat.h"
 #include "reload/reload.h"
 
+#include <brolga/chan.h>
+
 #define HEAD "#include <brolga/module.h>\n"
 
 struct bench {
@@ -181,6 +183,43 @@ Test(load, closing_unloads)
         cr_assert_lt(brolga__alloc_live(), live);
     }
     cr_assert_eq(bench->wakes, 0);
+    tear_down(bench);
+}
+
+static void count_site(void *arg, const struct brolga_site *site)
+{
+    (void)site;
+    ++*(int *)arg;
+}
+
+/* Goal: the list of sites does not point into files that are gone. */
+Test(load, sites_are_forgotten_before_they_are_unmapped)
+{
+    struct brolga_chan_opts opts = {.capacity = 1};
+    struct bench *bench = set_up(NULL, NULL);
+    struct brolga__image *image = load_image(
+        bench,
+        HEAD "#include <brolga/chan.h>\n"
+             "BROLGA_MODULE(m);\n"
+             "static struct brolga_site site = {.name = \"m\"};\n"
+             "BROLGA_EXPORT(int64_t, use, (int64_t chan))\n{\n"
+             "    return brolga_try_send_site((brolga_chan *)chan, &site,\n"
+             "                                &chan);\n}\n",
+        BROLGA_OK);
+    union {
+        const void *code;
+        int64_t (*call)(int64_t chan);
+    } use = {image->exports[0].code};
+    brolga_chan *chan;
+    int listed = 0;
+
+    cr_assert_eq(brolga_chan_create(NULL, &opts, &chan), BROLGA_OK);
+    cr_assert_eq(use.call((int64_t)(intptr_t)chan), BROLGA_OK);
+    brolga_chan_release(chan);
+    cr_assert_eq(brolga_sites_each(count_site, &listed), 1);
+    cr_assert_eq(listed, 1);
+    brolga__image_close(image);
+    cr_assert_eq(brolga_sites_each(count_site, &listed), 0);
     tear_down(bench);
 }
 
