@@ -69,6 +69,11 @@ void *brolga__alloc_line(size_t bytes)
     return counted(block);
 }
 
+void *brolga__alloc_pages(size_t bytes)
+{
+    return must_fail() ? NULL : counted(aligned_alloc(4096, bytes));
+}
+
 void *brolga__realloc(void *block, size_t bytes)
 {
     void *grown;

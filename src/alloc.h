@@ -13,6 +13,8 @@ void *brolga__alloc(size_t bytes);
 void *brolga__alloc_zero(size_t bytes);
 /* Aligned to a cache line, zeroed. */
 void *brolga__alloc_line(size_t bytes);
+/* Aligned to 4096 bytes, of which there must be a multiple. */
+void *brolga__alloc_pages(size_t bytes);
 /* Like realloc: on failure NULL is returned and the old block stays valid. */
 void *brolga__realloc(void *block, size_t bytes);
 char *brolga__strdup(const char *text);

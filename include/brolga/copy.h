@@ -33,8 +33,12 @@ typedef struct brolga_types brolga_types;
 typedef struct brolga_type brolga_type;
 
 /* An object whose count is at least this is frozen: nobody counts it, copies
- * it or frees it; copies of values that point to it point to it as well. */
+ * it or frees it; copies of values that point to it point to it as well. So is
+ * one whose count is 0, in models that say so. See freeze.h. */
 #define BROLGA_FROZEN_MIN (INT64_C(1) << 61)
+
+/* The largest `small_tags` of a model: no system has memory so low. */
+#define BROLGA_SMALL_TAGS_MAX 65536
 
 /* --- models ------------------------------------------------------------- */
 
@@ -67,10 +71,16 @@ struct brolga_model {
     int32_t closure_code;
     int32_t closure_captures;
 
-    int32_t small_tags; /* a word below is never an address; 1024 */
+    /* A word below is never an address; 1024, at the most ..._MAX. */
+    int32_t small_tags;
 
     /* Counts are changed by several threads at once, atomically. */
     bool atomic_counts;
+
+    /* Code of the host leaves counts of 0 alone: those are frozen, and so are
+     * the objects that brolga_freeze() makes. Else code may count whatever it
+     * likes, and they begin with BROLGA_FROZEN_COUNT. */
+    bool frozen_is_zero;
 
     /* (IO T) is a value, [0][T]; otherwise it is code and cannot be copied. */
     bool io_is_value;
@@ -101,7 +111,8 @@ struct brolga_model {
     void (*closure_pin)(uintptr_t code, void *arg);
     void (*closure_unpin)(uintptr_t code, void *arg);
 
-    void *arg; /* for every callback above */
+    void *arg; /* for every callback above, */
+    void *closure_arg; /* but for the closures' if this is not NULL */
 };
 
 /**
@@ -141,7 +152,8 @@ struct brolga_type_error {
  *           The model is copied; what its callbacks need must outlive it.
  * Threads:  any.
  * Returns:  BROLGA_OK, BROLGA_ENOMEM, or BROLGA_EINVAL for a model without
- *           `alloc`, with one buffer callback only, or with bad offsets.
+ *           `alloc`, with one buffer callback only, or with bad offsets or
+ *           `small_tags`.
  */
 BROLGA_API BROLGA_NODISCARD int
 brolga_types_create(const struct brolga_model *model, brolga_types **out);

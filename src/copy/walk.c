@@ -21,7 +21,7 @@
  * The loops for the common shapes are always inlined, with what differs as a
  * constant, so that each is one tight loop.
  */
-#include "copy/copy.h"
+#include "copy/region.h"
 
 #include "alloc.h"
 
@@ -39,6 +39,7 @@ struct frame {
 
 struct copier {
     const struct brolga_model *model;
+    const struct brolga__copy_how *how;
     struct frame *frame;
     uint32_t depth;
     uint32_t capacity;
@@ -103,14 +104,26 @@ static inline void push(struct copier *c, const brolga_type *type,
 
 /* --- sharing ------------------------------------------------------------ */
 
+/* An object that is passed on as it is. */
+static int pass_frozen(struct copier *c, const struct source *from,
+                       brolga_word *slot)
+{
+    struct brolga_leases *leases = c->how->leases;
+
+    if (leases != NULL &&
+        brolga__leases_note(leases, c->model, from->value) != BROLGA_OK)
+        return lost(slot, BROLGA_ENOMEM);
+    return DONE;
+}
+
 /* Decides about an object whose count is not 1. */
 __attribute__((noinline)) static int
 find_shared(struct copier *c, const struct source *from, brolga_word *slot)
 {
     struct brolga__shared *shared;
 
-    if (from->count >= BROLGA_FROZEN_MIN)
-        return DONE;
+    if (brolga__is_frozen(c->model, from->count))
+        return pass_frozen(c, from, slot);
     shared = brolga__memo_find(&c->memo, from->value, from->count);
     if (shared != NULL) {
         shared->refs++;
@@ -260,12 +273,16 @@ static int clone_vec(struct copier *c, brolga_word *slot)
     return seen;
 }
 
-static int copy_handle(const brolga_type *type, brolga_word *slot)
+static int copy_handle(struct copier *c, const brolga_type *type,
+                       brolga_word *slot)
 {
     if (*slot == 0)
         return DONE;
     if (type->retain == NULL)
         return lost(slot, BROLGA_EUNSENDABLE);
+    if (c->how->region != NULL &&
+        !brolga__region_keep_handle(c->how->region, type, *slot))
+        return lost(slot, BROLGA_ENOMEM);
     type->retain(*slot, type->handle_arg);
     return DONE;
 }
@@ -333,7 +350,7 @@ static int copy_leaf(struct copier *c, const brolga_type *type,
     case BROLGA__SUM:
         return copy_top(c, type, slot, &ctor);
     case BROLGA__HANDLE:
-        return copy_handle(type, slot);
+        return copy_handle(c, type, slot);
     case BROLGA__WORD:
         return DONE;
     default:
@@ -468,7 +485,8 @@ static int copy_closure(struct copier *c, brolga_word *slot)
     if (seen != FRESH)
         return seen;
     if (c->model->closure_pin != NULL)
-        c->model->closure_pin(brolga__code(c->model, *slot), c->model->arg);
+        c->model->closure_pin(brolga__code(c->model, *slot),
+                              brolga__closure_arg(c->model));
     push_captures(c, brolga__captures(c->model, *slot), &info);
     return DONE;
 }
@@ -523,16 +541,19 @@ static void unwind(struct copier *c)
         memset(c->frame[i].slot, 0, c->frame[i].slots * sizeof(brolga_word));
 }
 
-static int copy_word(const brolga_type *type, brolga_word *root)
+int brolga__copy_with(const struct brolga__copy_how *how,
+                      const brolga_type *type, brolga_word *root)
 {
     struct copier c;
     int err;
 
-    c.model = type->model;
+    c.model = how->model;
+    c.how = how;
     c.frame = c.first;
     c.depth = 0;
     c.capacity = FRAMES_INLINE;
     brolga__memo_init(&c.memo, c.model, c.model->atomic_counts);
+    c.memo.keeps_counts = how->region != NULL;
     push(&c, type, root, 1);
     err = run(&c);
     if (err < 0)
@@ -541,13 +562,13 @@ static int copy_word(const brolga_type *type, brolga_word *root)
     brolga__memo_free(&c.memo);
     if (c.frame != c.first)
         brolga__free(c.frame);
-    if (err < 0)
+    if (err < 0 && how->region == NULL)
         brolga_drop_word(type, *root);
     return err < 0 ? err : BROLGA_OK;
 }
 
-static void explain(const brolga_type *type, brolga_word word, int err,
-                    struct brolga_copy_error *error)
+void brolga__copy_explain(const brolga_type *type, brolga_word word, int err,
+                          struct brolga_copy_error *error)
 {
     if (error == NULL)
         return;
@@ -561,14 +582,15 @@ static void explain(const brolga_type *type, brolga_word word, int err,
 int brolga_copy_word(const brolga_type *type, brolga_word word,
                      brolga_word *out, struct brolga_copy_error *error)
 {
+    struct brolga__copy_how how = {.model = type->model};
     brolga_word copy = word;
     int err;
 
     brolga__assert(type->shape != BROLGA__STRUCT);
     if (type->shape != BROLGA__WORD) {
-        err = copy_word(type, &copy);
+        err = brolga__copy_with(&how, type, &copy);
         if (err != BROLGA_OK) {
-            explain(type, word, err, error);
+            brolga__copy_explain(type, word, err, error);
             return err;
         }
     }
