@@ -28,7 +28,7 @@
  */
 #include <brolga/broadcast.h>
 
-#include "chan/chan.h"
+#include "chan/parcel.h"
 
 #include "alloc.h"
 
@@ -297,7 +297,7 @@ struct copies {
 static void drop_copies(struct copies *copies)
 {
     for (size_t i = 0; i < copies->count; i++)
-        brolga_drop(copies->type, &copies->words[i]);
+        brolga__parcel_drop(copies->type, copies->words[i]);
     brolga__free(copies->words);
 }
 
@@ -311,8 +311,8 @@ static int make_copies(struct copies *copies, const brolga_broadcast *broadcast,
     if (copies->words == NULL)
         return BROLGA_ENOMEM;
     while (copies->count < count) {
-        int err = brolga_copy(copies->type, elem, &copies->words[copies->count],
-                              NULL);
+        int err = brolga__parcel_copy(copies->type, elem,
+                                      &copies->words[copies->count]);
 
         if (err != BROLGA_OK) {
             drop_copies(copies);

@@ -5,6 +5,7 @@
  *   fast.h    one value into or out of the buffer, when nobody waits
  *   pass.c    how one value passes otherwise: put, take, wait, complete
  *   wait.c    offer and withdraw
+ *   parcel.c  messages that have leases, and whose leases those are then
  *   op.c      send, give, receive; blocking ones park between the two
  *   select.c  several channels at once
  *   chan.c    creation, references, ends, closing, statistics
@@ -170,6 +171,7 @@ struct brolga_chan {
     bool buffered; /* It has a buffer for which the fast paths do. */
     bool plain;    /* Copying is copying bytes; dropping does nothing. */
     bool words;    /* Elements are words. */
+    bool parcels;  /* Elements may have leases; parcel.h. */
     char name[32];
 
     struct brolga__ring ring;
@@ -301,6 +303,9 @@ static inline void brolga__chan_after(brolga_chan *chan, int op)
 /* Puts a copy of the value to send into the waiter. */
 int brolga__waiter_copy(struct brolga_waiter *waiter);
 
+/* Puts the leases that go with a value to give into the waiter. */
+int brolga__waiter_wrap(struct brolga_waiter *waiter);
+
 /*
  * Sets a waiter up for an operation, and copies the value to send; it must be
  * undone unless the operation comes out as BROLGA_OK. Does not touch `wake` and
@@ -315,9 +320,10 @@ static inline int brolga__waiter_prepare(struct brolga_waiter *waiter,
     waiter->elem = elem;
     waiter->queued = false;
     waiter->copied = false;
-    if (op != BROLGA_SEND || chan->plain)
+    if (op == BROLGA_RECV || chan->plain)
         return BROLGA_OK;
-    return brolga__waiter_copy(waiter);
+    return op == BROLGA_SEND ? brolga__waiter_copy(waiter)
+                             : brolga__waiter_wrap(waiter);
 }
 
 /* Drops the copy that prepare made. Harmless when there is none. */

@@ -8,8 +8,8 @@
  * such a completion finds a task that does something else by now, whose next
  * park returns for no reason.
  */
-#include "chan/chan.h"
 #include "chan/fast.h"
+#include "chan/parcel.h"
 
 /* Parks until the waiter is completed. What ends the waiting early withdraws
  * it; but if it was completed meanwhile, that counts. */
@@ -86,14 +86,29 @@ static bool copied_at_once(struct brolga_waiter *waiter)
     return waiter->copied && brolga__chan_put_fast(waiter->chan, waiter->elem);
 }
 
+/* What is left to be done on the waiter's side. */
+static int ended(struct brolga_waiter *waiter, int result)
+{
+    if (result == BROLGA_OK)
+        brolga__parcel_arrived(waiter->chan, waiter->op, waiter->elem);
+    else
+        brolga__waiter_undo(waiter);
+    return result;
+}
+
 /* --- the public calls --------------------------------------------------- */
 
 /* What needs no waiter, nor a look at who waits: true if it is done. */
 static inline bool at_once(brolga_chan *chan, enum brolga_op op, void *elem)
 {
-    if (op == BROLGA_RECV)
-        return brolga__chan_take_fast(chan, elem);
-    return (op == BROLGA_GIVE || chan->plain) &&
+    if (op == BROLGA_RECV) {
+        if (!brolga__chan_take_fast(chan, elem))
+            return false;
+        brolga__parcel_arrived(chan, BROLGA_RECV, elem);
+        return true;
+    }
+    return (chan->plain ||
+            (op == BROLGA_GIVE && !(chan->parcels && brolga__lease_any()))) &&
            brolga__chan_put_fast(chan, elem);
 }
 
@@ -106,9 +121,7 @@ static __attribute__((noinline)) int once_slow(brolga_chan *chan,
     if (err != BROLGA_OK || copied_at_once(&waiter))
         return brolga__chan_finish(err);
     err = brolga__waiter_try(&waiter);
-    if (err != BROLGA_OK)
-        brolga__waiter_undo(&waiter);
-    return brolga__chan_finish(err);
+    return brolga__chan_finish(ended(&waiter, err));
 }
 
 static __attribute__((noinline)) int until_slow(brolga_chan *chan,
@@ -121,9 +134,7 @@ static __attribute__((noinline)) int until_slow(brolga_chan *chan,
     if (err != BROLGA_OK || copied_at_once(&waiter))
         return brolga__chan_finish(err);
     err = wait_for(&waiter, deadline_ns);
-    if (err != BROLGA_OK)
-        brolga__waiter_undo(&waiter);
-    return brolga__chan_finish(err);
+    return brolga__chan_finish(ended(&waiter, err));
 }
 
 static inline int once(brolga_chan *chan, enum brolga_op op, void *elem)

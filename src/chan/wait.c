@@ -6,15 +6,31 @@
  * on its own thread. So closing a channel costs nothing for the values of
  * those who wait, and a sender that has failed has left nothing behind.
  */
-#include "chan/chan.h"
 #include "chan/fast.h"
+#include "chan/parcel.h"
 
 int brolga__waiter_copy(struct brolga_waiter *waiter)
 {
     /* What is not plain is a word, so there is room for it in the waiter. */
     int err =
-        brolga_copy(waiter->chan->type, waiter->elem, &waiter->copy, NULL);
+        brolga__parcel_copy(waiter->chan->type, waiter->elem, &waiter->copy);
 
+    if (err != BROLGA_OK)
+        return err;
+    waiter->elem = &waiter->copy;
+    waiter->copied = true;
+    return BROLGA_OK;
+}
+
+int brolga__waiter_wrap(struct brolga_waiter *waiter)
+{
+    brolga_word word;
+    int err;
+
+    if (!waiter->chan->parcels || !brolga__lease_any())
+        return BROLGA_OK;
+    memcpy(&word, waiter->elem, sizeof(word));
+    err = brolga__parcel_wrap(word, &waiter->copy);
     if (err != BROLGA_OK)
         return err;
     waiter->elem = &waiter->copy;
@@ -24,8 +40,10 @@ int brolga__waiter_copy(struct brolga_waiter *waiter)
 
 void brolga__waiter_undo(struct brolga_waiter *waiter)
 {
-    if (waiter->copied)
-        brolga_drop(waiter->chan->type, &waiter->copy);
+    if (waiter->copied && waiter->op == BROLGA_GIVE)
+        brolga__parcel_unwrap(waiter->copy);
+    else if (waiter->copied)
+        brolga__parcel_drop(waiter->chan->type, waiter->copy);
     waiter->copied = false;
 }
 
@@ -43,10 +61,11 @@ int brolga_chan_offer(brolga_chan *chan, struct brolga_waiter *waiter,
 
     if (err != BROLGA_OK)
         return err;
-    if (pass_fast(waiter))
-        return BROLGA_OK;
-    err = brolga__waiter_offer(waiter);
-    if (err != BROLGA_OK && err != BROLGA_EAGAIN)
+    if (!pass_fast(waiter))
+        err = brolga__waiter_offer(waiter);
+    if (err == BROLGA_OK)
+        brolga__parcel_arrived(chan, (int)op, elem);
+    else if (err != BROLGA_EAGAIN)
         brolga__waiter_undo(waiter);
     return err;
 }
@@ -86,7 +105,9 @@ int brolga_chan_withdraw(struct brolga_waiter *waiter)
 {
     int result = brolga__waiter_end(waiter);
 
-    if (result != BROLGA_OK)
+    if (result == BROLGA_OK)
+        brolga__parcel_arrived(waiter->chan, waiter->op, waiter->elem);
+    else
         brolga__waiter_undo(waiter);
     return result;
 }
