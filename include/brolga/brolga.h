@@ -11,6 +11,7 @@
  *   scope.h  scopes, cleaning up          look.h   what the tasks are doing
  *   fork.h   fork and join
  *   freeze.h values that many read (the copy layer too)
+ *   closures.h  what closures capture, and how they keep code
  *   broadcast.h  every subscriber gets every value (the channel layer too)
  *   lease.h  frozen values in messages (the channel layer too)
  *
@@ -24,6 +25,7 @@
 #include <brolga/epoch.h>
 #include <brolga/got.h>
 
+#include <brolga/closures.h>
 #include <brolga/copy.h>
 #include <brolga/freeze.h>
 #include <brolga/io.h>
