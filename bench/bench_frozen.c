@@ -64,7 +64,8 @@ static double sample_freeze(void *arg)
     uint64_t begin = brolga_now_ns();
     double ns;
 
-    bench_must(brolga_freeze(list_type, source->list, &frozen, &region, NULL));
+    bench_must(
+        brolga_freeze(list_type, source->list, &frozen, &region, NULL, NULL));
     ns = bench_since(begin);
     brolga_region_release(region);
     return ns / (double)source->elements;
@@ -77,7 +78,8 @@ static double sample_release(void *arg)
     brolga_word frozen;
     uint64_t begin;
 
-    bench_must(brolga_freeze(list_type, source->list, &frozen, &region, NULL));
+    bench_must(
+        brolga_freeze(list_type, source->list, &frozen, &region, NULL, NULL));
     begin = brolga_now_ns();
     brolga_region_release(region);
     return bench_since(begin) / (double)source->elements;
@@ -196,7 +198,7 @@ static brolga_word freeze_list(uint64_t count)
     brolga_word list = make_list(count), frozen;
     brolga_region *region;
 
-    bench_must(brolga_freeze(list_type, list, &frozen, &region, NULL));
+    bench_must(brolga_freeze(list_type, list, &frozen, &region, NULL, NULL));
     bench_must(brolga_lease_keep(region));
     brolga_drop_word(list_type, list);
     return frozen;

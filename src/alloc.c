@@ -6,8 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Statistics only: no other memory is published through them. The count is
- * spread over lines, so that threads that allocate do not share one. */
+/*
+ * Statistics only: no other memory is published through them. The count is
+ * spread over lines. The first threads have one each, which nobody else writes;
+ * those that come later share the last one.
+ */
 #define SHARDS 64
 
 static struct {
@@ -16,14 +19,29 @@ static struct {
 static _Atomic uint32_t next_shard;
 static _Atomic uint64_t fail_countdown;
 
+static struct brolga__account *(*_Atomic find_account)(void);
+
 static _Thread_local uint32_t shard_tls; /* Index + 1; 0 = none yet. */
+
+__attribute__((noinline)) static uint32_t choose_shard(void)
+{
+    uint32_t next = brolga__load_relaxed(&next_shard);
+
+    if (next < SHARDS)
+        next = brolga__add_relaxed(&next_shard, 1);
+    return shard_tls = next < SHARDS ? next + 1 : SHARDS;
+}
 
 /* Not inlined: a fiber may wake up on another thread. */
 __attribute__((noinline)) static void count(int64_t blocks)
 {
-    if (shard_tls == 0)
-        shard_tls = brolga__add_relaxed(&next_shard, 1) % SHARDS + 1;
-    (void)brolga__add_relaxed(&shard[shard_tls - 1].live, blocks);
+    uint32_t mine = shard_tls != 0 ? shard_tls : choose_shard();
+    _Atomic int64_t *live = &shard[mine - 1].live;
+
+    if (mine == SHARDS)
+        (void)brolga__add_relaxed(live, blocks);
+    else
+        brolga__store_relaxed(live, brolga__load_relaxed(live) + blocks);
 }
 
 static bool must_fail(void)
@@ -114,4 +132,60 @@ int64_t brolga__alloc_live(void)
 void brolga__alloc_fail_nth(uint64_t n)
 {
     brolga__store_relaxed(&fail_countdown, n);
+}
+
+bool brolga__alloc_will_fail(void)
+{
+    return brolga__load_relaxed(&fail_countdown) != 0;
+}
+
+/* --- memory of values --------------------------------------------------- */
+
+void brolga__account_by(struct brolga__account *(*find)(void))
+{
+    brolga__store_relaxed(&find_account, find); /* A function, no data. */
+}
+
+static void add(_Atomic uint64_t *sum, uint64_t bytes)
+{
+    brolga__store_relaxed(sum, brolga__load_relaxed(sum) + bytes);
+}
+
+void brolga__value_count(int64_t blocks, uint64_t made_bytes,
+                         uint64_t freed_bytes)
+{
+    struct brolga__account *(*find)(void) = brolga__load_relaxed(&find_account);
+    struct brolga__account *account = find != NULL ? find() : NULL;
+
+    count(blocks);
+    if (account == NULL)
+        return;
+    add(&account->made_bytes, made_bytes);
+    add(&account->freed_bytes, freed_bytes);
+}
+
+void *brolga__value_alloc(size_t bytes)
+{
+    void *block = must_fail() ? NULL : brolga__value_take(bytes);
+
+    if (block != NULL)
+        brolga__value_count(1, bytes, 0);
+    return block;
+}
+
+void brolga__value_free(void *block, size_t bytes)
+{
+    if (block == NULL)
+        return;
+    brolga__value_give(block);
+    brolga__value_count(-1, 0, bytes);
+}
+
+const char *brolga__value_allocator(void)
+{
+#ifdef BROLGA_MIMALLOC
+    return "mimalloc";
+#else
+    return "malloc";
+#endif
 }

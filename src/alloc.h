@@ -1,13 +1,21 @@
 /*
- * The one door to the C allocator for Brolga's own records (values of a host
- * language come from that host's allocator instead). Counts live blocks, and
- * can fail the n-th request so that tests see every out-of-memory path.
+ * The one door to memory: the C allocator for Brolga's own records, and
+ * mimalloc, where the library was built with it, for values whose host brings
+ * no allocator. Counts live blocks of both, and can fail the n-th request so
+ * that tests see every out-of-memory path.
  */
 #ifndef BROLGA_SRC_ALLOC_H
 #define BROLGA_SRC_ALLOC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#ifdef BROLGA_MIMALLOC
+#include <mimalloc.h>
+#else
+#include <stdlib.h>
+#endif
 
 void *brolga__alloc(size_t bytes);
 void *brolga__alloc_zero(size_t bytes);
@@ -25,5 +33,50 @@ void brolga__free(void *block);
 int64_t brolga__alloc_live(void);
 /* From now on the n-th request (1 = the next one) fails, once; 0 = never. */
 void brolga__alloc_fail_nth(uint64_t n);
+/* Whether some request is going to fail. */
+bool brolga__alloc_will_fail(void);
+
+/* --- memory of values --------------------------------------------------- */
+
+/* Aligned to 16 bytes; counted, and charged to the account of the caller. */
+void *brolga__value_alloc(size_t bytes);
+void brolga__value_free(void *block, size_t bytes);
+
+/* The same, bare: neither counted nor made to fail. For whoever takes or gives
+ * many blocks, and counts them in one go. */
+static inline void *brolga__value_take(size_t bytes)
+{
+#ifdef BROLGA_MIMALLOC
+    return mi_malloc(bytes);
+#else
+    return malloc(bytes);
+#endif
+}
+
+static inline void brolga__value_give(void *block)
+{
+#ifdef BROLGA_MIMALLOC
+    mi_free(block);
+#else
+    free(block);
+#endif
+}
+
+/* Blocks that came less those that went, and the bytes of both. */
+void brolga__value_count(int64_t blocks, uint64_t made_bytes,
+                         uint64_t freed_bytes);
+
+/* The name of the allocator behind all this. */
+const char *brolga__value_allocator(void);
+
+/* What somebody had made and freed of values. One thread at a time writes. */
+struct brolga__account {
+    _Atomic uint64_t made_bytes;
+    _Atomic uint64_t freed_bytes;
+};
+
+/* Who is charged for what the calling thread does; `find` may return NULL for
+ * nobody, and is called by any thread. The layer that knows says it, once. */
+void brolga__account_by(struct brolga__account *(*find)(void));
 
 #endif

@@ -29,6 +29,9 @@ extern "C" {
 /** A registry of types, all of one model. */
 typedef struct brolga_types brolga_types;
 
+/** A set of leases: freeze.h. */
+struct brolga_leases;
+
 /** A type. Equal types of one registry are the same pointer. */
 typedef struct brolga_type brolga_type;
 
@@ -47,6 +50,16 @@ struct brolga_closure_info {
     const char *name;                /* for messages; NULL: unnamed */
     size_t captures;                 /* how many words it captured */
     const brolga_type *const *types; /* of each; NULL in it: not known */
+};
+
+/** Memory by the block, for hosts that let Brolga write objects' headers. */
+struct brolga_allocator {
+    /* A block, aligned to 8 bytes or more, or NULL. */
+    void *(*alloc)(size_t bytes, void *arg);
+    /* Takes a block back; `bytes` is what it was made with, or 0 where no size
+     * word tells, as of buffers. NULL: memory is left behind. */
+    void (*free)(void *block, size_t bytes, void *arg);
+    void *arg;
 };
 
 /**
@@ -97,6 +110,12 @@ struct brolga_model {
     /* Frees an object; NULL if the host cannot: then memory is left behind. */
     void (*free)(brolga_word value, void *arg);
 
+    /* Instead of the two above, which are not called then and may be NULL:
+     * Brolga makes objects from these blocks and writes their headers, of
+     * which words besides size and count are 0. The presets' buffers come from
+     * here, too. */
+    const struct brolga_allocator *allocator;
+
     /* If set, the data of a Vec is no object but a bare buffer from here. */
     void *(*buffer_alloc)(int64_t bytes, void *arg);
     void (*buffer_free)(void *buffer, void *arg);
@@ -111,7 +130,7 @@ struct brolga_model {
     void (*closure_pin)(uintptr_t code, void *arg);
     void (*closure_unpin)(uintptr_t code, void *arg);
 
-    void *arg; /* for every callback above, */
+    void *arg;         /* for every callback above, */
     void *closure_arg; /* but for the closures' if this is not NULL */
 };
 
@@ -133,6 +152,14 @@ BROLGA_API struct brolga_model brolga_model_cranelisp(void);
  */
 BROLGA_API struct brolga_model brolga_model_cranelisp_later(void);
 
+/**
+ * What Brolga's own allocator of values is: "mimalloc", or "malloc" where the
+ * library was built without it.
+ *
+ * Threads:  any.
+ */
+BROLGA_API const char *brolga_allocator_name(void);
+
 /* --- types -------------------------------------------------------------- */
 
 /** Where a type's text is wrong, and what to do about it. */
@@ -152,8 +179,8 @@ struct brolga_type_error {
  *           The model is copied; what its callbacks need must outlive it.
  * Threads:  any.
  * Returns:  BROLGA_OK, BROLGA_ENOMEM, or BROLGA_EINVAL for a model without
- *           `alloc`, with one buffer callback only, or with bad offsets or
- *           `small_tags`.
+ *           `alloc` or `allocator`, with one buffer callback only, or with bad
+ *           offsets or `small_tags`.
  */
 BROLGA_API BROLGA_NODISCARD int
 brolga_types_create(const struct brolga_model *model, brolga_types **out);
@@ -270,6 +297,29 @@ BROLGA_API bool brolga_type_is_plain(const brolga_type *type);
  */
 BROLGA_API uint64_t brolga_type_fingerprint(const brolga_type *type);
 
+/* --- objects ------------------------------------------------------------ */
+
+/**
+ * Make an object as a copy would, its count 1 and its size word set: for hosts
+ * in C, and for code that copies.
+ *
+ * Owns:     the object belongs to the caller; its fields are not set.
+ * Threads:  any.
+ * Returns:  what a value that points to it holds, or 0 if there is no memory.
+ */
+BROLGA_API brolga_word brolga_object_make(const brolga_types *types,
+                                          int64_t payload_bytes);
+
+/**
+ * Free one object, whatever its count, and nothing that it refers to. Does
+ * nothing where the model cannot free.
+ *
+ * Owns:     the object is gone.
+ * Threads:  any that owns it.
+ */
+BROLGA_API void brolga_object_free(const brolga_types *types,
+                                   brolga_word value);
+
 /* --- copy and drop ------------------------------------------------------ */
 
 /** Why a value was not copied, and which part of it was in the way. */
@@ -297,6 +347,39 @@ BROLGA_API BROLGA_NODISCARD int brolga_copy(const brolga_type *type,
                                             const void *from, void *to,
                                             struct brolga_copy_error *error);
 
+/** How to copy; zero is the default. */
+struct brolga_copy_opts {
+    /* Called when about `pause_bytes` bytes have been copied since it was
+     * called last, so that a large value does not hold others up: it may let
+     * them run, but must return. Meanwhile nobody may touch the value: its
+     * shared objects are marked. BROLGA_OK goes on; anything else ends the
+     * copy, which then leaves nothing behind and returns that. */
+    int (*pause)(void *arg);
+    void *arg;
+    size_t pause_bytes; /* 0: 256 KiB, some 50 us */
+
+    /* A promise that no object of the value is reached twice and none is
+     * frozen. Counts are not looked at then. */
+    bool is_tree;
+
+    /* If set, leases on the regions that the copy points into are added; on
+     * failure it is as before. See freeze.h. */
+    struct brolga_leases *leases;
+};
+
+/**
+ * Copy one element as brolga_copy() does, with options; NULL for the defaults.
+ *
+ * Owns:     as brolga_copy().
+ * Threads:  any that owns the value. It may go on on another thread after a
+ *           pause.
+ * Returns:  as brolga_copy(), and what `pause` returned.
+ */
+BROLGA_API BROLGA_NODISCARD int
+brolga_copy_with(const brolga_type *type, const void *from, void *to,
+                 const struct brolga_copy_opts *opts,
+                 struct brolga_copy_error *error);
+
 /**
  * Copy one word: brolga_copy() for every type but plain structs.
  *
@@ -318,6 +401,18 @@ brolga_copy_word(const brolga_type *type, brolga_word word, brolga_word *out,
  * Threads:  any that owns the value.
  */
 BROLGA_API void brolga_drop(const brolga_type *type, const void *at);
+
+/**
+ * Drop an element as brolga_drop() does, with pauses: `pause` is called about
+ * every 8192 objects, and its result is ignored. Nobody else can reach what is
+ * being dropped.
+ *
+ * Owns:     the caller's reference is gone; the bytes at `at` are unchanged.
+ * Threads:  any that owns the value. It may go on on another thread after a
+ *           pause.
+ */
+BROLGA_API void brolga_drop_with(const brolga_type *type, const void *at,
+                                 int (*pause)(void *arg), void *arg);
 
 /**
  * Drop one word: brolga_drop() for every type but plain structs.

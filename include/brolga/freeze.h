@@ -45,13 +45,15 @@ typedef struct brolga_region brolga_region;
  * Owns:     the source stays the caller's, and unchanged. `*out` needs no drop.
  *           `*region` is one lease; end it with brolga_region_release().
  *           Closures in the region keep their code, and handles what they stand
- *           for, until the region goes. `error` may be NULL.
+ *           for, until the region goes. `opts` and `error` may be NULL;
+ *           `leases` in the options is not used.
  * Threads:  any that owns the value.
- * Returns:  as brolga_copy(); BROLGA_EINVAL for a plain struct or a handle.
+ * Returns:  as brolga_copy_with(); BROLGA_EINVAL for a plain struct or a handle.
  */
 BROLGA_API BROLGA_NODISCARD int
 brolga_freeze(const brolga_type *type, brolga_word word, brolga_word *out,
-              brolga_region **region, struct brolga_copy_error *error);
+              brolga_region **region, const struct brolga_copy_opts *opts,
+              struct brolga_copy_error *error);
 
 /**
  * Whether values can be frozen, or point to what is: not plain words, structs
@@ -125,7 +127,8 @@ BROLGA_API size_t brolga_regions_list(struct brolga_region_info *out,
 /* --- sets of leases ----------------------------------------------------- */
 
 /** One lease on each of some regions. Zeroed, it is empty. It may be moved, not
- * copied. */
+ * copied. A copy takes leases if it is given a set (struct brolga_copy_opts):
+ * for copies that leave the task whose leases keep those of the source. */
 struct brolga_leases {
     uint32_t count;
     /* Brolga's own. */
@@ -176,22 +179,6 @@ BROLGA_API BROLGA_NODISCARD int brolga_leases_move(struct brolga_leases *to,
  * Threads:  the set's owner.
  */
 BROLGA_API void brolga_leases_end(struct brolga_leases *leases);
-
-/* --- copies and their leases -------------------------------------------- */
-
-/**
- * Copy one word, and take leases on the regions that the copy points into: for
- * copies that leave the task whose leases keep those of the source.
- *
- * Owns:     as brolga_copy_word(); leases are added to the set, which is as
- *           before on failure.
- * Threads:  any that owns the value and the set.
- * Returns:  as brolga_copy_word().
- */
-BROLGA_API BROLGA_NODISCARD int
-brolga_copy_leased(const brolga_type *type, brolga_word word, brolga_word *out,
-                   struct brolga_leases *leases,
-                   struct brolga_copy_error *error);
 
 /**
  * Take leases on all regions that a value points into. The value is only read,

@@ -38,6 +38,10 @@ struct brolga_task_info {
     int canceled;          /* Why: BROLGA_OK: it is not; _ECANCELED, ... */
     size_t stack_bytes;    /* Of its stack; 0: not known. */
     size_t stack_used;     /* The most that was in use when it switched. */
+    /* Of values, by Brolga's own allocator: what it has had made, by copying
+     * or otherwise, and what it has freed. Never less than before. */
+    uint64_t made_bytes;
+    uint64_t freed_bytes;
 };
 
 /**

@@ -312,7 +312,7 @@ static int make_copies(struct copies *copies, const brolga_broadcast *broadcast,
         return BROLGA_ENOMEM;
     while (copies->count < count) {
         int err = brolga__parcel_copy(copies->type, elem,
-                                      &copies->words[copies->count]);
+                                      &copies->words[copies->count], true);
 
         if (err != BROLGA_OK) {
             drop_copies(copies);

@@ -300,20 +300,28 @@ static inline void brolga__chan_after(brolga_chan *chan, int op)
 
 /* --- waiters (wait.c) --------------------------------------------------- */
 
+/* Copies a value, with leases; in a task, with safepoints if it is large and
+ * `may_pause`. A task that is canceled meanwhile gets the reason instead. The
+ * caller holds no lock. */
+int brolga__copy_in_task(const brolga_type *type, const void *elem,
+                         brolga_word *out, struct brolga_leases *leases,
+                         bool may_pause);
+
 /* Puts a copy of the value to send into the waiter. */
-int brolga__waiter_copy(struct brolga_waiter *waiter);
+int brolga__waiter_copy(struct brolga_waiter *waiter, bool may_pause);
 
 /* Puts the leases that go with a value to give into the waiter. */
 int brolga__waiter_wrap(struct brolga_waiter *waiter);
 
 /*
- * Sets a waiter up for an operation, and copies the value to send; it must be
- * undone unless the operation comes out as BROLGA_OK. Does not touch `wake` and
- * `arg`. BROLGA_OK, or what brolga_copy() returns.
+ * Sets a waiter up for an operation, and copies the value to send, with
+ * safepoints if it `may_pause`; it must be undone unless the operation comes
+ * out as BROLGA_OK. Does not touch `wake` and `arg`. BROLGA_OK, or what
+ * brolga_copy_with() returns.
  */
 static inline int brolga__waiter_prepare(struct brolga_waiter *waiter,
                                          brolga_chan *chan, enum brolga_op op,
-                                         void *elem)
+                                         void *elem, bool may_pause)
 {
     waiter->chan = chan;
     waiter->op = (int32_t)op;
@@ -322,7 +330,7 @@ static inline int brolga__waiter_prepare(struct brolga_waiter *waiter,
     waiter->copied = false;
     if (op == BROLGA_RECV || chan->plain)
         return BROLGA_OK;
-    return op == BROLGA_SEND ? brolga__waiter_copy(waiter)
+    return op == BROLGA_SEND ? brolga__waiter_copy(waiter, may_pause)
                              : brolga__waiter_wrap(waiter);
 }
 

@@ -76,8 +76,9 @@ static int prepare(struct brolga_waiter *waiter, brolga_chan *chan,
 
     if (op == BROLGA_SEND && !chan->plain)
         err = look_before_copy(chan, may_wait);
-    return err == BROLGA_OK ? brolga__waiter_prepare(waiter, chan, op, elem)
-                            : err;
+    if (err != BROLGA_OK)
+        return err;
+    return brolga__waiter_prepare(waiter, chan, op, elem, true);
 }
 
 /* What was copied only now has not been tried yet. */

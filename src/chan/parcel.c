@@ -162,15 +162,14 @@ static int add_all(struct brolga_leases *to, const struct parcel *set)
 /* --- messages ----------------------------------------------------------- */
 
 int brolga__parcel_copy(const brolga_type *type, const void *elem,
-                        brolga_word *out)
+                        brolga_word *out, bool may_pause)
 {
     struct brolga_leases leases = {.count = 0};
     struct parcel *parcel;
     brolga_word word;
     int err;
 
-    memcpy(&word, elem, sizeof(word));
-    err = brolga_copy_leased(type, word, &word, &leases, NULL);
+    err = brolga__copy_in_task(type, elem, &word, &leases, may_pause);
     if (err != BROLGA_OK)
         return err;
     if (brolga__unlikely(leases.count > 0)) {

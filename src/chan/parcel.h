@@ -25,10 +25,10 @@ static inline bool brolga__is_parcel(brolga_word word)
     return (word & 1) != 0 && (uint64_t)word >= BROLGA__PARCEL_MIN;
 }
 
-/* Copies an element that is not plain; *out may be a parcel. As
- * brolga_copy_leased(). */
+/* brolga__copy_in_task() of an element that is not plain; *out may be a
+ * parcel. */
 int brolga__parcel_copy(const brolga_type *type, const void *elem,
-                        brolga_word *out);
+                        brolga_word *out, bool may_pause);
 
 /* Makes a parcel of a value that is given, with the caller's leases. Returns
  * BROLGA_OK or BROLGA_ENOMEM. */

@@ -76,7 +76,7 @@ static void undo_arms(struct brolga_arm *arms, size_t count, size_t kept)
 }
 
 static int prepare_arms(struct brolga_arm *arms, size_t count,
-                        void (*wake)(void *arg), void *arg)
+                        void (*wake)(void *arg), void *arg, bool may_pause)
 {
     size_t enabled = 0;
 
@@ -88,8 +88,8 @@ static int prepare_arms(struct brolga_arm *arms, size_t count,
 
         if (arm->chan == NULL)
             continue;
-        err =
-            brolga__waiter_prepare(&arm->waiter, arm->chan, arm->op, arm->elem);
+        err = brolga__waiter_prepare(&arm->waiter, arm->chan, arm->op,
+                                     arm->elem, may_pause);
         if (err != BROLGA_OK) {
             undo_arms(arms, i, count);
             return err;
@@ -165,7 +165,7 @@ static int offer_arms(struct brolga_arm *arms, size_t count, bool may_wait,
 int brolga_select_offer(struct brolga_arm *arms, size_t count,
                         void (*wake)(void *arg), void *arg, size_t *chosen)
 {
-    int err = prepare_arms(arms, count, wake, arg);
+    int err = prepare_arms(arms, count, wake, arg, false);
 
     brolga__assert(wake != NULL);
     return err == BROLGA_OK ? offer_arms(arms, count, true, chosen) : err;
@@ -263,7 +263,7 @@ static int select_arms(struct brolga_arm *arms, size_t count,
         return BROLGA_ESTATE;
     canceled = brolga_cancel_reason();
     may_wait = canceled == BROLGA_OK && deadline_ns != BROLGA_NOW;
-    err = prepare_arms(arms, count, brolga__wake_task, brolga__self());
+    err = prepare_arms(arms, count, brolga__wake_task, brolga__self(), true);
     if (err == BROLGA_OK)
         err = offer_arms(arms, count, may_wait, chosen);
     if (err != BROLGA_EAGAIN)

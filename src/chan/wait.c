@@ -9,11 +9,41 @@
 #include "chan/fast.h"
 #include "chan/parcel.h"
 
-int brolga__waiter_copy(struct brolga_waiter *waiter)
+/* --- copies ------------------------------------------------------------- */
+
+/* Others run, if this task's time is up. A task that is canceled meanwhile
+ * sends no more; one that was before may, for its sends that take no time may,
+ * too. */
+static int pause_copy(void *arg)
+{
+    const int *reason_before = arg;
+    int reason;
+
+    brolga_safepoint();
+    reason = brolga_cancel_reason();
+    return reason == *reason_before ? BROLGA_OK : reason;
+}
+
+int brolga__copy_in_task(const brolga_type *type, const void *elem,
+                         brolga_word *out, struct brolga_leases *leases,
+                         bool may_pause)
+{
+    struct brolga_copy_opts opts = {.leases = leases};
+    int reason;
+
+    if (may_pause && brolga_view_self() != NULL) {
+        reason = brolga_cancel_reason();
+        opts.pause = pause_copy;
+        opts.arg = &reason;
+    }
+    return brolga_copy_with(type, elem, out, &opts, NULL);
+}
+
+int brolga__waiter_copy(struct brolga_waiter *waiter, bool may_pause)
 {
     /* What is not plain is a word, so there is room for it in the waiter. */
-    int err =
-        brolga__parcel_copy(waiter->chan->type, waiter->elem, &waiter->copy);
+    int err = brolga__parcel_copy(waiter->chan->type, waiter->elem,
+                                  &waiter->copy, may_pause);
 
     if (err != BROLGA_OK)
         return err;
@@ -38,6 +68,8 @@ int brolga__waiter_wrap(struct brolga_waiter *waiter)
     return BROLGA_OK;
 }
 
+/* --- waiters ------------------------------------------------------------ */
+
 void brolga__waiter_undo(struct brolga_waiter *waiter)
 {
     if (waiter->copied && waiter->op == BROLGA_GIVE)
@@ -57,7 +89,7 @@ static bool pass_fast(struct brolga_waiter *waiter)
 int brolga_chan_offer(brolga_chan *chan, struct brolga_waiter *waiter,
                       enum brolga_op op, void *elem)
 {
-    int err = brolga__waiter_prepare(waiter, chan, op, elem);
+    int err = brolga__waiter_prepare(waiter, chan, op, elem, false);
 
     if (err != BROLGA_OK)
         return err;

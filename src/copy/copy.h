@@ -8,7 +8,8 @@
  *   define.c    definitions: names to what they mean
  *   type.c      expressions to types
  *   layout.c    types to shapes, fingerprints
- *   model.c     the presets and Brolga's allocator of values
+ *   model.c     the presets, and checks of what a host says
+ *   memory.c    where objects come from and go to
  *   memo.c      shared objects of one copy
  *   walk.c      copy
  *   drop.c      drop
@@ -18,12 +19,13 @@
  * Shape programs. A type is compiled once into what copy and drop do for a
  * value of it: its shape says which loop, and a sum's constructors say how many
  * words to copy, and which of them lead on. The common shapes have loops of
- * their own: a list whose elements are words is a *spine*, and a Vec of words
- * is one memcpy().
+ * their own: lists and binary trees of words or leaves, called *spine* and
+ * *tree* here; and a Vec of words is one memcpy().
  */
 #ifndef BROLGA_SRC_COPY_COPY_H
 #define BROLGA_SRC_COPY_COPY_H
 
+#include "alloc.h"
 #include "atomic.h"
 #include "base.h"
 
@@ -38,7 +40,8 @@ enum brolga__shape {
     BROLGA__STRING,    /* one object without references */
     BROLGA__VEC_WORDS, /* a header and data without references */
     BROLGA__VEC_REFS,  /* a header and data full of references */
-    BROLGA__SPINE,     /* a sum that is a list of words, see below */
+    BROLGA__SPINE,     /* a sum that is a list, see `only` */
+    BROLGA__TREE,      /* a sum that is a binary tree, see `only` */
     BROLGA__SUM,       /* small tags, or objects [tag][field]... */
     BROLGA__CLOSURE,   /* [code][capture]..., described by its code */
     BROLGA__HANDLE,    /* a word counted elsewhere */
@@ -70,6 +73,23 @@ struct brolga__ctor {
     struct brolga__ref *ref;
 };
 
+/* Where objects come from. */
+enum brolga__source {
+    BROLGA__FROM_US,        /* alloc.h */
+    BROLGA__FROM_ALLOCATOR, /* the model's blocks */
+    BROLGA__FROM_HOST,      /* the model's `alloc` */
+};
+
+/* How the objects of a registry are made and freed (memory.c). */
+struct brolga__heap {
+    const struct brolga_model *model;
+    enum brolga__source source;
+    enum brolga__source buffers; /* FROM_HOST: by the model's callbacks */
+    bool frees;
+    int32_t base_at;      /* where an object's block begins, from its value */
+    int32_t header_bytes; /* from there to the first field */
+};
+
 /* Written while the type is made, then constant. */
 struct brolga_type {
     /* What copy and drop read. */
@@ -78,10 +98,11 @@ struct brolga_type {
     bool has_nullary; /* small tags are values */
     uint32_t ctor_count;
     const struct brolga__ctor *const *ctors; /* by tag */
-    /* SPINE: its only constructor with fields. One of them is of the type
-     * itself, and the others are words. */
-    const struct brolga__ctor *spine;
+    /* SPINE, TREE: the only constructor with fields. One of them, or two, are
+     * of the type itself, and the others are leaves or words. */
+    const struct brolga__ctor *only;
     const struct brolga_model *model;
+    const struct brolga__heap *heap;
     const brolga_type *element;
     void (*retain)(brolga_word word, void *arg);
     void (*release)(brolga_word word, void *arg);
@@ -162,6 +183,7 @@ struct brolga__definition {
 
 struct brolga_types {
     struct brolga_model model;
+    struct brolga__heap heap;
     struct brolga__chunk *chunks; /* the arena, newest first */
     struct brolga__definition *definitions[BROLGA__BUCKETS];
     brolga_type *buckets[BROLGA__BUCKETS];
@@ -259,6 +281,14 @@ void brolga__layout_single(brolga_types *types, brolga_type *type);
 
 bool brolga__model_is_valid(const struct brolga_model *model);
 
+/* The presets' callbacks (memory.c). */
+brolga_word brolga__alloc_to_fields(int64_t payload_bytes, void *arg);
+void brolga__free_from_fields(brolga_word value, void *arg);
+brolga_word brolga__alloc_to_header(int64_t payload_bytes, void *arg);
+void brolga__free_from_header(brolga_word value, void *arg);
+void *brolga__alloc_buffer(int64_t bytes, void *arg);
+void brolga__free_buffer(void *buffer, void *arg);
+
 /* --- objects ------------------------------------------------------------ */
 
 /* The word that lies `offset` bytes from where the value points. */
@@ -292,23 +322,6 @@ static inline brolga_word *brolga__elements(const struct brolga_model *model,
 {
     return model->buffer_alloc != NULL ? brolga__word_at(data, 0)
                                        : brolga__fields(model, data);
-}
-
-static inline void brolga__object_free(const struct brolga_model *model,
-                                       brolga_word value)
-{
-    if (model->free != NULL)
-        model->free(value, model->arg);
-}
-
-/* Frees the data of a Vec, be it an object or a bare buffer. */
-static inline void brolga__data_free(const struct brolga_model *model,
-                                     brolga_word data)
-{
-    if (model->buffer_free != NULL)
-        model->buffer_free((void *)brolga__word_at(data, 0), model->arg);
-    else
-        brolga__object_free(model, data);
 }
 
 /* Whether an object with this count is frozen. */
@@ -349,14 +362,90 @@ static inline bool brolga__may_refer(const brolga_type *type)
  * head only; both the copier and the search for a culprit go by them. All
  * return NULL, or what is wrong.
  */
-const char *brolga__check_string(const struct brolga_model *model,
-                                 brolga_word value);
+static inline const char *brolga__check_string(const struct brolga_model *model,
+                                               brolga_word value)
+{
+    uint64_t bytes = (uint64_t)brolga__fields(model, value)[0];
+
+    return bytes > INT64_MAX / 2 ? "a String of impossible length" : NULL;
+}
+
 const char *brolga__check_vec(const struct brolga_model *model,
                               brolga_word value);
 /* Also fetches the description. `*code` tells unsendable from invalid. */
 const char *brolga__check_closure(const struct brolga_model *model,
                                   brolga_word value,
                                   struct brolga_closure_info *info, int *code);
+
+/* --- memory (memory.c) -------------------------------------------------- */
+
+/* What one copy or drop has made and freed, counted when it ends. */
+struct brolga__tally {
+    bool is_ours; /* from alloc.h, and nothing is going to fail */
+    int64_t blocks;
+    uint64_t made_bytes;
+    uint64_t freed_bytes;
+};
+
+void brolga__heap_init(struct brolga__heap *heap,
+                       const struct brolga_model *model);
+
+void brolga__tally_begin(struct brolga__tally *tally,
+                         const struct brolga__heap *heap);
+void brolga__tally_end(const struct brolga__tally *tally);
+
+/* An object from wherever the model says, or 0. */
+brolga_word brolga__object_make(const struct brolga__heap *heap,
+                                int64_t payload_bytes);
+void brolga__object_free(const struct brolga__heap *heap, brolga_word value);
+
+/* Data of a Vec without a header, for models with buffers; or NULL. */
+void *brolga__buffer_make(const struct brolga__heap *heap, int64_t bytes);
+void brolga__buffer_free(const struct brolga__heap *heap, brolga_word data);
+
+/* Makes an object of a block: header words are set, fields are not. */
+static inline brolga_word brolga__object_init(const struct brolga__heap *heap,
+                                              void *block, size_t bytes)
+{
+    brolga_word value = (brolga_word)(uintptr_t)block - heap->base_at;
+
+    if (heap->model->has_size)
+        *brolga__word_at(value, heap->model->size_at) = (brolga_word)bytes;
+    *brolga__word_at(value, heap->model->count_at) = 1;
+    return value;
+}
+
+/* The same as the two above, where most objects are ours. */
+static inline brolga_word brolga__tally_make(struct brolga__tally *tally,
+                                             const struct brolga__heap *heap,
+                                             int64_t payload_bytes)
+{
+    size_t bytes = (size_t)(payload_bytes + heap->header_bytes);
+    void *block;
+
+    if (brolga__unlikely(!tally->is_ours))
+        return brolga__object_make(heap, payload_bytes);
+    block = brolga__value_take(bytes);
+    if (brolga__unlikely(block == NULL))
+        return 0;
+    tally->blocks++;
+    tally->made_bytes += bytes;
+    return brolga__object_init(heap, block, bytes);
+}
+
+static inline void brolga__tally_free(struct brolga__tally *tally,
+                                      const struct brolga__heap *heap,
+                                      brolga_word value)
+{
+    if (brolga__unlikely(!tally->is_ours)) {
+        brolga__object_free(heap, value);
+        return;
+    }
+    tally->blocks--;
+    tally->freed_bytes +=
+        (uint64_t)*brolga__word_at(value, heap->model->size_at);
+    brolga__value_give(brolga__word_at(value, heap->base_at));
+}
 
 /* --- shared objects of one copy (memo.c) -------------------------------- */
 

@@ -15,6 +15,8 @@
  * lead somewhere. So a list is freed in a loop, and of a tree only nodes with
  * two subtrees wait.
  *
+ * A pause comes when all that is left of the value is on the list.
+ *
  *   A  Whatever other threads did with an object comes before its end: their
  *      decrement -> the load that finds 1, or the decrement that does. Nobody
  *      else can raise a count of 1, for nobody else has a reference. Models
@@ -28,8 +30,16 @@ enum dead { DEAD_SUM, DEAD_VEC, DEAD_CLOSURE };
 
 #define DEAD_MASK INT64_C(7)
 
+/* Dead objects between two pauses. */
+#define PAUSE_OBJECTS 8192
+
 struct dropper {
     const struct brolga_model *model;
+    const struct brolga__heap *heap;
+    struct brolga__tally tally;
+    int (*pause)(void *arg);
+    void *pause_arg;
+    uint32_t unpaused; /* dead since the last pause */
     brolga_word list;
 };
 
@@ -72,6 +82,15 @@ static bool owns_data(const struct dropper *d, brolga_word data)
     return d->model->buffer_free != NULL || is_last(d->model, data);
 }
 
+/* The data of a Vec, given its fields. */
+static void free_data(struct dropper *d, const brolga_word *field)
+{
+    if (d->model->buffer_alloc == NULL)
+        brolga__tally_free(&d->tally, d->heap, field[2]);
+    else
+        brolga__buffer_free(d->heap, field[2]);
+}
+
 /* --- dead objects ------------------------------------------------------- */
 
 static void end_vec(struct dropper *d, const brolga_type *type,
@@ -86,8 +105,8 @@ static void end_vec(struct dropper *d, const brolga_type *type,
         return;
     }
     if (owns)
-        brolga__data_free(d->model, field[2]);
-    brolga__object_free(d->model, value);
+        free_data(d, field);
+    brolga__tally_free(&d->tally, d->heap, value);
 }
 
 static const struct brolga__ctor *ctor_of(const brolga_type *type,
@@ -114,24 +133,12 @@ static void end_closure(struct dropper *d, brolga_word value)
         list(d, value, DEAD_CLOSURE);
 }
 
-/* A list of words, as far as it is dead. */
-static void end_spine(struct dropper *d, const brolga_type *type,
-                      brolga_word value)
-{
-    uint32_t next = type->spine->ref[0].field;
-
-    do { /* Each turn frees an object. */
-        brolga_word dead = value;
-
-        value = brolga__fields(d->model, dead)[next];
-        brolga__object_free(d->model, dead);
-    } while (!brolga__is_small(d->model, value) && is_last(d->model, value));
-}
-
 /* --- references --------------------------------------------------------- */
 
 static void end_sum(struct dropper *d, const brolga_type *type,
                     brolga_word value);
+static void end_spine(struct dropper *d, const brolga_type *type,
+                      brolga_word value);
 
 static void drop_object(struct dropper *d, const brolga_type *type,
                         brolga_word word)
@@ -140,7 +147,7 @@ static void drop_object(struct dropper *d, const brolga_type *type,
         return;
     switch (type->shape) {
     case BROLGA__STRING:
-        brolga__object_free(d->model, word);
+        brolga__tally_free(&d->tally, d->heap, word);
         break;
     case BROLGA__VEC_WORDS:
     case BROLGA__VEC_REFS:
@@ -149,6 +156,7 @@ static void drop_object(struct dropper *d, const brolga_type *type,
     case BROLGA__SPINE:
         end_spine(d, type, word);
         break;
+    case BROLGA__TREE:
     case BROLGA__SUM:
         end_sum(d, type, word);
         break;
@@ -199,7 +207,7 @@ open_sum(struct dropper *d, const brolga_type *type, brolga_word value)
     if (ctor->refs > ctor->leaves)
         next = find_open(field, &ctor->ref[ctor->leaves]);
     if (next == NULL)
-        brolga__object_free(d->model, value);
+        brolga__tally_free(&d->tally, d->heap, value);
     return next;
 }
 
@@ -212,6 +220,28 @@ static void end_sum(struct dropper *d, const brolga_type *type,
         list_sum(d, value, next);
 }
 
+/* A list, as far as it is dead. */
+static void end_spine(struct dropper *d, const brolga_type *type,
+                      brolga_word value)
+{
+    const struct brolga__ctor cons = *type->only;
+    const uint32_t next = cons.ref[cons.leaves].field;
+
+    do { /* Each turn frees an object, until the next pause. */
+        const brolga_word *field = brolga__fields(d->model, value);
+        brolga_word dead = value;
+
+        for (uint32_t i = 0; i < cons.leaves; i++)
+            drop_ref(d, cons.ref[i].type, field[cons.ref[i].field]);
+        value = field[next];
+        brolga__tally_free(&d->tally, d->heap, dead);
+        d->unpaused++;
+        if (brolga__is_small(d->model, value) || !is_last(d->model, value))
+            return;
+    } while (d->unpaused < PAUSE_OBJECTS);
+    list_sum(d, value, cons.ref);
+}
+
 /* Frees a dead sum, or lets it wait if more than this field is left. */
 static inline void leave_sum(struct dropper *d, brolga_word value,
                              const struct brolga__ref *ref)
@@ -221,7 +251,7 @@ static inline void leave_sum(struct dropper *d, brolga_word value,
                      : find_open(brolga__fields(d->model, value), ref + 1);
 
     if (next == NULL)
-        brolga__object_free(d->model, value);
+        brolga__tally_free(&d->tally, d->heap, value);
     else
         list_sum(d, value, next);
 }
@@ -231,7 +261,7 @@ static inline void leave_sum(struct dropper *d, brolga_word value,
 static inline const struct brolga__ref *
 drop_down(struct dropper *d, const brolga_type *type, brolga_word word)
 {
-    if (type->shape != BROLGA__SUM) {
+    if (type->shape != BROLGA__SUM && type->shape != BROLGA__TREE) {
         drop_ref(d, type, word);
         return NULL;
     }
@@ -246,17 +276,30 @@ static void finish_sum(struct dropper *d, brolga_word value)
     const struct brolga__ref *ref =
         (void *)(uintptr_t)brolga__fields(d->model, value)[0];
 
-    do { /* Each turn goes on to an object that was alive before. */
+    for (;;) { /* Each turn goes on to an object that was alive before. */
         brolga_word word = brolga__fields(d->model, value)[ref->field];
         const brolga_type *type = ref->type;
 
         leave_sum(d, value, ref);
         ref = drop_down(d, type, word);
+        if (ref == NULL)
+            return;
         value = word;
-    } while (ref != NULL);
+        if (brolga__unlikely(++d->unpaused >= PAUSE_OBJECTS)) {
+            list_sum(d, value, ref);
+            return;
+        }
+    }
 }
 
 /* --- the worklist ------------------------------------------------------- */
+
+static void pause_now(struct dropper *d)
+{
+    d->unpaused = 0;
+    if (d->pause != NULL)
+        (void)d->pause(d->pause_arg);
+}
 
 static void finish_vec(struct dropper *d, brolga_word value)
 {
@@ -265,10 +308,13 @@ static void finish_vec(struct dropper *d, brolga_word value)
     const brolga_word *element = brolga__elements(d->model, field[2]);
 
     /* Last first, so that the first is done first. */
-    for (brolga_word i = field[0]; i-- > 0;)
+    for (brolga_word i = field[0]; i-- > 0;) {
         drop_ref(d, type->element, element[i]);
-    brolga__data_free(d->model, field[2]);
-    brolga__object_free(d->model, value);
+        if (brolga__unlikely(++d->unpaused >= PAUSE_OBJECTS))
+            pause_now(d);
+    }
+    free_data(d, field);
+    brolga__tally_free(&d->tally, d->heap, value);
 }
 
 static void finish_closure(struct dropper *d, brolga_word value)
@@ -284,13 +330,15 @@ static void finish_closure(struct dropper *d, brolga_word value)
         drop_ref(d, info.types[i], capture[i]);
     if (d->model->closure_unpin != NULL)
         d->model->closure_unpin(code, brolga__closure_arg(d->model));
-    brolga__object_free(d->model, value);
+    brolga__tally_free(&d->tally, d->heap, value);
 }
 
 static void run(struct dropper *d)
 {
     while (d->list != 0) { /* Each turn frees an object, or has one field of
                             * its own less to do. */
+        if (brolga__unlikely(++d->unpaused >= PAUSE_OBJECTS))
+            pause_now(d);
         brolga_word value = d->list & ~DEAD_MASK;
         enum dead kind = (enum dead)(d->list & DEAD_MASK);
 
@@ -304,21 +352,38 @@ static void run(struct dropper *d)
     }
 }
 
-void brolga_drop_word(const brolga_type *type, brolga_word word)
+static void drop_word(const brolga_type *type, brolga_word word,
+                      int (*pause)(void *arg), void *arg)
 {
-    struct dropper d = {.model = type->model};
+    struct dropper d = {.model = type->model,
+                        .heap = type->heap,
+                        .pause = pause,
+                        .pause_arg = arg};
 
-    brolga__assert(type->shape != BROLGA__STRUCT);
+    brolga__tally_begin(&d.tally, d.heap);
     drop_ref(&d, type, word);
     run(&d);
+    brolga__tally_end(&d.tally);
 }
 
-void brolga_drop(const brolga_type *type, const void *at)
+void brolga_drop_with(const brolga_type *type, const void *at,
+                      int (*pause)(void *arg), void *arg)
 {
     brolga_word word;
 
     if (type->shape == BROLGA__STRUCT)
         return;
     memcpy(&word, at, sizeof(word));
-    brolga_drop_word(type, word);
+    drop_word(type, word, pause, arg);
+}
+
+void brolga_drop(const brolga_type *type, const void *at)
+{
+    brolga_drop_with(type, at, NULL, NULL);
+}
+
+void brolga_drop_word(const brolga_type *type, brolga_word word)
+{
+    brolga__assert(type->shape != BROLGA__STRUCT);
+    drop_word(type, word, NULL, NULL);
 }

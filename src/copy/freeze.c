@@ -15,10 +15,12 @@
  */
 #include "copy/region.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct freezer {
     struct brolga_model model; /* what the copier is given; `arg` is this */
+    struct brolga__heap heap;
     const struct brolga_model *host;
     brolga_region *region;
     int32_t low;   /* where an object begins, from its value */
@@ -117,6 +119,7 @@ static void init(struct freezer *f, const brolga_type *type,
     f->model = *host;
     f->model.arg = f;
     f->model.closure_arg = NULL;
+    f->model.allocator = NULL;
     f->model.alloc = make;
     f->model.free = forget;
     if (host->buffer_alloc != NULL) {
@@ -127,6 +130,7 @@ static void init(struct freezer *f, const brolga_type *type,
         f->model.closure_info = describe;
     f->model.closure_pin = pin;
     f->model.closure_unpin = NULL;
+    brolga__heap_init(&f->heap, &f->model);
 }
 
 /* --- the whole ---------------------------------------------------------- */
@@ -153,76 +157,54 @@ static brolga_region *settle(brolga_region *region)
     return other;
 }
 
-static int freeze(const brolga_type *type, brolga_word *root,
-                  brolga_region **out)
+static void say(struct brolga_copy_error *error, int code, const char *text)
 {
-    brolga_region *region = brolga__region_create(type);
-    struct brolga__copy_how how = {.region = region};
-    struct freezer freezer;
-    int err;
+    if (error == NULL)
+        return;
+    *error = (struct brolga_copy_error){.code = code};
+    (void)snprintf(error->text, sizeof(error->text), "%s", text);
+}
 
-    if (region == NULL)
-        return BROLGA_ENOMEM;
-    init(&freezer, type, region);
-    how.model = &freezer.model;
-    how.leases = &region->others;
-    err = brolga__copy_with(&how, type, root);
-    if (err == BROLGA_OK && region->failed)
+static int freeze(const brolga_type *type, brolga_word word, brolga_word *out,
+                  brolga_region **region, const struct brolga_copy_opts *opts,
+                  struct brolga_copy_error *error)
+{
+    struct brolga_copy_opts how = {.pause = NULL};
+    brolga_region *made = brolga__region_create(type);
+    struct freezer freezer;
+    brolga_word copy;
+    int err = BROLGA_ENOMEM;
+
+    say(error, err, "out of memory"); /* If it is not something else. */
+    if (made == NULL)
+        return err;
+    init(&freezer, type, made);
+    if (opts != NULL)
+        how = *opts;
+    how.leases = &made->others;
+    err = brolga__copy_to(&freezer.heap, made, type, word, &copy, &how, error);
+    if (err == BROLGA_OK && made->failed)
         err = BROLGA_ENOMEM;
     if (err != BROLGA_OK) {
-        brolga__region_destroy(region);
+        brolga__region_destroy(made);
         return err;
     }
-    *out = settle(region);
+    *out = copy;
+    *region = settle(made);
     return BROLGA_OK;
 }
 
 int brolga_freeze(const brolga_type *type, brolga_word word, brolga_word *out,
-                  brolga_region **region, struct brolga_copy_error *error)
+                  brolga_region **region, const struct brolga_copy_opts *opts,
+                  struct brolga_copy_error *error)
 {
-    brolga_region *made = NULL;
-    brolga_word copy = word;
-    int err = BROLGA_OK;
-
-    if (type->shape == BROLGA__STRUCT || type->shape == BROLGA__HANDLE) {
-        if (error != NULL)
-            *error = (struct brolga_copy_error){
-                .code = BROLGA_EINVAL, .text = "nothing that can be frozen"};
+    if (brolga_type_can_freeze(type))
+        return freeze(type, word, out, region, opts, error);
+    if (type->shape != BROLGA__WORD) {
+        say(error, BROLGA_EINVAL, "nothing that can be frozen");
         return BROLGA_EINVAL;
     }
-    if (type->shape != BROLGA__WORD)
-        err = freeze(type, &copy, &made);
-    if (err != BROLGA_OK) {
-        brolga__copy_explain(type, word, err, error);
-        return err;
-    }
-    *out = copy;
-    *region = made;
-    return BROLGA_OK;
-}
-
-int brolga_copy_leased(const brolga_type *type, brolga_word word,
-                       brolga_word *out, struct brolga_leases *leases,
-                       struct brolga_copy_error *error)
-{
-    struct brolga_leases more = {.count = 0};
-    struct brolga__copy_how how = {.model = type->model, .leases = &more};
-    brolga_word copy = word;
-    int err = BROLGA_OK;
-
-    brolga__assert(type->shape != BROLGA__STRUCT);
-    if (type->shape != BROLGA__WORD)
-        err = brolga__copy_with(&how, type, &copy);
-    if (err == BROLGA_OK && more.count > 0) {
-        err = brolga_leases_move(leases, &more);
-        if (err != BROLGA_OK)
-            brolga_drop_word(type, copy);
-    }
-    if (err != BROLGA_OK) {
-        brolga_leases_end(&more);
-        brolga__copy_explain(type, word, err, error);
-        return err;
-    }
-    *out = copy;
+    *out = word;
+    *region = NULL;
     return BROLGA_OK;
 }

@@ -163,29 +163,35 @@ static int compile_ctors(brolga_types *types, brolga_type *type)
     return BROLGA_OK;
 }
 
-/* Whether the constructor's only reference is to a value of its own type. */
-static bool is_cons(const brolga_type *type, const struct brolga__ctor *ctor)
+/* Whether all fields of the constructor that lead further, one or two, are of
+ * its own type. */
+static bool is_of_itself(const struct brolga__ctor *ctor)
 {
-    return ctor->refs == 1 && ctor->ref[0].type == type;
+    uint32_t open = ctor->refs - ctor->leaves;
+
+    for (uint32_t i = ctor->leaves; i < ctor->refs; i++)
+        if (ctor->ref[i].type != ctor->type)
+            return false;
+    return open == 1 || open == 2;
 }
 
-/* A list of words, in whatever order its constructors stand and by whatever
- * name: constructors without fields, and one that goes on. */
-static void find_spine(brolga_type *type)
+/* Lists and binary trees, in whatever order their constructors stand and by
+ * whatever name: those without fields, and one that goes on. */
+static void find_loop(brolga_type *type)
 {
-    const struct brolga__ctor *cons = NULL;
+    const struct brolga__ctor *only = NULL;
 
     for (uint32_t i = 0; i < type->ctor_count; i++) {
         if (type->ctors[i]->fields == 0)
             continue;
-        if (cons != NULL || !is_cons(type, type->ctors[i]))
+        if (only != NULL || !is_of_itself(type->ctors[i]))
             return;
-        cons = type->ctors[i];
+        only = type->ctors[i];
     }
-    if (cons == NULL || !type->has_nullary)
+    if (only == NULL || !type->has_nullary)
         return;
-    type->spine = cons;
-    type->shape = BROLGA__SPINE;
+    type->only = only;
+    type->shape = only->refs - only->leaves == 1 ? BROLGA__SPINE : BROLGA__TREE;
 }
 
 /* --- fingerprints ------------------------------------------------------- */
@@ -303,7 +309,7 @@ int brolga__layout_compile(brolga_types *types, brolga_type *pending)
             return BROLGA_ENOMEM;
     for (brolga_type *t = pending; t != NULL; t = t->pending)
         if (t->shape == BROLGA__SUM)
-            find_spine(t);
+            find_loop(t);
     /* The new types are the newest; `pending` is about to be reused. */
     for (brolga_type *t = types->newest; made > 0; t = t->older, made--)
         print_type(types, t);

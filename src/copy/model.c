@@ -1,68 +1,10 @@
 /*
- * The presets, the allocator of values that they come with, and the checks of
- * what a host says about its values.
+ * The presets, and the checks of what a host says about its values.
  *
  * Both presets have a header of two words, size and count, in front of the
  * fields. They differ in where a value points: behind the header or at it.
  */
 #include "copy/copy.h"
-
-#include "alloc.h"
-
-#define HEADER_BYTES 16
-
-/* A header with its fields behind it, or NULL. */
-static brolga_word *make_object(int64_t payload_bytes)
-{
-    brolga_word *header;
-
-    if (payload_bytes < 0 || payload_bytes > INT64_MAX - HEADER_BYTES)
-        return NULL;
-    header = brolga__alloc((size_t)payload_bytes + HEADER_BYTES);
-    if (header != NULL) {
-        header[0] = payload_bytes + HEADER_BYTES;
-        header[1] = 1;
-    }
-    return header;
-}
-
-static brolga_word alloc_to_fields(int64_t payload_bytes, void *arg)
-{
-    brolga_word *header = make_object(payload_bytes);
-
-    (void)arg;
-    return header == NULL ? 0 : (brolga_word)(uintptr_t)(header + 2);
-}
-
-static void free_from_fields(brolga_word value, void *arg)
-{
-    (void)arg;
-    brolga__free(brolga__word_at(value, -HEADER_BYTES));
-}
-
-static brolga_word alloc_to_header(int64_t payload_bytes, void *arg)
-{
-    (void)arg;
-    return (brolga_word)(uintptr_t)make_object(payload_bytes);
-}
-
-static void free_from_header(brolga_word value, void *arg)
-{
-    (void)arg;
-    brolga__free(brolga__word_at(value, 0));
-}
-
-static void *alloc_buffer(int64_t bytes, void *arg)
-{
-    (void)arg;
-    return brolga__alloc((size_t)bytes);
-}
-
-static void free_buffer(void *buffer, void *arg)
-{
-    (void)arg;
-    brolga__free(buffer);
-}
 
 struct brolga_model brolga_model_cranelisp(void)
 {
@@ -76,8 +18,8 @@ struct brolga_model brolga_model_cranelisp(void)
         .closure_captures = 8,
         .small_tags = 1024,
         .io_is_value = true,
-        .alloc = alloc_to_fields,
-        .free = free_from_fields,
+        .alloc = brolga__alloc_to_fields,
+        .free = brolga__free_from_fields,
     };
 }
 
@@ -94,10 +36,10 @@ struct brolga_model brolga_model_cranelisp_later(void)
         .small_tags = 1024,
         .atomic_counts = true,
         .flatten_scalars = true,
-        .alloc = alloc_to_header,
-        .free = free_from_header,
-        .buffer_alloc = alloc_buffer,
-        .buffer_free = free_buffer,
+        .alloc = brolga__alloc_to_header,
+        .free = brolga__free_from_header,
+        .buffer_alloc = brolga__alloc_buffer,
+        .buffer_free = brolga__free_buffer,
     };
 }
 
@@ -108,7 +50,8 @@ static bool is_word_offset(int32_t offset)
 
 bool brolga__model_is_valid(const struct brolga_model *model)
 {
-    return model->alloc != NULL &&
+    return (model->alloc != NULL || model->allocator != NULL) &&
+           (model->allocator == NULL || model->allocator->alloc != NULL) &&
            (model->buffer_alloc == NULL) == (model->buffer_free == NULL) &&
            is_word_offset(model->size_at) && is_word_offset(model->count_at) &&
            is_word_offset(model->fields_at) &&
@@ -120,15 +63,6 @@ bool brolga__model_is_valid(const struct brolga_model *model)
 }
 
 /* --- checks of an object's head ----------------------------------------- */
-
-const char *brolga__check_string(const struct brolga_model *model,
-                                 brolga_word value)
-{
-    brolga_word bytes = brolga__fields(model, value)[0];
-
-    return bytes < 0 || bytes > INT64_MAX / 2 ? "a String of impossible length"
-                                              : NULL;
-}
 
 const char *brolga__check_vec(const struct brolga_model *model,
                               brolga_word value)

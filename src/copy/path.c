@@ -114,6 +114,7 @@ static int visit_object(struct search *s, const brolga_type *type,
 
     switch (type->shape) {
     case BROLGA__SPINE:
+    case BROLGA__TREE:
     case BROLGA__SUM:
         return visit_sum(s, type, word, out);
     case BROLGA__CLOSURE:

@@ -74,21 +74,15 @@ bool brolga__region_keep_handle(brolga_region *region, const brolga_type *type,
 
 /* --- what a walk does with what is frozen ------------------------------- */
 
-/* How to copy, where that is not the usual way. */
-struct brolga__copy_how {
-    const struct brolga_model *model; /* makes the objects */
-    struct brolga_leases *leases;     /* on what it points into; or NULL */
-    brolga_region *region;            /* where it freezes to; NULL: it copies */
-};
-
-/* Copies *root (walk.c). On failure *root is 0, and when it freezes the region
- * has what is to be undone. */
-int brolga__copy_with(const struct brolga__copy_how *how,
-                      const brolga_type *type, brolga_word *root);
-
-/* Fills in why a copy has failed, if that is wanted (walk.c). */
-void brolga__copy_explain(const brolga_type *type, brolga_word word, int err,
-                          struct brolga_copy_error *error);
+/*
+ * Copies a word with objects from a heap, which may be a region's: then the
+ * counts that it makes stay, and on failure nothing is undone, for the region
+ * has it. Leases are added to the set in the options (walk.c).
+ */
+int brolga__copy_to(const struct brolga__heap *heap, brolga_region *region,
+                    const brolga_type *type, brolga_word word, brolga_word *out,
+                    const struct brolga_copy_opts *opts,
+                    struct brolga_copy_error *error);
 
 /* Takes a lease on the region, if any, that a frozen object lies in. */
 static inline int brolga__leases_note(struct brolga_leases *leases,

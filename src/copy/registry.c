@@ -218,6 +218,7 @@ int brolga_types_create(const struct brolga_model *model, brolga_types **out)
     if (types == NULL)
         return BROLGA_ENOMEM;
     types->model = *model;
+    brolga__heap_init(&types->heap, &types->model);
     err = add_prelude(types);
     if (err != BROLGA_OK) {
         brolga_types_destroy(types);

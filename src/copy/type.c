@@ -115,6 +115,7 @@ static int make_type(struct batch *b, const struct brolga__definition *def,
         return no_memory(b);
     type->definition = def;
     type->model = &b->types->model;
+    type->heap = &b->types->heap;
     type->bytes = sizeof(brolga_word);
     type->align = sizeof(brolga_word);
     type->arg_count = count;
@@ -299,6 +300,7 @@ make_single(brolga_types *types, const char *name, enum brolga__kind kind)
         return NULL;
     type->definition = def;
     type->model = &types->model;
+    type->heap = &types->heap;
     type->bytes = sizeof(brolga_word);
     type->align = sizeof(brolga_word);
     def->name = type->name;

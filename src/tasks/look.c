@@ -66,7 +66,9 @@ static bool describe(brolga_task *task, struct brolga_task_info *info)
         .scope = brolga__load_relaxed(&task->home_id),
         .canceled = brolga__reason_code(brolga__load_relaxed(&task->canceled)),
         .stack_bytes = brolga__load_relaxed(&task->stack_bytes),
-        .stack_used = brolga__load_relaxed(&task->stack_used)};
+        .stack_used = brolga__load_relaxed(&task->stack_used),
+        .made_bytes = brolga__load_relaxed(&task->values.made_bytes),
+        .freed_bytes = brolga__load_relaxed(&task->values.freed_bytes)};
     if (info->kind == BROLGA_KIND_ATTACHED)
         info->stack_bytes = 0;
     if (info->state == BROLGA_TASK_PARKED)

@@ -202,8 +202,17 @@ static void defaults(struct brolga *rt, const struct brolga_opts *opts)
         rt->worker_count = brolga__plat_cpus();
 }
 
+/* Memory of values is charged to the task that runs. */
+static struct brolga__account *find_account(void)
+{
+    brolga_task *task = brolga__self();
+
+    return task == NULL ? NULL : &task->values;
+}
+
 static void init_tasks(struct brolga *rt)
 {
+    brolga__account_by(find_account);
     (void)pthread_mutex_init(&rt->free_lock, NULL);
     brolga__stacks_init(&rt->stacks);
     brolga__timers_init(&rt->timers);

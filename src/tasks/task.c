@@ -63,6 +63,8 @@ static inline void reset(brolga_task *task,
                                          ? opts->stack_bytes
                                          : rt->opts.stack_bytes));
     brolga__store_relaxed(&task->stack_used, 0);
+    brolga__store_relaxed(&task->values.made_bytes, 0);
+    brolga__store_relaxed(&task->values.freed_bytes, 0);
 }
 
 /* Makes a record clean that has been through more than most. */

@@ -14,6 +14,7 @@
 #include <brolga/scope.h>
 #include <brolga/task.h>
 
+#include "alloc.h"
 #include "atomic.h"
 #include "base.h"
 #include "epoch/epoch.h"
@@ -226,7 +227,8 @@ struct brolga_task {
     brolga_scope *home;  /* The scope it is in; NULL: the root. */
     _Atomic uint64_t home_id;
     _Atomic uint32_t stack_bytes;
-    _Atomic uint32_t stack_used;  /* The most, at a switch. */
+    _Atomic uint32_t stack_used;   /* The most, at a switch. */
+    struct brolga__account values; /* Its own; see alloc.h. */
     brolga_scope *scope;          /* The innermost that it has open, or NULL. */
     struct brolga__defer *defers; /* The last one first. */
     struct brolga_fork *forks;    /* To be joined; the last one first. */

@@ -7,6 +7,8 @@
  */
 #include "chan/world.h"
 
+#include <brolga/look.h>
+
 #define CHAN_TEST(name)                                                        \
     Test(op, name, .init = world_open, .fini = world_close, .timeout = 20)
 
@@ -417,4 +419,200 @@ CHAN_TEST(structs_cross_whole_through_the_buffer_and_by_hand)
     cr_assert_eq(brolga_send_word(chan, 1, BROLGA_NOW), BROLGA_EINVAL);
     cr_assert_eq(brolga_recv_word(chan, &word, BROLGA_NOW), BROLGA_EINVAL);
     brolga_chan_release(chan);
+}
+
+static brolga_word copy_and_drop(void *arg)
+{
+    const brolga_type *type = arg;
+    brolga_word cons = model.alloc(24, model.arg), copy;
+    brolga_word *field = (brolga_word *)(uintptr_t)cons;
+    int err;
+
+    field[0] = 1;
+    field[1] = 5;
+    field[2] = 0;
+    err = brolga_copy_word(type, cons, &copy, NULL);
+    brolga_drop_word(type, cons);
+    brolga_yield();
+    return err == BROLGA_OK ? copy : 0;
+}
+
+/* What the tasks had made of values; they have ended, but not been joined. */
+static uint64_t made_bytes, freed_bytes;
+
+static void add_bytes(void *arg, const struct brolga_task_info *task)
+{
+    (void)arg;
+    made_bytes += task->made_bytes;
+    freed_bytes += task->freed_bytes;
+}
+
+static brolga_word look_at_self(void *arg)
+{
+    brolga_word copy = copy_and_drop(arg);
+
+    made_bytes = freed_bytes = 0;
+    (void)brolga_tasks_each(rt, add_bytes, NULL);
+    return copy;
+}
+
+Test(op, bytes_of_values_are_charged_to_the_task, .timeout = 30,
+     .init = world_open, .fini = world_close)
+{
+    const brolga_type *type;
+    brolga_task *task;
+    brolga_word copy;
+
+    cr_assert_eq(brolga_type_parse(types, "(List Int)", &type, NULL),
+                 BROLGA_OK);
+    for (int i = 0; i < 2; i++) { /* The second time with a used record. */
+        cr_assert_eq(brolga_spawn(rt, look_at_self, (void *)type, NULL, &task),
+                     BROLGA_OK);
+        cr_assert_eq(brolga_join(task, BROLGA_FOREVER, &copy, NULL), BROLGA_OK);
+        cr_assert_neq(copy, 0);
+        cr_assert_eq(made_bytes, 2 * 40);
+        cr_assert_eq(freed_bytes, 40);
+        brolga_drop_word(type, copy);
+    }
+}
+
+/* --- large values ------------------------------------------------------- */
+
+struct large {
+    const brolga_type *type;
+    brolga_chan *chan;
+    brolga_word list;
+    _Atomic bool sending;
+    _Atomic bool was_seen; /* Somebody else ran during the send. */
+};
+
+static brolga_word long_list(size_t count)
+{
+    brolga_word list = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        brolga_word cons = model.alloc(24, model.arg);
+        brolga_word *field = (brolga_word *)(uintptr_t)cons;
+
+        field[0] = 1;
+        field[1] = (brolga_word)i;
+        field[2] = list;
+        list = cons;
+    }
+    return list;
+}
+
+/* Sends into a buffer with room, so never parks, until it was seen. */
+static brolga_word send_large(void *arg)
+{
+    struct large *l = arg;
+
+    while (!brolga__load_relaxed(&l->was_seen)) {
+        brolga_word got;
+        int err;
+
+        brolga__store_relaxed(&l->sending, true);
+        err = brolga_send(l->chan, &l->list, BROLGA_FOREVER);
+        brolga__store_relaxed(&l->sending, false);
+        if (err == BROLGA_OK)
+            err = brolga_recv(l->chan, &got, BROLGA_FOREVER);
+        if (err != BROLGA_OK)
+            return err;
+        brolga_drop_word(l->type, got);
+    }
+    return BROLGA_OK;
+}
+
+static brolga_word watch_send(void *arg)
+{
+    struct large *l = arg;
+
+    while (!brolga__load_relaxed(&l->sending))
+        brolga_yield();
+    brolga__store_relaxed(&l->was_seen, true);
+    return 0;
+}
+
+static void open_one_worker(void)
+{
+    world_open_with(1);
+}
+
+static void large_open(struct large *l, size_t count)
+{
+    cr_assert_eq(brolga_type_parse(types, "(List Int)", &l->type, NULL),
+                 BROLGA_OK);
+    l->chan = chan_of(l->type, 1);
+    l->list = long_list(count);
+}
+
+static void large_close(struct large *l)
+{
+    brolga_drop_word(l->type, l->list);
+    brolga_chan_release(l->chan);
+}
+
+Test(op, others_run_while_a_large_value_is_sent, .timeout = 120,
+     .init = open_one_worker, .fini = world_close)
+{
+    struct large l = {.list = 0};
+    brolga_task *sender, *watcher;
+    brolga_word result;
+
+    large_open(&l, 3000000);
+    cr_assert_eq(brolga_spawn(rt, send_large, &l, NULL, &sender), BROLGA_OK);
+    cr_assert_eq(brolga_spawn(rt, watch_send, &l, NULL, &watcher), BROLGA_OK);
+    cr_assert_eq(brolga_join(sender, BROLGA_FOREVER, &result, NULL), BROLGA_OK);
+    cr_assert_eq(result, BROLGA_OK);
+    cr_assert_eq(brolga_join(watcher, BROLGA_FOREVER, NULL, NULL), BROLGA_OK);
+    large_close(&l);
+}
+
+static brolga_word cancel_sender(void *arg)
+{
+    brolga_cancel(arg);
+    return 0;
+}
+
+/* Cancels itself by another task that can run in the send only. */
+static brolga_word send_and_be_canceled(void *arg)
+{
+    struct large *l = arg;
+    int err = BROLGA_OK;
+
+    while (err == BROLGA_OK) {
+        brolga_task *other;
+        brolga_word got;
+
+        err = brolga_spawn(rt, cancel_sender, brolga_self(), NULL, &other);
+        if (err != BROLGA_OK)
+            return err;
+        brolga_detach(other);
+        err = brolga_send(l->chan, &l->list, BROLGA_FOREVER);
+        if (err == BROLGA_OK) {
+            /* It was not canceled in the send, so perhaps after it. */
+            err = brolga_try_recv(l->chan, &got);
+            if (err == BROLGA_OK)
+                brolga_drop_word(l->type, got);
+        }
+    }
+    return err;
+}
+
+Test(op, a_task_that_is_canceled_sends_a_large_value_no_more, .timeout = 120,
+     .init = open_one_worker, .fini = world_close)
+{
+    struct large l = {.list = 0};
+    brolga_task *sender;
+    brolga_word result = 0;
+    int64_t live;
+
+    large_open(&l, 3000000);
+    live = brolga__alloc_live();
+    cr_assert_eq(brolga_spawn(rt, send_and_be_canceled, &l, NULL, &sender),
+                 BROLGA_OK);
+    (void)brolga_join(sender, BROLGA_FOREVER, &result, NULL);
+    cr_assert_eq(result, BROLGA_ECANCELED);
+    cr_assert_lt(brolga__alloc_live(), live + 1000);
+    large_close(&l);
 }

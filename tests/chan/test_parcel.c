@@ -53,7 +53,7 @@ static brolga_word frozen_list(brolga_region **region)
 {
     brolga_word list = cons(1, cons(2, 0)), frozen = 0;
 
-    cr_assert_eq(brolga_freeze(list_type(), list, &frozen, region, NULL),
+    cr_assert_eq(brolga_freeze(list_type(), list, &frozen, region, NULL, NULL),
                  BROLGA_OK);
     brolga_drop_word(list_type(), list);
     return frozen;

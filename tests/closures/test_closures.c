@@ -356,8 +356,9 @@ CLOSURE_TEST(c5_frozen_closures_keep_their_unit)
     brolga_region *region;
     brolga_chan *chan;
 
-    cr_assert_eq(brolga_freeze(fn_type(), closure, &frozen, &region, NULL),
-                 BROLGA_OK);
+    cr_assert_eq(
+        brolga_freeze(fn_type(), closure, &frozen, &region, NULL, NULL),
+        BROLGA_OK);
     brolga_drop_word(fn_type(), closure);
     cr_assert_eq(brolga_chan_create(fn_type(), &opts, &chan), BROLGA_OK);
     cr_assert_eq(brolga_try_send(chan, &frozen), BROLGA_OK);

@@ -66,7 +66,7 @@ static inline brolga_region *frozen_make(struct graph *g)
     digest = graph_digest(g);
     if (t->def->kind == INT)
         return NULL;
-    if (brolga_freeze(type, from, &to, &region, &error) != BROLGA_OK ||
+    if (brolga_freeze(type, from, &to, &region, NULL, &error) != BROLGA_OK ||
         brolga_copy_word(type, from, &again, &error) != BROLGA_OK)
         graph_fail(error.text);
     if (graph_digest(g) != digest)
@@ -96,7 +96,9 @@ static inline void frozen_use(struct graph *g)
     g->object_count = 0;
     from = graph_build(g, t, 5);
     digest = graph_digest(g);
-    if (brolga_copy_leased(type, from, &to, &copied, &error) != BROLGA_OK)
+    if (brolga_copy_with(type, &from, &to,
+                         &(struct brolga_copy_opts){.leases = &copied},
+                         &error) != BROLGA_OK)
         graph_fail(error.text);
     if (brolga_leases_collect(&walked, type, from) != BROLGA_OK)
         graph_fail("no memory to walk");

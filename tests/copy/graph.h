@@ -643,6 +643,47 @@ static inline uint64_t graph_digest(struct graph *g)
     return digest;
 }
 
+/* Pauses until the copy is stopped; -1: it is not. */
+static inline int graph_pause(void *arg)
+{
+    int *left = arg;
+
+    return *left >= 0 && (*left)-- == 0 ? BROLGA_ECANCELED : BROLGA_OK;
+}
+
+/* A copy with pauses at odd places, perhaps stopped in one of them. */
+static inline void graph_pause_round(struct graph *g)
+{
+    struct graph_type *t = graph_choose_type(g, 6);
+    const brolga_type *type = graph_parse(g, t);
+    int left = (int)choose(&g->choices, 8) - 1;
+    struct brolga_copy_opts opts = {.pause = graph_pause,
+                                    .arg = &left,
+                                    .pause_bytes =
+                                        1 + choose(&g->choices, 100)};
+    brolga_word from, to = 0;
+    uint64_t digest;
+    int64_t live;
+    int err;
+
+    g->object_count = 0;
+    from = graph_build(g, t, 5);
+    digest = graph_digest(g);
+    live = g->live;
+    err = brolga_copy_with(type, &from, &to, &opts, NULL);
+    if (graph_digest(g) != digest)
+        graph_fail("the source has changed");
+    if (err == BROLGA_OK) {
+        graph_compare(g, t, from, to);
+        brolga_drop_word(type, to);
+    } else if (err != BROLGA_ECANCELED || to != 0 || left != -1) {
+        graph_fail("a copy was stopped by nobody");
+    }
+    if (g->live != live)
+        graph_fail("a copy with pauses has left something behind");
+    brolga_drop_word(type, from);
+}
+
 /* One type, one value, copies, drops; aborts if anything is wrong. */
 static inline void graph_round(struct graph *g)
 {

@@ -32,7 +32,7 @@ static brolga_word host_freeze(const brolga_type *type, brolga_word word,
 {
     struct brolga_copy_error error = {0};
     brolga_word frozen = 0;
-    int err = brolga_freeze(type, word, &frozen, region, &error);
+    int err = brolga_freeze(type, word, &frozen, region, NULL, &error);
 
     cr_assert_eq(err, BROLGA_OK, "%s: %s\n", error.path, error.text);
     return frozen;
@@ -237,7 +237,7 @@ static void handle_body(struct host *h)
     cr_assert_eq(held, 1);
     brolga_region_release(region);
     cr_assert_eq(held, 0);
-    cr_assert_eq(brolga_freeze(handle, 77, &frozen, &region, NULL),
+    cr_assert_eq(brolga_freeze(handle, 77, &frozen, &region, NULL, NULL),
                  BROLGA_EINVAL);
 }
 
@@ -256,7 +256,7 @@ static void refused_body(struct host *h)
     brolga_region *region = NULL;
     struct brolga_copy_error error;
 
-    cr_assert_eq(brolga_freeze(type, list, &frozen, &region, &error),
+    cr_assert_eq(brolga_freeze(type, list, &frozen, &region, NULL, &error),
                  BROLGA_EUNSENDABLE);
     cr_assert_str_eq(error.path, "field 1 of Cons");
     cr_assert_neq(error.text[0], '\0');
@@ -362,7 +362,7 @@ static void failures_body(struct host *h)
     live = brolga__alloc_live();
     for (uint64_t n = 1; err != BROLGA_OK; n++) {
         brolga__alloc_fail_nth(n);
-        err = brolga_freeze(type, list, &frozen, &region, NULL);
+        err = brolga_freeze(type, list, &frozen, &region, NULL, NULL);
         brolga__alloc_fail_nth(0);
         cr_assert(err == BROLGA_OK || err == BROLGA_ENOMEM);
         cr_assert(err == BROLGA_OK || brolga__alloc_live() == live);
@@ -406,7 +406,9 @@ static void many_body(struct host *h)
     vec = host_vec(h, 2 * MANY, 2 * MANY, item);
     for (uint64_t n = 1; err != BROLGA_OK; n++) {
         brolga__alloc_fail_nth(n);
-        err = brolga_copy_leased(type, vec, &copy, &leases, NULL);
+        err = brolga_copy_with(type, &vec, &copy,
+                               &(struct brolga_copy_opts){.leases = &leases},
+                               NULL);
         brolga__alloc_fail_nth(0);
         cr_assert(err == BROLGA_OK || leases.count == 0);
         cr_assert(err == BROLGA_OK || leases_of(region[n % MANY]) == 1);

@@ -36,6 +36,7 @@ static void rounds(struct brolga_model preset)
         for (int j = 0; j < 20; j++) {
             graph_round(&g);
             graph_refusal_round(&g);
+            graph_pause_round(&g);
         }
         brolga_types_destroy(g.types);
         cr_assert_eq(brolga__alloc_live(), 0);

@@ -52,6 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     for (int i = 0; i < 4; i++) {
         graph_round(&g);
         graph_refusal_round(&g);
+        graph_pause_round(&g);
     }
     brolga_types_destroy(g.types);
     if (brolga__alloc_live() != live)

@@ -26,7 +26,7 @@ static void fail_once(struct graph *g, uint64_t n)
     digest = graph_digest(g);
     live = brolga__alloc_live();
     brolga__alloc_fail_nth(n);
-    err = brolga_freeze(type, from, &to, &region, NULL);
+    err = brolga_freeze(type, from, &to, &region, NULL, NULL);
     brolga__alloc_fail_nth(0);
     if (err == BROLGA_OK)
         brolga_region_release(region);

@@ -97,7 +97,7 @@ static void freeze(struct party *self, brolga_word closure)
     brolga_region *region;
     brolga_word frozen;
 
-    race_ok(brolga_freeze(type, closure, &frozen, &region, NULL));
+    race_ok(brolga_freeze(type, closure, &frozen, &region, NULL, NULL));
     race_ok(brolga_lease_keep(region));
     send_on(frozen);
     call_closure(self, frozen);

@@ -112,7 +112,7 @@ static brolga_word make_frozen(struct party *self)
 
     for (uint32_t i = 0, n = 1 + below(self, LENGTH); i < n; i++)
         list = cons(i, list);
-    race_ok(brolga_freeze(type, list, &frozen, &region, NULL));
+    race_ok(brolga_freeze(type, list, &frozen, &region, NULL, NULL));
     race_ok(brolga_lease_keep(region));
     brolga_drop_word(type, list);
     self->made++;
