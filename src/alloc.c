@@ -87,11 +87,6 @@ void *brolga__alloc_line(size_t bytes)
     return counted(block);
 }
 
-void *brolga__alloc_pages(size_t bytes)
-{
-    return must_fail() ? NULL : counted(aligned_alloc(4096, bytes));
-}
-
 void *brolga__realloc(void *block, size_t bytes)
 {
     void *grown;
@@ -167,6 +162,15 @@ void brolga__value_count(int64_t blocks, uint64_t made_bytes,
 void *brolga__value_alloc(size_t bytes)
 {
     void *block = must_fail() ? NULL : brolga__value_take(bytes);
+
+    if (block != NULL)
+        brolga__value_count(1, bytes, 0);
+    return block;
+}
+
+void *brolga__value_alloc_pages(size_t bytes)
+{
+    void *block = must_fail() ? NULL : brolga__value_take_pages(bytes);
 
     if (block != NULL)
         brolga__value_count(1, bytes, 0);

@@ -21,8 +21,6 @@ void *brolga__alloc(size_t bytes);
 void *brolga__alloc_zero(size_t bytes);
 /* Aligned to a cache line, zeroed. */
 void *brolga__alloc_line(size_t bytes);
-/* Aligned to 4096 bytes, of which there must be a multiple. */
-void *brolga__alloc_pages(size_t bytes);
 /* Like realloc: on failure NULL is returned and the old block stays valid. */
 void *brolga__realloc(void *block, size_t bytes);
 char *brolga__strdup(const char *text);
@@ -40,6 +38,8 @@ bool brolga__alloc_will_fail(void);
 
 /* Aligned to 16 bytes; counted, and charged to the account of the caller. */
 void *brolga__value_alloc(size_t bytes);
+/* Aligned to 4096 bytes, of which there must be a multiple. */
+void *brolga__value_alloc_pages(size_t bytes);
 void brolga__value_free(void *block, size_t bytes);
 
 /* The same, bare: neither counted nor made to fail. For whoever takes or gives
@@ -50,6 +50,15 @@ static inline void *brolga__value_take(size_t bytes)
     return mi_malloc(bytes);
 #else
     return malloc(bytes);
+#endif
+}
+
+static inline void *brolga__value_take_pages(size_t bytes)
+{
+#ifdef BROLGA_MIMALLOC
+    return mi_malloc_aligned(bytes, 4096);
+#else
+    return aligned_alloc(4096, bytes);
 #endif
 }
 

@@ -23,7 +23,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define GROW_MAX ((size_t)1 << 20)
+/* Of a size that the allocator keeps at hand. */
+#define GROW_MAX ((size_t)1 << 16)
 
 struct brolga__region_chunk {
     struct brolga__region_chunk *next;
@@ -59,13 +60,13 @@ static struct brolga__region_chunk *chunk_make(brolga_region *region,
     if (bytes > SIZE_MAX / 2)
         return NULL;
     bytes = brolga__round_up(bytes + sizeof(*chunk), BROLGA__REGION_PAGE);
-    chunk = brolga__alloc_pages(bytes);
+    chunk = brolga__value_alloc_pages(bytes);
     if (chunk == NULL)
         return NULL;
     if (region == NULL) /* The first chunk: the region is in it. */
         region = (brolga_region *)(void *)(chunk + 1);
     if (brolga__map_add(chunk, bytes, region) != BROLGA_OK) {
-        brolga__free(chunk);
+        brolga__value_free(chunk, bytes);
         return NULL;
     }
     chunk->next = NULL;
@@ -215,9 +216,10 @@ static void free_memory(brolga_region *region)
 
     while (chunk != NULL) {
         struct brolga__region_chunk *next = chunk->next;
+        size_t bytes = chunk->bytes;
 
-        brolga__map_remove(chunk, chunk->bytes);
-        brolga__free(chunk); /* One of them has the record in it. */
+        brolga__map_remove(chunk, bytes);
+        brolga__value_free(chunk, bytes); /* One has the record in it. */
         chunk = next;
     }
 }
