@@ -2,7 +2,7 @@
  * Channels: typed, bounded queues between tasks.
  *
  * A send copies the value by its type, so that sender and receiver share
- * nothing; the receiver owns what it receives. A value that is sent is received
+ * nothing but what is frozen (lease.h); the receiver owns what it receives. A value that is sent is received
  * once, or stays with the sender because the send failed, or is dropped by one
  * of two rules: the last reference to its channel goes, or the last receiver
  * leaves. (A subscription to a broadcast has a third: broadcast.h.)

@@ -48,7 +48,8 @@ typedef struct brolga_region brolga_region;
  *           for, until the region goes. `opts` and `error` may be NULL;
  *           `leases` in the options is not used.
  * Threads:  any that owns the value.
- * Returns:  as brolga_copy_with(); BROLGA_EINVAL for a plain struct or a handle.
+ * Returns:  as brolga_copy_with(); BROLGA_EINVAL for a plain struct or a
+ *           handle.
  */
 BROLGA_API BROLGA_NODISCARD int
 brolga_freeze(const brolga_type *type, brolga_word word, brolga_word *out,

@@ -1,8 +1,7 @@
 /*
  * Goal: frozen objects may be counted by many threads at once, without atomics,
- * as a host's compiled code does; they are never freed by that, nor is anybody's
- * copy of them; and a region lives exactly as long as somebody was sent it
- * (C9, C10).
+ * as a host's compiled code does; none is freed by that; and a region lives as
+ * long as somebody who was sent it may read it, and no longer (C9, C10).
  *
  * Method: tasks freeze values of random length and send them round; whoever
  * receives one checks it, counts references to its objects up and down for a
