@@ -26,6 +26,7 @@ struct freezer {
     int32_t low;   /* where an object begins, from its value */
     int32_t high;  /* where it ends at the least */
     int64_t count; /* of every object */
+    bool has_gap;
 };
 
 static int32_t least(int32_t a, int32_t b)
@@ -54,7 +55,7 @@ static brolga_word make(int64_t payload_bytes, void *arg)
     if (brolga__unlikely(at == NULL))
         return 0;
     value = (brolga_word)(uintptr_t)at - f->low;
-    if (host->fields_at > f->low)
+    if (brolga__unlikely(f->has_gap))
         memset(at, 0, (size_t)((int64_t)host->fields_at - f->low));
     if (host->has_size)
         *brolga__word_at(value, host->size_at) =
@@ -102,6 +103,16 @@ static void pin(uintptr_t code, void *arg)
         f->host->closure_pin(code, brolga__closure_arg(f->host));
 }
 
+/* Whether there are words in front of the fields besides size and count. */
+static bool has_gap(const struct freezer *f)
+{
+    const struct brolga_model *host = f->host;
+    int32_t known = (host->has_size && host->size_at < host->fields_at) +
+                    (host->count_at < host->fields_at);
+
+    return host->fields_at - f->low > 8 * known;
+}
+
 static void init(struct freezer *f, const brolga_type *type,
                  brolga_region *region)
 {
@@ -116,6 +127,7 @@ static void init(struct freezer *f, const brolga_type *type,
         f->low = least(f->low, host->size_at);
         f->high = most(f->high, host->size_at + 8);
     }
+    f->has_gap = has_gap(f);
     f->model = *host;
     f->model.arg = f;
     f->model.closure_arg = NULL;

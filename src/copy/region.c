@@ -81,9 +81,7 @@ static void chunk_add(brolga_region *region, struct brolga__region_chunk *chunk)
     region->info.bytes += chunk->bytes;
 }
 
-/* Memory from a new chunk. */
-static __attribute__((noinline)) void *alloc_slowly(brolga_region *region,
-                                                    size_t bytes)
+void *brolga__region_grow(brolga_region *region, size_t bytes)
 {
     bool is_large = bytes > region->grow_by / 4;
     struct brolga__region_chunk *chunk =
@@ -99,18 +97,6 @@ static __attribute__((noinline)) void *alloc_slowly(brolga_region *region,
     if (region->grow_by < GROW_MAX)
         region->grow_by *= 2;
     return brolga__region_alloc(region, bytes);
-}
-
-void *brolga__region_alloc(brolga_region *region, size_t bytes)
-{
-    void *at = region->next;
-
-    bytes = brolga__round_up(bytes, 8);
-    if (brolga__unlikely(bytes > region->left))
-        return alloc_slowly(region, bytes);
-    region->next += bytes;
-    region->left -= bytes;
-    return at;
 }
 
 /* --- what it keeps ------------------------------------------------------ */

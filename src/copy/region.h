@@ -63,8 +63,21 @@ void brolga__region_publish(brolga_region *region);
 /* Ends it, as the last lease does. */
 void brolga__region_destroy(brolga_region *region);
 
+/* Memory from a new chunk. */
+void *brolga__region_grow(brolga_region *region, size_t bytes);
+
 /* Memory in it, aligned to 8, not zeroed; or NULL. */
-void *brolga__region_alloc(brolga_region *region, size_t bytes);
+static inline void *brolga__region_alloc(brolga_region *region, size_t bytes)
+{
+    void *at = region->next;
+
+    bytes = brolga__round_up(bytes, 8);
+    if (brolga__unlikely(bytes > region->left))
+        return brolga__region_grow(region, bytes);
+    region->next += bytes;
+    region->left -= bytes;
+    return at;
+}
 
 /* It keeps a pin of code, or a handle, which is given back at its end. Without
  * memory it `failed`, and the caller's is not taken. */

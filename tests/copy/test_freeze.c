@@ -176,6 +176,72 @@ Test(freeze, what_the_host_froze_is_the_hosts_own_business)
     each_kind(foreign_body);
 }
 
+/* An object of four words in front of the fields, [size][?][?][count], and one
+ * with its count behind them, [fields][count]. */
+static brolga_word odd_alloc(int64_t payload_bytes, void *arg)
+{
+    bool behind = arg != NULL;
+    brolga_word *block = calloc(1, (size_t)payload_bytes + 32);
+
+    cr_assert_not_null(block);
+    block[0] = payload_bytes + 32; /* Written over if it is a field. */
+    block[3] = 1;
+    return (brolga_word)(uintptr_t)(behind ? block : block + 4);
+}
+
+static void odd_free(brolga_word value, void *arg)
+{
+    free((brolga_word *)(uintptr_t)value - (arg != NULL ? 0 : 4));
+}
+
+static void odd_header(bool behind)
+{
+    struct brolga_model model = brolga_model_cranelisp();
+    const brolga_type *type;
+    brolga_types *types;
+    brolga_region *region;
+    brolga_word list = 0, *field, frozen;
+
+    model.has_size = !behind;
+    model.size_at = -32;
+    model.count_at = behind ? 24 : -8;
+    model.alloc = odd_alloc;
+    model.free = odd_free;
+    model.arg = behind ? &model : NULL;
+    cr_assert_eq(brolga_types_create(&model, &types), BROLGA_OK);
+    cr_assert_eq(brolga_type_parse(types, "(List Int)", &type, NULL),
+                 BROLGA_OK);
+    for (int i = 0; i < 300; i++) {
+        brolga_word cons = odd_alloc(24, model.arg);
+
+        field = (brolga_word *)(uintptr_t)cons;
+        field[0] = 1;
+        field[1] = i;
+        field[2] = list;
+        list = cons;
+    }
+    cr_assert_eq(brolga_freeze(type, list, &frozen, &region, NULL, NULL),
+                 BROLGA_OK);
+    brolga_drop_word(type, list);
+    for (int i = 300; i-- > 0; frozen = field[2]) {
+        field = (brolga_word *)(uintptr_t)frozen;
+        cr_assert_eq(field[1], i);
+        cr_assert_eq(brolga_region_of(type, frozen), region);
+        cr_assert_eq(field[behind ? 3 : -1], BROLGA_FROZEN_COUNT);
+        cr_assert(behind ||
+                  (field[-4] == 56 && field[-3] == 0 && field[-2] == 0));
+    }
+    brolga_region_release(region);
+    brolga_types_destroy(types);
+}
+
+Test(freeze, any_header_will_do)
+{
+    odd_header(false);
+    odd_header(true);
+    cr_assert_eq(brolga__alloc_live(), 0);
+}
+
 /* --- what a region keeps ------------------------------------------------ */
 
 static void closure_body(struct host *h)
