@@ -291,8 +291,9 @@ struct brolga_waiter {
  *
  * Owns:     `waiter`, `elem` and the caller's reference to the channel must
  *           stay until brolga_chan_withdraw(), which must follow
- *           BROLGA_EAGAIN, and only that. A value to send is copied at once,
- *           but for plain elements, which are read when they are taken.
+ *           BROLGA_EAGAIN, and only that; what is received is at `elem` after
+ *           it. A value to send is copied at once, but for plain elements,
+ *           which are read when they are taken.
  * Threads:  any. No safepoint: a task that polls calls brolga_safepoint().
  * Blocks:   no.
  * Returns:  BROLGA_EAGAIN if it waits now; otherwise it has ended, and the

@@ -4,7 +4,8 @@
  * Freezing a value copies it, deeply, into a *region*: memory of its own, in
  * which every count is so high that no counting ever frees an object. From then
  * on nobody owns the objects. A copy of a value that points to them points to
- * them as well, whatever their size, and a drop leaves them alone.
+ * them as well, whatever their size, and a drop leaves them alone, though it
+ * reads their counts to tell.
  *
  * A region lives as long as somebody has a *lease* on it, and then goes as a
  * whole. Messages and tasks have leases: <brolga/lease.h>. Those who work

@@ -13,9 +13,10 @@
  * give does not look: the value takes along leases on all regions that the
  * giver has one on.
  *
- * Only messages carry leases. The argument and the result of a task do not: who
- * starts a task keeps what the argument points into until the task has a lease
- * of its own, and a result that points into a region needs the joiner's lease.
+ * Only messages carry leases. The argument and the result of a task, or of a
+ * fork, do not: who starts it keeps what the argument points into, for as long
+ * as it has no lease of its own, and a result that points into a region needs
+ * the joiner's lease.
  */
 #ifndef BROLGA_LEASE_H
 #define BROLGA_LEASE_H
@@ -48,7 +49,8 @@ struct brolga_root {
 /**
  * Say what the calling task, or thread, still uses: from then on it has leases
  * on the regions that these values point into, and on no others. The values are
- * walked, but for what is frozen in them.
+ * walked, but for what is frozen in them. What else points into those regions
+ * has to be dropped before.
  *
  * Owns:     the values stay the caller's, and are only read.
  * Threads:  any; of each region somebody must have a lease.

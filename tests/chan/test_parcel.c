@@ -418,6 +418,78 @@ CHAN_TEST(every_subscriber_gets_leases)
     brolga_broadcast_release(broadcast);
 }
 
+/* --- a task for each message -------------------------------------------- */
+
+/* Posed as the code of a unit: notes what came, and ends at Nil. */
+static int note_each(void *state, void *elem)
+{
+    struct reader *reader = state;
+    brolga_word list = *(brolga_word *)elem;
+
+    if (list == 0)
+        return BROLGA_DONE;
+    reader->right = is_right(list);
+    reader->regions = brolga_lease_count();
+    brolga_drop_word(list_type(), list);
+    return brolga_send(reader->out, &(brolga_word){0}, BROLGA_FOREVER);
+}
+
+static brolga_slot publish_each(void)
+{
+    union {
+        int (*fn)(void *, void *);
+        const void *code;
+    } cast = {.fn = note_each};
+    struct brolga_unit_opts opts = {
+        .name = "each", .text = cast.code, .text_bytes = 8};
+    brolga_unit *unit;
+    brolga_slot slot;
+    brolga_txn *txn;
+
+    cr_assert_eq(brolga_txn_begin(brolga_runtime_got(rt), &txn), BROLGA_OK);
+    cr_assert_eq(brolga_txn_unit(txn, &opts, &unit), BROLGA_OK);
+    cr_assert_eq(
+        brolga_txn_define(txn, unit, "m", "f", "(Fn [] Int)", cast.code, &slot),
+        BROLGA_OK);
+    cr_assert_eq(brolga_txn_commit(txn, NULL), BROLGA_OK);
+    return slot;
+}
+
+CHAN_TEST(a_task_for_each_message_has_leases_on_all_of_them)
+{
+    struct reader reader = {.in = chan_of(list_type(), 0),
+                            .out = chan_of(NULL, 1)};
+    brolga_slot slot = publish_each();
+    brolga_region *region;
+    brolga_word ack;
+
+    for (int cancels = 0; cancels < 2; cancels++) {
+        cr_assert_eq(
+            brolga_spawn_each(rt, reader.in, slot, &reader, NULL, &reader.task),
+            BROLGA_OK);
+        for (size_t i = 1; i <= 3; i++) {
+            until(stats_of(reader.in).receivers_waiting == 1);
+            cr_assert_eq(try_send_word(reader.in, frozen_list(&region)),
+                         BROLGA_OK);
+            brolga_region_release(region);
+            until(brolga_try_recv(reader.out, &ack) == BROLGA_OK);
+            cr_assert(reader.right);
+            cr_assert_eq(reader.regions, i);
+            cr_assert_eq(regions(), i);
+        }
+        until(stats_of(reader.in).receivers_waiting == 1);
+        if (cancels == 0)
+            cr_assert_eq(try_send_word(reader.in, 0), BROLGA_OK);
+        else
+            brolga_cancel(reader.task);
+        cr_assert_eq(brolga_join(reader.task, BROLGA_FOREVER, NULL, NULL),
+                     BROLGA_OK);
+        cr_assert_eq(regions(), 0);
+    }
+    brolga_chan_release(reader.in);
+    brolga_chan_release(reader.out);
+}
+
 /* --- no memory ---------------------------------------------------------- */
 
 CHAN_TEST(a_send_without_memory_leaves_nothing)

@@ -124,7 +124,7 @@ static brolga_word object(size_t words, const brolga_word *word)
 /* As the host's own code makes one. */
 static brolga_word closure_of(const struct jit_unit *code)
 {
-    brolga_word text = object(2, (brolga_word[]){3, 0x656e6f});
+    brolga_word text = object(2, (brolga_word[]){8, 0x656e6f});
 
     cr_assert_eq(brolga_closures_pin(closures, code->text), BROLGA_OK);
     return object(

@@ -437,10 +437,10 @@ static void failures_body(struct host *h)
         cr_assert_eq(*host_count(h, shared), 201);
         cr_assert_lt(n, 1000);
     }
-    brolga_region_release(region);
-    brolga_region_release(other);
     brolga_drop_word(host_type(h, "String"), shared);
-    brolga_drop_word(type, list);
+    brolga_drop_word(type, list); /* Points into the other region. */
+    brolga_region_release(other);
+    brolga_region_release(region);
     cr_assert_eq(code->pins, 0);
 }
 
