@@ -422,6 +422,88 @@ BROLGA_API void brolga_drop_with(const brolga_type *type, const void *at,
  */
 BROLGA_API void brolga_drop_word(const brolga_type *type, brolga_word word);
 
+/* --- generated functions ------------------------------------------------ */
+
+/*
+ * A host may copy and drop values of a type by functions of its own, e.g. ones
+ * that its compiler generates, which know fields and constructors without
+ * looking them up. They work inside values of other types, and others' values
+ * inside theirs, and sharing is kept across all borders, by one rule:
+ *
+ *   Only an object whose count is 1 may be copied or followed by a generated
+ *   function: it is reached once. Any other word goes to
+ *   brolga_copier_later(), which does what Brolga would have done.
+ *
+ * Brolga itself calls a function only for such objects. Nothing here recurses:
+ * what a function hands over is done when it has returned.
+ */
+
+/** A copy that is under way. */
+typedef struct brolga_copier brolga_copier;
+
+/** A drop that is under way. */
+typedef struct brolga_dropper brolga_dropper;
+
+/** Functions for one type; either may be NULL. */
+struct brolga_generated {
+    /* Copies the object `from`, whose count is 1, and puts the copy into `*to`.
+     * Returns BROLGA_OK or an error. After an error `*to` is 0, or an object
+     * whose references are 0, copies, or handed over. */
+    int (*copy)(brolga_copier *copier, brolga_word from, brolga_word *to,
+                void *arg);
+    /* Ends the object `dead`, to which nobody refers any more: gives up what
+     * it refers to, and frees it. */
+    void (*drop)(brolga_dropper *dropper, brolga_word dead, void *arg);
+    void *arg;
+};
+
+/**
+ * Register functions for a sum type whose objects refer to others.
+ *
+ * Owns:     the functions must stay callable while values of `type` exist.
+ * Threads:  one at a time for a registry, and nobody copies or drops meanwhile.
+ * Returns:  BROLGA_OK (also for the same again), BROLGA_EEXIST for others,
+ *           BROLGA_EINVAL for another type, BROLGA_ENOMEM.
+ */
+BROLGA_API BROLGA_NODISCARD int
+brolga_type_generated(brolga_types *types, const brolga_type *type,
+                      const struct brolga_generated *functions);
+
+/** A new object, its count 1 and its size word set; 0 if there is no memory.
+ * For generated copies. */
+BROLGA_API brolga_word brolga_copier_make(brolga_copier *copier,
+                                          int64_t payload_bytes);
+
+/**
+ * Hand a slot over that holds a word of the source, of that type: it gets its
+ * copy when the generated function has returned; the last one that was handed
+ * over is the first to be done.
+ *
+ * Owns:     `*slot` lies in an object of the copy, and belongs to the copier.
+ * Threads:  that of the generated copy that calls it.
+ * Returns:  BROLGA_OK, or BROLGA_ENOMEM: then `*slot` is 0.
+ */
+BROLGA_API BROLGA_NODISCARD int brolga_copier_later(brolga_copier *copier,
+                                                    const brolga_type *type,
+                                                    brolga_word *slot);
+
+/** Whether it is time for a pause: then a generated copy should hand over what
+ * is left, and return. */
+BROLGA_API bool brolga_copier_is_due(const brolga_copier *copier);
+
+/** Give up a reference to an object, for generated drops; true if it was the
+ * last: then the caller has to end the object. */
+BROLGA_API bool brolga_dropper_is_last(brolga_dropper *dropper,
+                                       brolga_word object);
+
+/** Give up a reference of any type, for generated drops. */
+BROLGA_API void brolga_dropper_word(brolga_dropper *dropper,
+                                    const brolga_type *type, brolga_word word);
+
+/** Free an object and nothing that it refers to, for generated drops. */
+BROLGA_API void brolga_dropper_free(brolga_dropper *dropper,
+                                    brolga_word object);
+
 #ifdef __cplusplus
 }
 #endif

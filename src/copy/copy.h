@@ -46,6 +46,7 @@ enum brolga__shape {
     BROLGA__CLOSURE,   /* [code][capture]..., described by its code */
     BROLGA__HANDLE,    /* a word counted elsewhere */
     BROLGA__REFUSED,   /* cannot be copied; a drop forgets the reference */
+    BROLGA__GENERATED, /* by functions of the host, else as `plain` says */
 };
 
 /* One field that may hold a reference: its number, from 1, is also that of its
@@ -104,6 +105,9 @@ struct brolga_type {
     const struct brolga_model *model;
     const struct brolga__heap *heap;
     const brolga_type *element;
+    /* GENERATED: the functions, and the type as it would be without. */
+    const struct brolga_generated *generated;
+    const brolga_type *plain;
     void (*retain)(brolga_word word, void *arg);
     void (*release)(brolga_word word, void *arg);
     void *handle_arg;

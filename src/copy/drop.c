@@ -8,6 +8,8 @@
  *   DEAD_SUM         tag word = address of the brolga__ref to do next
  *   DEAD_VEC         capacity word = address of its type
  *   DEAD_CLOSURE     unchanged: the code word tells the captures
+ *   DEAD_GENERATED   tag word = address of its constructor; for the host's
+ *                    function the tag is put back
  *
  * A link of 0 ends the list. Values are multiples of 8, kinds are below 8.
  * From a dead sum the dropper goes on with the first field that leads to
@@ -26,14 +28,19 @@
 
 #include <string.h>
 
-enum dead { DEAD_SUM, DEAD_VEC, DEAD_CLOSURE };
+enum dead {
+    DEAD_SUM,
+    DEAD_VEC,
+    DEAD_CLOSURE,
+    DEAD_GENERATED,
+};
 
 #define DEAD_MASK INT64_C(7)
 
 /* Dead objects between two pauses. */
 #define PAUSE_OBJECTS 8192
 
-struct dropper {
+struct brolga_dropper {
     const struct brolga_model *model;
     const struct brolga__heap *heap;
     struct brolga__tally tally;
@@ -68,14 +75,15 @@ static inline bool is_last(const struct brolga_model *model, brolga_word value)
     return brolga__likely(count == 1) || is_last_of_many(model, word, count);
 }
 
-static inline void list(struct dropper *d, brolga_word value, enum dead kind)
+static inline void list(struct brolga_dropper *d, brolga_word value,
+                        enum dead kind)
 {
     *brolga__word_at(value, d->model->count_at) = d->list;
     d->list = value | (brolga_word)kind;
 }
 
 /* Whether a dead Vec's elements die with it; its data may be frozen. */
-static bool owns_data(const struct dropper *d, brolga_word data)
+static bool owns_data(const struct brolga_dropper *d, brolga_word data)
 {
     if (data == 0)
         return false;
@@ -83,7 +91,7 @@ static bool owns_data(const struct dropper *d, brolga_word data)
 }
 
 /* The data of a Vec, given its fields. */
-static void free_data(struct dropper *d, const brolga_word *field)
+static void free_data(struct brolga_dropper *d, const brolga_word *field)
 {
     if (d->model->buffer_alloc == NULL)
         brolga__tally_free(&d->tally, d->heap, field[2]);
@@ -93,7 +101,7 @@ static void free_data(struct dropper *d, const brolga_word *field)
 
 /* --- dead objects ------------------------------------------------------- */
 
-static void end_vec(struct dropper *d, const brolga_type *type,
+static void end_vec(struct brolga_dropper *d, const brolga_type *type,
                     brolga_word value)
 {
     brolga_word *field = brolga__fields(d->model, value);
@@ -116,7 +124,7 @@ static const struct brolga__ctor *ctor_of(const brolga_type *type,
     return type->ctors[tag];
 }
 
-static void list_sum(struct dropper *d, brolga_word value,
+static void list_sum(struct brolga_dropper *d, brolga_word value,
                      const struct brolga__ref *next)
 {
     brolga__fields(d->model, value)[0] = (brolga_word)(uintptr_t)next;
@@ -124,7 +132,7 @@ static void list_sum(struct dropper *d, brolga_word value,
 }
 
 /* A closure of unknown code is left behind: its captures cannot be told. */
-static void end_closure(struct dropper *d, brolga_word value)
+static void end_closure(struct brolga_dropper *d, brolga_word value)
 {
     struct brolga_closure_info info;
     int code;
@@ -133,19 +141,33 @@ static void end_closure(struct dropper *d, brolga_word value)
         list(d, value, DEAD_CLOSURE);
 }
 
+static void end_generated(struct brolga_dropper *d, const brolga_type *type,
+                          brolga_word value)
+{
+    brolga_word *field = brolga__fields(d->model, value);
+
+    field[0] = (brolga_word)(uintptr_t)ctor_of(type, field[0]);
+    list(d, value, DEAD_GENERATED);
+}
+
 /* --- references --------------------------------------------------------- */
 
-static void end_sum(struct dropper *d, const brolga_type *type,
+static void end_sum(struct brolga_dropper *d, const brolga_type *type,
                     brolga_word value);
-static void end_spine(struct dropper *d, const brolga_type *type,
+static void end_spine(struct brolga_dropper *d, const brolga_type *type,
                       brolga_word value);
 
-static void drop_object(struct dropper *d, const brolga_type *type,
+static void drop_object(struct brolga_dropper *d, const brolga_type *type,
                         brolga_word word)
 {
     if (brolga__is_small(d->model, word) || !is_last(d->model, word))
         return;
+    if (type->shape == BROLGA__GENERATED && type->generated->drop == NULL)
+        type = type->plain;
     switch (type->shape) {
+    case BROLGA__GENERATED:
+        end_generated(d, type, word);
+        break;
     case BROLGA__STRING:
         brolga__tally_free(&d->tally, d->heap, word);
         break;
@@ -168,7 +190,7 @@ static void drop_object(struct dropper *d, const brolga_type *type,
     }
 }
 
-static inline void drop_ref(struct dropper *d, const brolga_type *type,
+static inline void drop_ref(struct brolga_dropper *d, const brolga_type *type,
                             brolga_word word)
 {
     if (type->shape == BROLGA__WORD)
@@ -196,7 +218,7 @@ static inline const struct brolga__ref *find_open(const brolga_word *field,
 /* Drops the leaves of an object that has just died. Returns the first field
  * that may lead further; if there is none, the object is freed. */
 static inline const struct brolga__ref *
-open_sum(struct dropper *d, const brolga_type *type, brolga_word value)
+open_sum(struct brolga_dropper *d, const brolga_type *type, brolga_word value)
 {
     const brolga_word *field = brolga__fields(d->model, value);
     const struct brolga__ctor *ctor = ctor_of(type, field[0]);
@@ -211,7 +233,7 @@ open_sum(struct dropper *d, const brolga_type *type, brolga_word value)
     return next;
 }
 
-static void end_sum(struct dropper *d, const brolga_type *type,
+static void end_sum(struct brolga_dropper *d, const brolga_type *type,
                     brolga_word value)
 {
     const struct brolga__ref *next = open_sum(d, type, value);
@@ -221,7 +243,7 @@ static void end_sum(struct dropper *d, const brolga_type *type,
 }
 
 /* A list, as far as it is dead. */
-static void end_spine(struct dropper *d, const brolga_type *type,
+static void end_spine(struct brolga_dropper *d, const brolga_type *type,
                       brolga_word value)
 {
     const struct brolga__ctor cons = *type->only;
@@ -243,7 +265,7 @@ static void end_spine(struct dropper *d, const brolga_type *type,
 }
 
 /* Frees a dead sum, or lets it wait if more than this field is left. */
-static inline void leave_sum(struct dropper *d, brolga_word value,
+static inline void leave_sum(struct brolga_dropper *d, brolga_word value,
                              const struct brolga__ref *ref)
 {
     const struct brolga__ref *next =
@@ -259,7 +281,7 @@ static inline void leave_sum(struct dropper *d, brolga_word value,
 /* Drops a word. If that ends a sum that leads further, returns the field to
  * go on with, else NULL. */
 static inline const struct brolga__ref *
-drop_down(struct dropper *d, const brolga_type *type, brolga_word word)
+drop_down(struct brolga_dropper *d, const brolga_type *type, brolga_word word)
 {
     if (type->shape != BROLGA__SUM && type->shape != BROLGA__TREE) {
         drop_ref(d, type, word);
@@ -271,7 +293,7 @@ drop_down(struct dropper *d, const brolga_type *type, brolga_word word)
 }
 
 /* A dead sum from the field on that it waited for, and then down. */
-static void finish_sum(struct dropper *d, brolga_word value)
+static void finish_sum(struct brolga_dropper *d, brolga_word value)
 {
     const struct brolga__ref *ref =
         (void *)(uintptr_t)brolga__fields(d->model, value)[0];
@@ -294,14 +316,14 @@ static void finish_sum(struct dropper *d, brolga_word value)
 
 /* --- the worklist ------------------------------------------------------- */
 
-static void pause_now(struct dropper *d)
+static void pause_now(struct brolga_dropper *d)
 {
     d->unpaused = 0;
     if (d->pause != NULL)
         (void)d->pause(d->pause_arg);
 }
 
-static void finish_vec(struct dropper *d, brolga_word value)
+static void finish_vec(struct brolga_dropper *d, brolga_word value)
 {
     const brolga_word *field = brolga__fields(d->model, value);
     const brolga_type *type = (void *)(uintptr_t)field[1];
@@ -317,7 +339,7 @@ static void finish_vec(struct dropper *d, brolga_word value)
     brolga__tally_free(&d->tally, d->heap, value);
 }
 
-static void finish_closure(struct dropper *d, brolga_word value)
+static void finish_closure(struct brolga_dropper *d, brolga_word value)
 {
     const brolga_word *capture = brolga__captures(d->model, value);
     uintptr_t code = brolga__code(d->model, value);
@@ -333,7 +355,18 @@ static void finish_closure(struct dropper *d, brolga_word value)
     brolga__tally_free(&d->tally, d->heap, value);
 }
 
-static void run(struct dropper *d)
+static void finish_generated(struct brolga_dropper *d, brolga_word value)
+{
+    brolga_word *tag = brolga__fields(d->model, value);
+    const struct brolga__ctor *ctor = (void *)(uintptr_t)*tag;
+    const struct brolga_generated *by = ctor->type->generated;
+
+    *tag = ctor->tag;
+    *brolga__word_at(value, d->model->count_at) = 1;
+    by->drop(d, value, by->arg);
+}
+
+static void run(struct brolga_dropper *d)
 {
     while (d->list != 0) { /* Each turn frees an object, or has one field of
                             * its own less to do. */
@@ -347,18 +380,40 @@ static void run(struct dropper *d)
             finish_sum(d, value);
         else if (kind == DEAD_VEC)
             finish_vec(d, value);
-        else
+        else if (kind == DEAD_CLOSURE)
             finish_closure(d, value);
+        else
+            finish_generated(d, value);
     }
 }
+
+/* --- for generated drops ------------------------------------------------ */
+
+bool brolga_dropper_is_last(brolga_dropper *d, brolga_word object)
+{
+    return is_last(d->model, object);
+}
+
+void brolga_dropper_word(brolga_dropper *d, const brolga_type *type,
+                         brolga_word word)
+{
+    drop_ref(d, type, word);
+}
+
+void brolga_dropper_free(brolga_dropper *d, brolga_word object)
+{
+    brolga__tally_free(&d->tally, d->heap, object);
+}
+
+/* --- the whole ---------------------------------------------------------- */
 
 static void drop_word(const brolga_type *type, brolga_word word,
                       int (*pause)(void *arg), void *arg)
 {
-    struct dropper d = {.model = type->model,
-                        .heap = type->heap,
-                        .pause = pause,
-                        .pause_arg = arg};
+    struct brolga_dropper d = {.model = type->model,
+                               .heap = type->heap,
+                               .pause = pause,
+                               .pause_arg = arg};
 
     brolga__tally_begin(&d.tally, d.heap);
     drop_ref(&d, type, word);

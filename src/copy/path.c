@@ -137,6 +137,8 @@ static int visit(struct search *s, const brolga_type *type, brolga_word word,
 {
     int err;
 
+    if (type->shape == BROLGA__GENERATED)
+        type = type->plain;
     *out = (struct frame){.type = type, .value = word};
     if (type->shape == BROLGA__WORD ||
         (type->has_nullary && brolga__is_small(s->model, word)))

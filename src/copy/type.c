@@ -380,6 +380,40 @@ int brolga_type_handle(brolga_types *types, const char *name,
     return BROLGA_OK;
 }
 
+/* --- generated functions ------------------------------------------------ */
+
+static bool is_same(const struct brolga_generated *a,
+                    const struct brolga_generated *b)
+{
+    return a->copy == b->copy && a->drop == b->drop && a->arg == b->arg;
+}
+
+int brolga_type_generated(brolga_types *types, const brolga_type *constant,
+                          const struct brolga_generated *functions)
+{
+    brolga_type *type = (brolga_type *)constant; /* Nobody uses it now. */
+    struct brolga__mark mark = brolga__types_mark(types);
+    struct brolga_generated *by;
+    brolga_type *plain;
+
+    if (type->shape == BROLGA__GENERATED)
+        return is_same(type->generated, functions) ? BROLGA_OK : BROLGA_EEXIST;
+    if (type->leaf || type->definition->kind != BROLGA__KIND_SUM)
+        return BROLGA_EINVAL;
+    by = brolga__types_alloc(types, sizeof(*by));
+    plain = brolga__types_alloc(types, sizeof(*plain));
+    if (by == NULL || plain == NULL) {
+        brolga__types_roll_back(types, mark);
+        return BROLGA_ENOMEM;
+    }
+    *by = *functions;
+    *plain = *type;
+    type->generated = by;
+    type->plain = plain;
+    type->shape = BROLGA__GENERATED;
+    return BROLGA_OK;
+}
+
 /* --- what a type says --------------------------------------------------- */
 
 const char *brolga_type_name(const brolga_type *type)

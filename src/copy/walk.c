@@ -52,7 +52,7 @@ struct frame {
 /* Frames before the stack needs memory: enough for balanced trees. */
 #define FRAMES_INLINE 40
 
-struct copier {
+struct brolga_copier {
     const struct brolga_model *model;
     const struct brolga__heap *heap;
     struct brolga_leases *leases; /* on what it points into; NULL: unwanted */
@@ -110,7 +110,8 @@ static int lost(brolga_word *slot, int err)
 
 /* --- the stack ---------------------------------------------------------- */
 
-__attribute__((noinline)) static int grow(struct copier *c, uint32_t frames)
+__attribute__((noinline)) static int grow(struct brolga_copier *c,
+                                          uint32_t frames)
 {
     bool is_first = c->frame == c->first;
     uint32_t capacity = c->capacity;
@@ -133,13 +134,13 @@ __attribute__((noinline)) static int grow(struct copier *c, uint32_t frames)
 }
 
 /* Makes room, so that so many pushes cannot fail. */
-static inline int reserve(struct copier *c, uint32_t frames)
+static inline int reserve(struct brolga_copier *c, uint32_t frames)
 {
     return brolga__likely(c->capacity - c->depth >= frames) ? BROLGA_OK
                                                             : grow(c, frames);
 }
 
-static inline void push(struct copier *c, const brolga_type *type,
+static inline void push(struct brolga_copier *c, const brolga_type *type,
                         brolga_word *slot, size_t slots)
 {
     c->frame[c->depth++] = (struct frame){type, slot, *slot, slots};
@@ -149,7 +150,7 @@ static inline void push(struct copier *c, const brolga_type *type,
 
 /* Remembers why the copy ends, so that all that comes next may fail with
  * whatever code is at hand. */
-static int pause_now(struct copier *c)
+static int pause_now(struct brolga_copier *c)
 {
     int err = c->pause(c->pause_arg);
 
@@ -161,15 +162,17 @@ static int pause_now(struct copier *c)
 }
 
 /* memcpy() with pauses, if there are to be any. */
-static int copy_bytes(struct copier *c, void *to, const void *from,
+static int copy_bytes(struct brolga_copier *c, void *to, const void *from,
                       uint64_t bytes)
 {
     const char *source = from;
     char *target = to;
 
     while (brolga__unlikely(c->unpaused + bytes > c->pause_bytes)) {
-        uint64_t piece = c->pause_bytes - c->unpaused;
+        uint64_t piece = 0;
 
+        if (c->unpaused < c->pause_bytes)
+            piece = c->pause_bytes - c->unpaused;
         memcpy(target, source, piece);
         target += piece;
         source += piece;
@@ -206,7 +209,7 @@ static const struct layout to_header_tree = {16, 8, 0, 0, 16, true, true};
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-static struct layout layout_of(const struct copier *c)
+static struct layout layout_of(const struct brolga_copier *c)
 {
     return (struct layout){.fields_at = c->model->fields_at,
                            .count_at = c->model->count_at,
@@ -218,7 +221,7 @@ static struct layout layout_of(const struct copier *c)
 /* --- sharing ------------------------------------------------------------ */
 
 /* An object that is passed on as it is. */
-static int pass_frozen(struct copier *c, const struct source *from,
+static int pass_frozen(struct brolga_copier *c, const struct source *from,
                        brolga_word *slot)
 {
     if (c->leases != NULL &&
@@ -228,8 +231,9 @@ static int pass_frozen(struct copier *c, const struct source *from,
 }
 
 /* Decides about an object whose count is not 1. */
-__attribute__((noinline)) static int
-find_shared(struct copier *c, const struct source *from, brolga_word *slot)
+__attribute__((noinline)) static int find_shared(struct brolga_copier *c,
+                                                 const struct source *from,
+                                                 brolga_word *slot)
 {
     struct brolga__shared *shared;
 
@@ -246,7 +250,7 @@ find_shared(struct copier *c, const struct source *from, brolga_word *slot)
 
 /* Looks at the count of an object, to which the slot refers: DONE, FRESH, or an
  * error. Objects of a value that is said to be a tree are all fresh. */
-ALWAYS_INLINE int look_at(struct copier *c, const struct layout *at,
+ALWAYS_INLINE int look_at(struct brolga_copier *c, const struct layout *at,
                           brolga_word *slot, struct source *from)
 {
     from->count = 1;
@@ -259,7 +263,8 @@ ALWAYS_INLINE int look_at(struct copier *c, const struct layout *at,
 }
 
 /* The same for what may be no object at all. */
-static inline int look(struct copier *c, brolga_word *slot, struct source *from)
+static inline int look(struct brolga_copier *c, brolga_word *slot,
+                       struct source *from)
 {
     struct layout at = layout_of(c);
 
@@ -272,7 +277,7 @@ static inline int look(struct copier *c, brolga_word *slot, struct source *from)
 /* --- objects ------------------------------------------------------------ */
 
 /* A copy of the object's first `payload_bytes` bytes of fields, or 0. */
-static brolga_word clone(struct copier *c, brolga_word from,
+static brolga_word clone(struct brolga_copier *c, brolga_word from,
                          int64_t payload_bytes)
 {
     brolga_word to = brolga__tally_make(&c->tally, c->heap, payload_bytes);
@@ -288,7 +293,7 @@ static brolga_word clone(struct copier *c, brolga_word from,
 }
 
 /* A new object, or 0. */
-ALWAYS_INLINE brolga_word make(struct copier *c, const struct layout *at,
+ALWAYS_INLINE brolga_word make(struct brolga_copier *c, const struct layout *at,
                                int64_t payload_bytes)
 {
     int64_t bytes = payload_bytes + at->header_bytes;
@@ -326,7 +331,7 @@ ALWAYS_INLINE void copy_words(brolga_word *to, const brolga_word *from,
 }
 
 /* Puts a fresh object, or 0 for none, into the slot. */
-ALWAYS_INLINE int place(struct copier *c, const struct source *from,
+ALWAYS_INLINE int place(struct brolga_copier *c, const struct source *from,
                         brolga_word to, brolga_word *slot)
 {
     if (brolga__unlikely(to == 0))
@@ -350,7 +355,7 @@ ALWAYS_INLINE void count_made(struct cursor *now, const struct layout *at,
 
 /* --- shapes that lead nowhere ------------------------------------------- */
 
-ALWAYS_INLINE int copy_string(struct copier *c, const struct layout *at,
+ALWAYS_INLINE int copy_string(struct brolga_copier *c, const struct layout *at,
                               struct cursor *now, brolga_word *slot)
 {
     struct source from = {.value = *slot};
@@ -378,7 +383,7 @@ ALWAYS_INLINE int copy_string(struct copier *c, const struct layout *at,
 }
 
 /* The elements of a Vec in a new object or buffer; 0 if there is no memory. */
-static brolga_word clone_data(struct copier *c, brolga_word data,
+static brolga_word clone_data(struct brolga_copier *c, brolga_word data,
                               brolga_word length)
 {
     int64_t bytes = 8 * length;
@@ -396,7 +401,7 @@ static brolga_word clone_data(struct copier *c, brolga_word data,
     return 0;
 }
 
-static void free_data(struct copier *c, brolga_word data)
+static void free_data(struct brolga_copier *c, brolga_word data)
 {
     if (c->model->buffer_alloc == NULL)
         brolga__tally_free(&c->tally, c->heap, data);
@@ -405,7 +410,7 @@ static void free_data(struct copier *c, brolga_word data)
 }
 
 /* A Vec's header and data, the capacity trimmed to the length. */
-static int clone_vec(struct copier *c, brolga_word *slot)
+static int clone_vec(struct brolga_copier *c, brolga_word *slot)
 {
     struct source from;
     int seen = look(c, slot, &from);
@@ -434,7 +439,7 @@ static int clone_vec(struct copier *c, brolga_word *slot)
     return seen;
 }
 
-static int copy_handle(struct copier *c, const brolga_type *type,
+static int copy_handle(struct brolga_copier *c, const brolga_type *type,
                        brolga_word *slot)
 {
     if (*slot == 0)
@@ -450,12 +455,12 @@ static int copy_handle(struct copier *c, const brolga_type *type,
 
 /* --- sums --------------------------------------------------------------- */
 
-ALWAYS_INLINE void keep(struct copier *c, const struct cursor *now)
+ALWAYS_INLINE void keep(struct brolga_copier *c, const struct cursor *now)
 {
     c->depth = now->depth;
 }
 
-ALWAYS_INLINE void fetch(const struct copier *c, struct cursor *now)
+ALWAYS_INLINE void fetch(const struct brolga_copier *c, struct cursor *now)
 {
     now->frame = c->frame;
     now->depth = c->depth;
@@ -468,7 +473,7 @@ ALWAYS_INLINE bool is_due(const struct cursor *now)
 }
 
 /* Lets what the cursor is at wait, in front of all that does. */
-ALWAYS_INLINE int put_back(struct copier *c, struct cursor *now)
+ALWAYS_INLINE int put_back(struct brolga_copier *c, struct cursor *now)
 {
     keep(c, now);
     if (reserve(c, 1) != BROLGA_OK)
@@ -493,7 +498,7 @@ ALWAYS_INLINE const struct brolga__ctor *ctor_of(const brolga_type *type,
  * Copies the object that the cursor's word refers to, but not what its fields
  * refer to: FRESH with its constructor, DONE, or an error.
  */
-ALWAYS_INLINE int copy_top(struct copier *c, const struct layout *at,
+ALWAYS_INLINE int copy_top(struct brolga_copier *c, const struct layout *at,
                            struct cursor *now, const struct brolga__ctor **out)
 {
     struct source from = {.value = now->word};
@@ -526,7 +531,7 @@ ALWAYS_INLINE int copy_top(struct copier *c, const struct layout *at,
  * so that this cursor's counts are nobody's.
  */
 __attribute__((noinline)) static int
-copy_leaf(struct copier *c, const brolga_type *type, brolga_word *slot)
+copy_leaf(struct brolga_copier *c, const brolga_type *type, brolga_word *slot)
 {
     const struct layout at = layout_of(c);
     struct cursor now = {.type = type, .slot = slot, .word = *slot};
@@ -556,7 +561,7 @@ static void clear_refs(brolga_word *field, const struct brolga__ctor *ctor,
         field[ctor->ref[i].field] = 0;
 }
 
-ALWAYS_INLINE int copy_leaves(struct copier *c, const struct layout *at,
+ALWAYS_INLINE int copy_leaves(struct brolga_copier *c, const struct layout *at,
                               struct cursor *now, brolga_word *field,
                               const struct brolga__ctor *ctor)
 {
@@ -578,7 +583,7 @@ ALWAYS_INLINE int copy_leaves(struct copier *c, const struct layout *at,
 
 /* Copies the cursor's object, of a type with one constructor only: FRESH with
  * the first field of both, DONE, or an error. */
-ALWAYS_INLINE int copy_only(struct copier *c, const struct layout *at,
+ALWAYS_INLINE int copy_only(struct brolga_copier *c, const struct layout *at,
                             struct cursor *now, const struct brolga__ctor *only,
                             bool has_leaves, const brolga_word **field,
                             brolga_word **to_field)
@@ -642,7 +647,7 @@ ALWAYS_INLINE bool is_full(const struct cursor *now, bool has_leaves)
  * object is read from the source: through the copy it would come later by a
  * store and a load.
  */
-ALWAYS_INLINE int follow_spine(struct copier *c, const struct layout *at,
+ALWAYS_INLINE int follow_spine(struct brolga_copier *c, const struct layout *at,
                                struct cursor *now,
                                const struct brolga__ctor cons, bool has_leaves)
 {
@@ -653,7 +658,7 @@ ALWAYS_INLINE int follow_spine(struct copier *c, const struct layout *at,
      * one that is met again is in the memo. */
     while ((uint64_t)now->word >= small) {
         const brolga_word *field;
-        brolga_word *to_field;
+        brolga_word *to_field = NULL;
         int seen = copy_only(c, at, now, &cons, has_leaves, &field, &to_field);
 
         if (brolga__unlikely(seen != FRESH))
@@ -666,7 +671,7 @@ ALWAYS_INLINE int follow_spine(struct copier *c, const struct layout *at,
     return DONE;
 }
 
-ALWAYS_INLINE int copy_spine(struct copier *c, const struct layout *at,
+ALWAYS_INLINE int copy_spine(struct brolga_copier *c, const struct layout *at,
                              struct cursor *now)
 {
     const struct brolga__ctor *cons = now->type->only;
@@ -707,8 +712,9 @@ ALWAYS_INLINE bool go_left(struct cursor *now, const struct fork *fork,
 
 /* Makes room for one more that waits; if that fails, the subtrees of a fresh
  * node are lost. */
-__attribute__((noinline)) static int
-grow_tree(struct copier *c, const struct fork *fork, brolga_word *to_field)
+__attribute__((noinline)) static int grow_tree(struct brolga_copier *c,
+                                               const struct fork *fork,
+                                               brolga_word *to_field)
 {
     if (reserve(c, 1) == BROLGA_OK)
         return BROLGA_OK;
@@ -718,7 +724,7 @@ grow_tree(struct copier *c, const struct fork *fork, brolga_word *to_field)
 }
 
 /* A binary tree: what waits above `floor` is of the same type. */
-ALWAYS_INLINE int follow_tree(struct copier *c, const struct layout *at,
+ALWAYS_INLINE int follow_tree(struct brolga_copier *c, const struct layout *at,
                               struct cursor *now,
                               const struct brolga__ctor only, bool has_leaves)
 {
@@ -756,7 +762,7 @@ ALWAYS_INLINE int follow_tree(struct copier *c, const struct layout *at,
     }
 }
 
-ALWAYS_INLINE int copy_tree(struct copier *c, const struct layout *at,
+ALWAYS_INLINE int copy_tree(struct brolga_copier *c, const struct layout *at,
                             struct cursor *now)
 {
     const struct brolga__ctor *only = now->type->only;
@@ -797,8 +803,9 @@ ALWAYS_INLINE bool go_down(struct cursor *now, brolga_word *field,
     return is_open;
 }
 
-__attribute__((noinline)) static int
-grow_for(struct copier *c, brolga_word *field, const struct brolga__ctor *ctor)
+__attribute__((noinline)) static int grow_for(struct brolga_copier *c,
+                                              brolga_word *field,
+                                              const struct brolga__ctor *ctor)
 {
     if (reserve(c, ctor->refs) == BROLGA_OK)
         return BROLGA_OK;
@@ -808,7 +815,7 @@ grow_for(struct copier *c, brolga_word *field, const struct brolga__ctor *ctor)
 
 /* Copies an object of a sum: FRESH with the cursor at what to go on with, or
  * DONE, or an error. */
-ALWAYS_INLINE int copy_sum(struct copier *c, const struct layout *at,
+ALWAYS_INLINE int copy_sum(struct brolga_copier *c, const struct layout *at,
                            struct cursor *now)
 {
     const struct brolga__ctor *ctor;
@@ -833,7 +840,7 @@ ALWAYS_INLINE int copy_sum(struct copier *c, const struct layout *at,
 
 /* --- other shapes that lead further ------------------------------------- */
 
-static int copy_vec(struct copier *c, const brolga_type *type,
+static int copy_vec(struct brolga_copier *c, const brolga_type *type,
                     brolga_word *slot)
 {
     int seen = clone_vec(c, slot);
@@ -854,7 +861,7 @@ static int copy_vec(struct copier *c, const brolga_type *type,
 }
 
 /* Captures wait; the first is to be done first. There is room. */
-static void push_captures(struct copier *c, brolga_word *capture,
+static void push_captures(struct brolga_copier *c, brolga_word *capture,
                           const struct brolga_closure_info *info)
 {
     for (size_t i = info->captures; i-- > 0;)
@@ -862,7 +869,7 @@ static void push_captures(struct copier *c, brolga_word *capture,
             push(c, info->types[i], &capture[i], 1);
 }
 
-static int copy_closure(struct copier *c, brolga_word *slot)
+static int copy_closure(struct brolga_copier *c, brolga_word *slot)
 {
     struct brolga_closure_info info;
     struct source from;
@@ -889,15 +896,68 @@ static int copy_closure(struct copier *c, brolga_word *slot)
     return DONE;
 }
 
+/* --- generated copies --------------------------------------------------- */
+
+/* Shared objects are for the interpreter. */
+static int copy_generated(struct brolga_copier *c, const brolga_type *type,
+                          brolga_word *slot)
+{
+    const struct brolga_generated *by = type->generated;
+    struct source from;
+    int seen = DONE;
+
+    if (type->has_nullary && brolga__is_small(c->model, *slot))
+        return DONE;
+    seen = look(c, slot, &from);
+    if (seen != FRESH)
+        return seen;
+    if (from.count != 1 || by->copy == NULL) {
+        if (reserve(c, 1) != BROLGA_OK)
+            return lost(slot, BROLGA_ENOMEM);
+        push(c, type->plain, slot, 1);
+        return DONE;
+    }
+    *slot = 0;
+    seen = by->copy(c, from.value, slot, by->arg);
+    if (seen < 0 || !brolga_copier_is_due(c))
+        return seen < 0 ? seen : DONE;
+    c->unpaused = 0;
+    return pause_now(c);
+}
+
+brolga_word brolga_copier_make(brolga_copier *c, int64_t payload_bytes)
+{
+    if (payload_bytes < 0)
+        return 0;
+    c->unpaused += (uint64_t)payload_bytes + (uint64_t)c->heap->header_bytes;
+    return brolga__tally_make(&c->tally, c->heap, payload_bytes);
+}
+
+int brolga_copier_later(brolga_copier *c, const brolga_type *type,
+                        brolga_word *slot)
+{
+    if (reserve(c, 1) != BROLGA_OK)
+        return lost(slot, BROLGA_ENOMEM);
+    push(c, type, slot, 1);
+    return BROLGA_OK;
+}
+
+bool brolga_copier_is_due(const brolga_copier *c)
+{
+    return c->unpaused >= c->pause_bytes;
+}
+
 /* --- the whole ---------------------------------------------------------- */
 
-static int copy_rare(struct copier *c, const brolga_type *type,
+static int copy_rare(struct brolga_copier *c, const brolga_type *type,
                      brolga_word *slot)
 {
     if (type->shape == BROLGA__VEC_REFS)
         return copy_vec(c, type, slot);
     if (type->shape == BROLGA__CLOSURE)
         return copy_closure(c, slot);
+    if (type->shape == BROLGA__GENERATED)
+        return copy_generated(c, type, slot);
     return copy_leaf(c, type, slot);
 }
 
@@ -918,13 +978,14 @@ ALWAYS_INLINE void pop(struct cursor *now)
 }
 
 /* A pause in the main loop; what the cursor is at waits, if it is not done. */
-__attribute__((noinline)) static int pause_between(struct copier *c)
+__attribute__((noinline)) static int pause_between(struct brolga_copier *c)
 {
     c->unpaused = 0;
     return pause_now(c);
 }
 
-ALWAYS_INLINE int take_break(struct copier *c, struct cursor *now, int seen)
+ALWAYS_INLINE int take_break(struct brolga_copier *c, struct cursor *now,
+                             int seen)
 {
     if (seen == FRESH)
         seen = put_back(c, now);
@@ -934,7 +995,7 @@ ALWAYS_INLINE int take_break(struct copier *c, struct cursor *now, int seen)
 }
 
 /* Until nothing waits. */
-ALWAYS_INLINE int run_with(struct copier *c, const struct layout at)
+ALWAYS_INLINE int run_with(struct brolga_copier *c, const struct layout at)
 {
     struct cursor now = {.blocks = 0};
     int seen = DONE;
@@ -970,7 +1031,7 @@ ALWAYS_INLINE int run_with(struct copier *c, const struct layout at)
     return seen;
 }
 
-static int run(struct copier *c)
+static int run(struct brolga_copier *c)
 {
     if (!c->tally.is_ours)
         return run_with(c, layout_of(c));
@@ -981,13 +1042,13 @@ static int run(struct copier *c)
 }
 
 /* After a failure: what waits still holds words of the source. */
-static void unwind(struct copier *c)
+static void unwind(struct brolga_copier *c)
 {
     for (uint32_t i = 0; i < c->depth; i++)
         memset(c->frame[i].slot, 0, c->frame[i].slots * sizeof(brolga_word));
 }
 
-static void begin(struct copier *c, const struct brolga__heap *heap,
+static void begin(struct brolga_copier *c, const struct brolga__heap *heap,
                   const struct brolga_copy_opts *opts, brolga_region *region)
 {
     c->model = heap->model;
@@ -1010,7 +1071,7 @@ static void begin(struct copier *c, const struct brolga__heap *heap,
     brolga__tally_begin(&c->tally, c->heap);
 }
 
-static void end(struct copier *c)
+static void end(struct brolga_copier *c)
 {
     brolga__memo_settle(&c->memo);
     brolga__memo_free(&c->memo);
@@ -1044,7 +1105,7 @@ int brolga__copy_to(const struct brolga__heap *heap, brolga_region *region,
                     struct brolga_copy_error *error)
 {
     brolga_word copy = word;
-    struct copier c;
+    struct brolga_copier c;
     int err;
 
     begin(&c, heap, opts, region);
