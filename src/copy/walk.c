@@ -818,7 +818,7 @@ __attribute__((noinline)) static int grow_for(struct brolga_copier *c,
 ALWAYS_INLINE int copy_sum(struct brolga_copier *c, const struct layout *at,
                            struct cursor *now)
 {
-    const struct brolga__ctor *ctor;
+    const struct brolga__ctor *ctor = NULL;
     brolga_word *field;
     int seen = copy_top(c, at, now, &ctor);
 
