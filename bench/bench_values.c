@@ -6,11 +6,17 @@
  * memcpy() of as many bytes into memory that is warm. Time is per element; the
  * copy is dropped outside the time that is taken. drop_* is the way back.
  *
+ * check_* is what it costs to find that a value is unique, beside a copy of it
+ * and a drop of the original, which is what the receiver would get otherwise.
+ * move_* is a send by a site and its receive, for values that two tasks pass to
+ * each other: of one object, and of many.
+ *
  * Nodes of the source lie in the order of the walk, as after a build in one
  * go; shuffled ones would measure the memory, not the copy.
  */
 #include "bench.h"
 
+#include <brolga/chan.h>
 #include <brolga/copy.h>
 
 #include <stdlib.h>
@@ -30,8 +36,9 @@ struct value {
     const brolga_type *type;
     size_t bytes; /* All its objects, headers included. */
     uint64_t elements;
-    void *target; /* Of memcpy. */
-    void *source; /* The same number of bytes, warm. */
+    uint64_t times; /* How often a check is repeated. */
+    void *target;   /* Of memcpy. */
+    void *source;   /* The same number of bytes, warm. */
     brolga_word (*clone)(brolga_word word);
     void (*clone_free)(brolga_word word);
 };
@@ -282,6 +289,42 @@ static double sample_memcpy(void *arg)
     return per_element(v, bench_since(begin));
 }
 
+/* What the receiver gets, each way; the original is given up in both. */
+static double sample_copied(void *arg)
+{
+    struct value *v = arg;
+    uint64_t begin;
+    brolga_word mine, copy;
+
+    bench_must(brolga_copy_word(v->type, v->word, &mine, NULL));
+    begin = brolga_now_ns();
+    for (uint64_t i = 0; i < v->times; i++) {
+        bench_must(brolga_copy_word(v->type, mine, &copy, NULL));
+        brolga_drop_word(v->type, mine);
+        mine = copy;
+    }
+    begin = brolga_now_ns() - begin;
+    brolga_drop_word(v->type, mine);
+    return per_element(v, (double)begin / (double)v->times);
+}
+
+static double sample_checked(void *arg)
+{
+    struct value *v = arg;
+    struct brolga_check_stats stats;
+    uint64_t begin;
+    brolga_word mine;
+
+    bench_must(brolga_copy_word(v->type, v->word, &mine, NULL));
+    begin = brolga_now_ns();
+    for (uint64_t i = 0; i < v->times; i++)
+        bench_must(brolga_check_word(v->type, mine, &mine, &stats, NULL));
+    begin = brolga_now_ns() - begin;
+    bench_check(stats.kept == v->elements, "a check that keeps");
+    brolga_drop_word(v->type, mine);
+    return per_element(v, (double)begin / (double)v->times);
+}
+
 /* --- rows --------------------------------------------------------------- */
 
 static void run_rows(struct value *v, const char *copy_row,
@@ -324,6 +367,129 @@ static void close_value(struct value *v)
     free(v->source);
 }
 
+/* --- checks ------------------------------------------------------------- */
+
+static void run_check(const char *row, const char *type, brolga_word word,
+                      uint64_t elements, uint64_t times)
+{
+    struct value v = {.word = word, .elements = elements, .times = times};
+    const struct bench_subject subjects[] = {
+        {"brolga", sample_checked, &v},
+        {"brolga: copy and drop", sample_copied, &v},
+    };
+
+    bench_must(brolga_type_parse(types, type, &v.type, NULL));
+    bench_run(&(struct bench_row){row, 0, "ns", TURNS}, subjects,
+              bench_lengthof(subjects));
+    brolga_drop_word(v.type, word);
+}
+
+static void run_checks(void)
+{
+    uint64_t many = bench_count(ELEMENTS);
+
+    run_check("check_small", "(List Int)", make_list(1), 1,
+              bench_count(1000000));
+    run_check("check_vs_copy", "(List Int)", make_list(1000), 1000,
+              bench_count(10000));
+    run_check("check_tree", "(Tree Int)", make_tree(1000), 1000,
+              bench_count(10000));
+    run_check("check_list_1e6", "(List Int)", make_list(many), many, 2);
+    run_check("check_tree_1e6", "(Tree Int)", make_tree(many), many, 2);
+}
+
+/* --- moves -------------------------------------------------------------- */
+
+/* Values that go round: one task sends them, the other one sends them back. */
+#define ROUND 64
+
+struct round {
+    brolga *rt;
+    brolga_chan *there, *back;
+    uint64_t count;
+    uint64_t elements;
+};
+
+static struct brolga_site here = {.name = "there", .mode = BROLGA_MOVE};
+static struct brolga_site yonder = {.name = "back", .mode = BROLGA_MOVE};
+
+static brolga_word send_back(void *arg)
+{
+    struct round *round = arg;
+    brolga_word word;
+
+    while (brolga_recv(round->there, &word, BROLGA_FOREVER) == BROLGA_OK)
+        bench_must(
+            brolga_send_site(round->back, &yonder, &word, BROLGA_FOREVER));
+    return 0;
+}
+
+static brolga_word send_round(void *arg)
+{
+    struct round *round = arg;
+    brolga_word word;
+
+    for (uint64_t i = 0; i < round->count; i += 2) {
+        bench_must(brolga_recv(round->back, &word, BROLGA_FOREVER));
+        bench_must(
+            brolga_send_site(round->there, &here, &word, BROLGA_FOREVER));
+    }
+    return brolga_chan_close(round->there, BROLGA_OK, NULL);
+}
+
+static brolga_chan *open_round(const brolga_type *type)
+{
+    struct brolga_chan_opts opts = {.capacity = ROUND};
+    brolga_chan *chan;
+
+    bench_must(brolga_chan_create(type, &opts, &chan));
+    return chan;
+}
+
+/* One operation is a send and the receive of what was sent. */
+static double sample_round(void *arg)
+{
+    struct round *round = arg;
+    const brolga_type *type;
+    brolga_task *task[2];
+    uint64_t begin;
+
+    bench_must(brolga_type_parse(types, "(List Int)", &type, NULL));
+    round->there = open_round(type);
+    round->back = open_round(type);
+    for (unsigned i = 0; i < ROUND; i++) {
+        brolga_word list = make_list(round->elements);
+
+        bench_must(brolga_try_give(round->back, &list));
+    }
+    begin = brolga_now_ns();
+    bench_must(brolga_spawn(round->rt, send_back, round, NULL, &task[0]));
+    bench_must(brolga_spawn(round->rt, send_round, round, NULL, &task[1]));
+    for (unsigned i = 0; i < 2; i++)
+        bench_must(brolga_join(task[i], BROLGA_FOREVER, NULL, NULL));
+    begin = brolga_now_ns() - begin;
+    brolga_chan_release(round->there);
+    brolga_chan_release(round->back);
+    return (double)begin / (double)round->count;
+}
+
+static void run_moves(const char *row, uint32_t workers)
+{
+    struct brolga_opts opts = {.workers = workers};
+    struct round small = {.count = bench_count(4000000), .elements = 1};
+    struct round large = {.count = small.count, .elements = bench_count(10000)};
+    const struct bench_subject subjects[] = {
+        {"brolga", sample_round, &small},
+        {"brolga: 10,000 objects", sample_round, &large},
+    };
+
+    bench_must(brolga_create(&opts, &small.rt));
+    large.rt = small.rt;
+    bench_run(&(struct bench_row){row, workers, "ns", TURNS}, subjects,
+              bench_lengthof(subjects));
+    bench_must(brolga_destroy(small.rt));
+}
+
 static void run_list(void)
 {
     uint64_t count = bench_count(ELEMENTS);
@@ -358,6 +524,7 @@ int main(int argc, char **argv)
 {
     bench_begin(argc, argv, "values");
     model = brolga_model_cranelisp();
+    model.exact_counts = true;
     bench_must(brolga_types_create(&model, &types));
     bench_must(brolga_types_define(types,
                                    "(deftype (Tree a) Tip (Fork [:(Tree a) "
@@ -366,6 +533,9 @@ int main(int argc, char **argv)
     run_list();
     run_tree();
     run_vec();
+    run_checks();
+    run_moves("move_same", 1);
+    run_moves("move_cross", 2);
     brolga_types_destroy(types);
     return 0;
 }

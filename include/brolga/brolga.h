@@ -12,6 +12,7 @@
  *   fork.h   fork and join
  *   freeze.h values that many read (the copy layer too)
  *   closures.h  what closures capture, and how they keep code
+ *   site.h   how places in the code hand values over (the copy layer too)
  *   broadcast.h  every subscriber gets every value (the channel layer too)
  *   lease.h  frozen values in messages (the channel layer too)
  *
@@ -29,6 +30,7 @@
 #include <brolga/copy.h>
 #include <brolga/freeze.h>
 #include <brolga/io.h>
+#include <brolga/site.h>
 #include <brolga/task.h>
 
 #include <brolga/fork.h>

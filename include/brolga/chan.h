@@ -2,11 +2,12 @@
  * Channels: typed, bounded queues between tasks.
  *
  * A send copies the value by its type, so that sender and receiver share
- * nothing but what is frozen (lease.h); the receiver owns what it receives. A
- * value that is sent is received once, or stays with the sender because the
- * send failed, or is dropped by one of two rules: the last reference to its
- * channel goes, or the last receiver leaves. (A subscription to a broadcast has
- * a third: broadcast.h.)
+ * nothing but what is frozen (lease.h); or hands it over, if the host knows that
+ * nothing else reaches it; or has it checked: see site.h. The receiver owns what
+ * it receives. A value that is sent is received once, or stays with the sender
+ * because the send failed, or is dropped by one of two rules: the last reference
+ * to its channel goes, or the last receiver leaves. (A subscription to a
+ * broadcast has a third: broadcast.h.)
  *
  * Every send and receive ends with a safepoint when a task calls it, after the
  * value has been taken: a receiver calls through a version that is at least as
@@ -22,6 +23,7 @@
 
 #include <brolga/base.h>
 #include <brolga/copy.h>
+#include <brolga/site.h>
 #include <brolga/task.h>
 
 #ifdef __cplusplus
@@ -41,6 +43,8 @@ struct brolga_chan_opts {
                          object behind it) get BROLGA_ELIMIT; 0 = no cap. */
     bool one_shot;    /* It takes one value, without waiting for a receiver, and
                          closes itself: for an answer. `capacity` is 0 or 1. */
+    enum brolga_mode gives; /* How values that are given, and those of sites,
+                               go at best; 0 = BROLGA_MOVE: as they are. */
 };
 
 /**
@@ -52,7 +56,8 @@ struct brolga_chan_opts {
  * Threads:  any.
  * Returns:  BROLGA_OK; BROLGA_ENOMEM; BROLGA_EINVAL for `unbounded` with a
  *           capacity, `bytes_max` without `unbounded`, `one_shot` with either
- *           or a capacity above 1, or a type aligned to more than 64 bytes.
+ *           or a capacity above 1, an unknown `gives`, or a type aligned to
+ *           more than 64 bytes.
  */
 BROLGA_API BROLGA_NODISCARD int
 brolga_chan_create(const brolga_type *type, const struct brolga_chan_opts *opts,
@@ -96,18 +101,23 @@ BROLGA_API const char *brolga_chan_name(const brolga_chan *chan);
  * Blocks:   until there is room, the deadline, or cancellation. A safepoint.
  * Returns:  BROLGA_OK; ECLOSED, ETIMEOUT, ECANCELED; ELIMIT at `bytes_max`;
  *           ESTATE outside tasks; EUNSENDABLE, EINVAL, ENOMEM from the copy:
- *           brolga_copy() of the same value says which part is to blame.
+ *           brolga_send_why() says which part is to blame.
  */
 BROLGA_API BROLGA_NODISCARD int brolga_send(brolga_chan *chan, const void *elem,
                                             uint64_t deadline_ns);
 
 /**
- * Send the value itself, not a copy: for values that nothing else reaches.
+ * Send the value itself, not a copy: for values that nothing else reaches. If
+ * the channel wants it so (`gives`), the value is checked, or copied and
+ * dropped.
  *
  * Owns:     the value is gone on BROLGA_OK, and still the caller's otherwise.
+ *           After a check that is the value at `elem`, which is equal to the
+ *           one that stood there; it reaches nothing that others reach.
  * Threads:  tasks.
  * Blocks:   as brolga_send().
- * Returns:  as brolga_send(), but never EUNSENDABLE or EINVAL.
+ * Returns:  as brolga_send(); EUNSENDABLE, EINVAL and ENOMEM only if the value
+ *           is checked or copied.
  */
 BROLGA_API BROLGA_NODISCARD int brolga_give(brolga_chan *chan, void *elem,
                                             uint64_t deadline_ns);
@@ -177,6 +187,51 @@ brolga_send_word(brolga_chan *chan, brolga_word word, uint64_t deadline_ns);
  */
 BROLGA_API BROLGA_NODISCARD int
 brolga_recv_word(brolga_chan *chan, brolga_word *word, uint64_t deadline_ns);
+
+/* --- sites -------------------------------------------------------------- */
+
+/**
+ * Send a value as a site says, or as the channel's `gives`, whichever asks less
+ * of the host: as it is, checked, or as a copy, whose original is dropped.
+ *
+ * Owns:     as brolga_give(), in every mode: on BROLGA_OK the caller's
+ *           reference is gone; otherwise there is one, to the value at `elem`.
+ * Threads:  tasks.
+ * Blocks:   as brolga_send().
+ * Returns:  as brolga_send(); with BROLGA_DEBUG_RC, EINVAL for a value that is
+ *           moved although something else refers to a part of it.
+ */
+BROLGA_API BROLGA_NODISCARD int brolga_send_site(brolga_chan *chan,
+                                                 struct brolga_site *site,
+                                                 void *elem,
+                                                 uint64_t deadline_ns);
+
+/**
+ * The same, if it is possible at once.
+ *
+ * Owns:     as brolga_send_site().
+ * Threads:  any. A safepoint of tasks.
+ * Blocks:   no.
+ * Returns:  BROLGA_OK, BROLGA_EAGAIN, or as brolga_send_site().
+ */
+BROLGA_API BROLGA_NODISCARD int
+brolga_try_send_site(brolga_chan *chan, struct brolga_site *site, void *elem);
+
+/**
+ * Why a send of this value would be refused, whatever the channel's state: for
+ * a message after EUNSENDABLE or EINVAL, because the value is still there. It
+ * is looked through for the first culprit, by a slow walk.
+ *
+ * Owns:     nothing; `site` is NULL for brolga_send(). `*error` is written in
+ *           any case.
+ * Threads:  any that owns the value.
+ * Blocks:   no.
+ * Returns:  BROLGA_OK if nothing is in the way; EUNSENDABLE or EINVAL, with the
+ *           culprit and the way to it; ENOMEM.
+ */
+BROLGA_API int brolga_send_why(const brolga_chan *chan,
+                               const struct brolga_site *site, const void *elem,
+                               struct brolga_copy_error *error);
 
 /* --- the end of a channel ----------------------------------------------- */
 
@@ -258,7 +313,6 @@ BROLGA_API void brolga_chan_stats(brolga_chan *chan,
 
 /* --- waiting without blocking ------------------------------------------- */
 
-
 /**
  * One operation that waits in a channel. The caller owns the memory and sets
  * the first two fields; it must not move before the operation has ended.
@@ -283,6 +337,9 @@ struct brolga_waiter {
     int32_t op;
     bool queued;
     bool copied;
+    int32_t how;              /* enum brolga_mode, as it is sent */
+    struct brolga_site *site; /* or NULL */
+    void *original;           /* to drop once a copy is sent, or NULL */
 };
 
 /**
@@ -303,6 +360,20 @@ BROLGA_API BROLGA_NODISCARD int brolga_chan_offer(brolga_chan *chan,
                                                   struct brolga_waiter *waiter,
                                                   enum brolga_op op,
                                                   void *elem);
+
+/**
+ * The same for a value that goes as a site says.
+ *
+ * Owns:     as brolga_chan_offer(), and the site must stay as well. The value
+ *           is the caller's until the offer or the withdrawal returns
+ *           BROLGA_OK, as for brolga_send_site().
+ * Threads:  any. No safepoint.
+ * Blocks:   no.
+ * Returns:  BROLGA_EAGAIN if it waits now; otherwise as brolga_try_send_site().
+ */
+BROLGA_API BROLGA_NODISCARD int
+brolga_chan_offer_site(brolga_chan *chan, struct brolga_waiter *waiter,
+                       struct brolga_site *site, void *elem);
 
 /**
  * How an operation that waits has come out.
@@ -337,13 +408,16 @@ struct brolga_arm {
     brolga_chan *chan; /* NULL: this arm is disabled. */
     enum brolga_op op;
     void *elem; /* as for brolga_send(), brolga_give(), brolga_recv() */
+    struct brolga_site *site; /* Of BROLGA_GIVE: as brolga_send_site(), or NULL.
+                                 A check takes place whichever arm is done. */
     struct brolga_waiter waiter; /* Brolga's own. */
 };
 
 /**
  * Do exactly one of several operations; wait until one is possible. If several
  * are, one is picked at random. A closed channel counts as possible: disable
- * the arm to go on with the others.
+ * the arm to go on with the others. Arms that give the same value must point to
+ * the same word.
  *
  * Owns:     as the operations do; arms that were not chosen change nothing.
  * Threads:  tasks.

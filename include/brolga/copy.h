@@ -90,6 +90,10 @@ struct brolga_model {
     /* Counts are changed by several threads at once, atomically. */
     bool atomic_counts;
 
+    /* Each count is the number of references, and whoever sends a value has no
+     * other way to its parts: an object with a count of 1 may be moved. */
+    bool exact_counts;
+
     /* Code of the host leaves counts of 0 alone: those are frozen, and so are
      * the objects that brolga_freeze() makes. Else code may count whatever it
      * likes, and they begin with BROLGA_FROZEN_COUNT. */
@@ -421,6 +425,54 @@ BROLGA_API void brolga_drop_with(const brolga_type *type, const void *at,
  * Threads:  any that owns the value.
  */
 BROLGA_API void brolga_drop_word(const brolga_type *type, brolga_word word);
+
+/* --- check -------------------------------------------------------------- */
+
+/** What a check has found. */
+struct brolga_check_stats {
+    uint64_t kept;         /* objects that nothing else refers to: they stay */
+    uint64_t kept_bytes;   /* theirs */
+    uint64_t replaced;     /* references to shared objects, now to copies */
+    uint64_t copied_bytes; /* of all that was copied */
+    bool copied; /* All was copied, because the model's counts do not tell. */
+};
+
+/**
+ * Make one element's value the caller's alone, without copying what is so
+ * already. Objects that nothing else refers to stay where they are; those that
+ * something else may refer to are replaced by copies, and lose the value's
+ * references. So the result is equal, and reaches nothing that anybody else
+ * reaches, but for frozen parts: it may go to another task.
+ *
+ * Handles stay what they are, also those that cannot be copied, unless they
+ * lie in a shared object. Closures that stay keep their pins. A Vec whose data
+ * is shared is copied as a whole; one that stays keeps its capacity.
+ *
+ * In a model without `exact_counts` this is a copy, and a drop of the original.
+ * Nobody may use any part of the value meanwhile, not even to read it.
+ *
+ * Owns:     one reference: that of the caller at `at`. On BROLGA_OK it is to
+ *           the value that stands there then. `stats` and `error` may be NULL.
+ * Threads:  any that owns the value.
+ * Returns:  as brolga_copy(). On failure everything is as it was, `*at` and
+ *           `*stats` too.
+ */
+BROLGA_API BROLGA_NODISCARD int brolga_check(const brolga_type *type, void *at,
+                                             struct brolga_check_stats *stats,
+                                             struct brolga_copy_error *error);
+
+/**
+ * Check one word: brolga_check() for every type but plain structs.
+ *
+ * Owns:     on BROLGA_OK the reference in `word` has become that in `*out`;
+ *           otherwise it is as it was, and `*out` is untouched.
+ * Threads:  any that owns the value.
+ * Returns:  as brolga_check().
+ */
+BROLGA_API BROLGA_NODISCARD int
+brolga_check_word(const brolga_type *type, brolga_word word, brolga_word *out,
+                  struct brolga_check_stats *stats,
+                  struct brolga_copy_error *error);
 
 /* --- generated functions ------------------------------------------------ */
 

@@ -311,8 +311,9 @@ static int make_copies(struct copies *copies, const brolga_broadcast *broadcast,
     if (copies->words == NULL)
         return BROLGA_ENOMEM;
     while (copies->count < count) {
-        int err = brolga__parcel_copy(copies->type, elem,
-                                      &copies->words[copies->count], true);
+        uint64_t bytes;
+        int err = brolga__parcel_copy(
+            copies->type, elem, &copies->words[copies->count], true, &bytes);
 
         if (err != BROLGA_OK) {
             drop_copies(copies);

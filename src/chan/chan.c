@@ -46,7 +46,8 @@ int brolga_chan_create(const brolga_type *type,
     struct brolga_chan_opts is = opts == NULL ? rendezvous : *opts;
     brolga_chan *chan;
 
-    if (!opts_valid(&is) || align > BROLGA__CACHE_LINE)
+    if (!opts_valid(&is) || (unsigned)is.gives > BROLGA_COPY ||
+        align > BROLGA__CACHE_LINE)
         return BROLGA_EINVAL;
     if (is.one_shot)
         is.capacity = 1;
@@ -63,6 +64,8 @@ int brolga_chan_create(const brolga_type *type,
     chan->plain = type == NULL || brolga_type_is_plain(type);
     chan->words = type == NULL || brolga_type_is_word(type);
     chan->parcels = type != NULL && brolga_type_can_freeze(type);
+    chan->gives = is.gives == BROLGA_MODE_DEFAULT ? BROLGA_MOVE : is.gives;
+    chan->moves = chan->plain || chan->gives == BROLGA_MOVE;
     set_opts(chan, &is);
     brolga__store_relaxed(&chan->refs, 1);
     *out = chan;

@@ -5,6 +5,7 @@
  *   fast.h    one value into or out of the buffer, when nobody waits
  *   pass.c    how one value passes otherwise: put, take, wait, complete
  *   wait.c    offer and withdraw
+ *   ready.c   values that are copied, checked or moved
  *   parcel.c  messages that have leases, and whose leases those are then
  *   op.c      send, give, receive; blocking ones park between the two
  *   select.c  several channels at once
@@ -57,6 +58,7 @@
 
 #include "atomic.h"
 #include "base.h"
+#include "copy/copy.h"
 #include "spin.h"
 #include "tasks/tasks.h"
 
@@ -170,8 +172,10 @@ struct brolga_chan {
     bool drops;    /* ... and drops the oldest where there is no room. */
     bool buffered; /* It has a buffer for which the fast paths do. */
     bool plain;    /* Copying is copying bytes; dropping does nothing. */
-    bool words;    /* Elements are words. */
-    bool parcels;  /* Elements may have leases; parcel.h. */
+    bool moves;    /* What is given goes as it is. */
+    enum brolga_mode gives; /* How else. */
+    bool words;             /* Elements are words. */
+    bool parcels;           /* Elements may have leases; parcel.h. */
     char name[32];
 
     struct brolga__ring ring;
@@ -300,42 +304,62 @@ static inline void brolga__chan_after(brolga_chan *chan, int op)
 
 /* --- waiters (wait.c) --------------------------------------------------- */
 
+/* Whether the calling task, or thread, has leases (parcel.c). */
+bool brolga__lease_any(void);
+
+/* Whether what is given has to take leases along. */
+static inline bool brolga__chan_has_leases(const brolga_chan *chan)
+{
+    return chan->parcels && brolga__lease_any();
+}
+
 /* Copies a value, with leases; in a task, with safepoints if it is large and
  * `may_pause`. A task that is canceled meanwhile gets the reason instead. The
  * caller holds no lock. */
 int brolga__copy_in_task(const brolga_type *type, const void *elem,
                          brolga_word *out, struct brolga_leases *leases,
-                         bool may_pause);
+                         bool may_pause, uint64_t *bytes);
 
-/* Puts a copy of the value to send into the waiter. */
-int brolga__waiter_copy(struct brolga_waiter *waiter, bool may_pause);
-
-/* Puts the leases that go with a value to give into the waiter. */
-int brolga__waiter_wrap(struct brolga_waiter *waiter);
+/* Makes the value to send ready, which is not plain: copies or checks it. */
+int brolga__waiter_ready(struct brolga_waiter *waiter, bool may_pause);
 
 /*
- * Sets a waiter up for an operation, and copies the value to send, with
- * safepoints if it `may_pause`; it must be undone unless the operation comes
- * out as BROLGA_OK. Does not touch `wake` and `arg`. BROLGA_OK, or what
- * brolga_copy_with() returns.
+ * Sets a waiter up for an operation, and makes the value to send ready, with
+ * safepoints if it `may_pause`; it must be settled when the operation has come
+ * out. `site` is NULL unless something is given. Does not touch `wake` and
+ * `arg`. BROLGA_OK, or what brolga_copy_with() returns.
  */
 static inline int brolga__waiter_prepare(struct brolga_waiter *waiter,
                                          brolga_chan *chan, enum brolga_op op,
-                                         void *elem, bool may_pause)
+                                         void *elem, struct brolga_site *site,
+                                         bool may_pause)
 {
     waiter->chan = chan;
     waiter->op = (int32_t)op;
     waiter->elem = elem;
     waiter->queued = false;
     waiter->copied = false;
-    if (op == BROLGA_RECV || chan->plain)
+    waiter->how = BROLGA_MOVE;
+    waiter->site = site;
+    waiter->original = NULL;
+    if (op == BROLGA_RECV ||
+        (site == NULL && (chan->plain || (op == BROLGA_GIVE && chan->moves &&
+                                          !brolga__chan_has_leases(chan)))))
         return BROLGA_OK;
-    return op == BROLGA_SEND ? brolga__waiter_copy(waiter, may_pause)
-                             : brolga__waiter_wrap(waiter);
+    return brolga__waiter_ready(waiter, may_pause);
 }
 
-/* Drops the copy that prepare made. Harmless when there is none. */
-void brolga__waiter_undo(struct brolga_waiter *waiter);
+/* The slow path of the next one. */
+void brolga__waiter_drop(struct brolga_waiter *waiter, int result);
+
+/* After the operation: if it was done, the original of a copy is dropped, else
+ * the copy. Does nothing more when it is called again. */
+static inline void brolga__waiter_settle(struct brolga_waiter *waiter,
+                                         int result)
+{
+    if (waiter->copied || waiter->site != NULL)
+        brolga__waiter_drop(waiter, result);
+}
 
 /* Whether a waiter that was offered has not been completed yet. */
 static inline bool brolga__waiter_waits(const struct brolga_waiter *waiter)
@@ -343,7 +367,7 @@ static inline bool brolga__waiter_waits(const struct brolga_waiter *waiter)
     return brolga__load_acquire(&waiter->result) == BROLGA_EAGAIN; /* A */
 }
 
-/* brolga_chan_withdraw() without undoing the copy. */
+/* brolga_chan_withdraw() without settling. */
 int brolga__waiter_end(struct brolga_waiter *waiter);
 
 /* Does a prepared waiter's operation, or parks until it is done: op.c. */

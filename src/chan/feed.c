@@ -26,6 +26,7 @@ static void prepare_room(struct brolga_waiter *waiter, brolga_chan *chan)
     waiter->elem = NULL;
     waiter->queued = false;
     waiter->copied = false;
+    waiter->site = NULL;
 }
 
 int brolga__chan_has_room(brolga_chan *chan)

@@ -70,30 +70,32 @@ static int look_before_copy(brolga_chan *chan, bool may_wait)
 }
 
 static int prepare(struct brolga_waiter *waiter, brolga_chan *chan,
-                   enum brolga_op op, void *elem, bool may_wait)
+                   enum brolga_op op, void *elem, struct brolga_site *site,
+                   bool may_wait)
 {
     int err = BROLGA_OK;
 
-    if (op == BROLGA_SEND && !chan->plain)
+    if (!chan->plain &&
+        (op == BROLGA_SEND || (op == BROLGA_GIVE && (site || !chan->moves))))
         err = look_before_copy(chan, may_wait);
     if (err != BROLGA_OK)
         return err;
-    return brolga__waiter_prepare(waiter, chan, op, elem, true);
+    return brolga__waiter_prepare(waiter, chan, op, elem, site, true);
 }
 
-/* What was copied only now has not been tried yet. */
-static bool copied_at_once(struct brolga_waiter *waiter)
+/* What was copied or checked only now has not been tried yet. */
+static bool ready_at_once(struct brolga_waiter *waiter)
 {
-    return waiter->copied && brolga__chan_put_fast(waiter->chan, waiter->elem);
+    return waiter->how != BROLGA_MOVE &&
+           brolga__chan_put_fast(waiter->chan, waiter->elem);
 }
 
 /* What is left to be done on the waiter's side. */
 static int ended(struct brolga_waiter *waiter, int result)
 {
+    brolga__waiter_settle(waiter, result);
     if (result == BROLGA_OK)
         brolga__parcel_arrived(waiter->chan, waiter->op, waiter->elem);
-    else
-        brolga__waiter_undo(waiter);
     return result;
 }
 
@@ -108,33 +110,37 @@ static inline bool at_once(brolga_chan *chan, enum brolga_op op, void *elem)
         brolga__parcel_arrived(chan, BROLGA_RECV, elem);
         return true;
     }
-    return (chan->plain ||
-            (op == BROLGA_GIVE && !(chan->parcels && brolga__lease_any()))) &&
+    return (op == BROLGA_GIVE ? chan->moves && !brolga__chan_has_leases(chan)
+                              : chan->plain) &&
            brolga__chan_put_fast(chan, elem);
 }
 
 static __attribute__((noinline)) int once_slow(brolga_chan *chan,
-                                               enum brolga_op op, void *elem)
+                                               enum brolga_op op, void *elem,
+                                               struct brolga_site *site)
 {
     struct brolga_waiter waiter;
-    int err = prepare(&waiter, chan, op, elem, false);
+    int err = prepare(&waiter, chan, op, elem, site, false);
 
-    if (err != BROLGA_OK || copied_at_once(&waiter))
+    if (err != BROLGA_OK)
         return brolga__chan_finish(err);
-    err = brolga__waiter_try(&waiter);
+    if (!ready_at_once(&waiter))
+        err = brolga__waiter_try(&waiter);
     return brolga__chan_finish(ended(&waiter, err));
 }
 
 static __attribute__((noinline)) int until_slow(brolga_chan *chan,
                                                 enum brolga_op op, void *elem,
+                                                struct brolga_site *site,
                                                 uint64_t deadline_ns)
 {
     struct brolga_waiter waiter;
-    int err = prepare(&waiter, chan, op, elem, true);
+    int err = prepare(&waiter, chan, op, elem, site, true);
 
-    if (err != BROLGA_OK || copied_at_once(&waiter))
+    if (err != BROLGA_OK)
         return brolga__chan_finish(err);
-    err = wait_for(&waiter, deadline_ns);
+    if (!ready_at_once(&waiter))
+        err = wait_for(&waiter, deadline_ns);
     return brolga__chan_finish(ended(&waiter, err));
 }
 
@@ -142,7 +148,7 @@ static inline int once(brolga_chan *chan, enum brolga_op op, void *elem)
 {
     if (brolga__likely(at_once(chan, op, elem)))
         return brolga__chan_finish(BROLGA_OK);
-    return once_slow(chan, op, elem);
+    return once_slow(chan, op, elem, NULL);
 }
 
 /* A tail call of the slow path: after a park, each return to a caller is one
@@ -154,7 +160,7 @@ static inline int until(brolga_chan *chan, enum brolga_op op, void *elem,
         return BROLGA_ESTATE;
     if (brolga__likely(at_once(chan, op, elem)))
         return brolga__chan_finish(BROLGA_OK);
-    return until_slow(chan, op, elem, deadline_ns);
+    return until_slow(chan, op, elem, NULL, deadline_ns);
 }
 
 int brolga_send(brolga_chan *chan, const void *elem, uint64_t deadline_ns)
@@ -200,4 +206,34 @@ int brolga_recv_word(brolga_chan *chan, brolga_word *word, uint64_t deadline_ns)
     if (!chan->words)
         return BROLGA_EINVAL;
     return until(chan, BROLGA_RECV, word, deadline_ns);
+}
+
+/* --- sites -------------------------------------------------------------- */
+
+/* A move that needs no look at anything else. */
+static inline bool move_at_once(brolga_chan *chan, struct brolga_site *site,
+                                void *elem)
+{
+    if (!brolga__site_moves(site) || !at_once(chan, BROLGA_GIVE, elem))
+        return false;
+    brolga__site_sent(site, BROLGA_MOVE);
+    return true;
+}
+
+int brolga_send_site(brolga_chan *chan, struct brolga_site *site, void *elem,
+                     uint64_t deadline_ns)
+{
+    if (brolga__unlikely(brolga_view_self() == NULL))
+        return BROLGA_ESTATE;
+    if (brolga__likely(move_at_once(chan, site, elem)))
+        return brolga__chan_finish(BROLGA_OK);
+    return until_slow(chan, BROLGA_GIVE, elem, site, deadline_ns);
+}
+
+int brolga_try_send_site(brolga_chan *chan, struct brolga_site *site,
+                         void *elem)
+{
+    if (brolga__likely(move_at_once(chan, site, elem)))
+        return brolga__chan_finish(BROLGA_OK);
+    return once_slow(chan, BROLGA_GIVE, elem, site);
 }

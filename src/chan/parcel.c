@@ -162,14 +162,14 @@ static int add_all(struct brolga_leases *to, const struct parcel *set)
 /* --- messages ----------------------------------------------------------- */
 
 int brolga__parcel_copy(const brolga_type *type, const void *elem,
-                        brolga_word *out, bool may_pause)
+                        brolga_word *out, bool may_pause, uint64_t *bytes)
 {
     struct brolga_leases leases = {.count = 0};
     struct parcel *parcel;
     brolga_word word;
     int err;
 
-    err = brolga__copy_in_task(type, elem, &word, &leases, may_pause);
+    err = brolga__copy_in_task(type, elem, &word, &leases, may_pause, bytes);
     if (err != BROLGA_OK)
         return err;
     if (brolga__unlikely(leases.count > 0)) {

@@ -28,7 +28,7 @@ static inline bool brolga__is_parcel(brolga_word word)
 /* brolga__copy_in_task() of an element that is not plain; *out may be a
  * parcel. */
 int brolga__parcel_copy(const brolga_type *type, const void *elem,
-                        brolga_word *out, bool may_pause);
+                        brolga_word *out, bool may_pause, uint64_t *bytes);
 
 /* Makes a parcel of a value that is given, with the caller's leases. Returns
  * BROLGA_OK or BROLGA_ENOMEM. */
@@ -41,9 +41,6 @@ void brolga__parcel_drop(const brolga_type *type, brolga_word word);
 
 /* The value of a parcel, whose leases are now the caller's. */
 brolga_word brolga__parcel_open(brolga_word parcel);
-
-/* Whether the calling task, or thread, has leases. */
-bool brolga__lease_any(void);
 
 /* An operation has come out as BROLGA_OK: if it was to receive, opens what has
  * come. */

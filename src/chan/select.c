@@ -66,13 +66,20 @@ static size_t random_below(brolga_chan *chan, size_t count)
 
 /* --- arms --------------------------------------------------------------- */
 
-/* Drops the copies of all arms but `kept`. */
-static void undo_arms(struct brolga_arm *arms, size_t count, size_t kept)
+/* Settles all arms; `done` is the one that was done, or `count`. */
+static void settle_arms(struct brolga_arm *arms, size_t count, size_t done)
 {
     for (size_t i = 0; i < count; i++) {
-        if (arms[i].chan != NULL && i != kept)
-            brolga__waiter_undo(&arms[i].waiter);
+        if (arms[i].chan != NULL)
+            brolga__waiter_settle(&arms[i].waiter,
+                                  i == done ? BROLGA_OK : BROLGA_ECANCELED);
     }
+}
+
+/* Sites are for what is given. */
+static struct brolga_site *site_of(const struct brolga_arm *arm)
+{
+    return arm->op == BROLGA_GIVE ? arm->site : NULL;
 }
 
 static int prepare_arms(struct brolga_arm *arms, size_t count,
@@ -89,9 +96,9 @@ static int prepare_arms(struct brolga_arm *arms, size_t count,
         if (arm->chan == NULL)
             continue;
         err = brolga__waiter_prepare(&arm->waiter, arm->chan, arm->op,
-                                     arm->elem, may_pause);
+                                     arm->elem, site_of(arm), may_pause);
         if (err != BROLGA_OK) {
-            undo_arms(arms, i, count);
+            settle_arms(arms, i, i);
             return err;
         }
         arm->waiter.wake = wake;
@@ -158,7 +165,7 @@ static int offer_arms(struct brolga_arm *arms, size_t count, bool may_wait,
         arrived(&arms[*chosen]);
     }
     if (err != BROLGA_EAGAIN || !may_wait)
-        undo_arms(arms, count, err == BROLGA_OK ? *chosen : count);
+        settle_arms(arms, count, err == BROLGA_OK ? *chosen : count);
     return err;
 }
 
@@ -199,15 +206,15 @@ int brolga_select_withdraw(struct brolga_arm *arms, size_t count,
     /* No arm is in a queue now: nobody can claim one any more. */
     claimed = claimed_arm(arms);
     if (claimed == 0) {
-        undo_arms(arms, count, count);
+        settle_arms(arms, count, count);
         return BROLGA_ECANCELED;
     }
     result = brolga_waiter_result(&arms[claimed - 1].waiter);
     brolga__assert(result != BROLGA_EAGAIN);
     *chosen = (size_t)claimed - 1;
+    settle_arms(arms, count, result == BROLGA_OK ? *chosen : count);
     if (result == BROLGA_OK)
         arrived(&arms[*chosen]);
-    undo_arms(arms, count, result == BROLGA_OK ? *chosen : count);
     return result;
 }
 

@@ -1,6 +1,7 @@
 /*
  * The copy layer inside: what a type is once it is compiled, and how objects
- * are reached. The other files of this folder and nobody else include this.
+ * are reached. For the other files of this folder; channels have their door
+ * here, too, and use what is said of sites.
  *
  *   text.c      characters to tokens, errors with line and column
  *   parse.c     tokens to expressions and definitions
@@ -12,8 +13,11 @@
  *   memory.c    where objects come from and go to
  *   memo.c      shared objects of one copy
  *   walk.c      copy
+ *   check.c     what is unique is kept, and only the rest is copied
  *   drop.c      drop
- *   path.c      where a copy failed
+ *   path.c      searches: where a copy failed
+ *   audit.c     searches: counts that are wrong
+ *   site.c      sites: modes and counts; explain.c  what they say
  *   region.h    freezing: map.c, region.c, leases.c, freeze.c, collect.c
  *
  * Shape programs. A type is compiled once into what copy and drop do for a
@@ -30,6 +34,7 @@
 #include "base.h"
 
 #include <brolga/copy.h>
+#include <brolga/site.h>
 #include <stdarg.h>
 
 /* --- compiled types ----------------------------------------------------- */
@@ -427,8 +432,10 @@ static inline brolga_word brolga__tally_make(struct brolga__tally *tally,
     size_t bytes = (size_t)(payload_bytes + heap->header_bytes);
     void *block;
 
-    if (brolga__unlikely(!tally->is_ours))
+    if (brolga__unlikely(!tally->is_ours)) {
+        tally->made_bytes += bytes; /* For those who ask how much was copied. */
         return brolga__object_make(heap, payload_bytes);
+    }
     block = brolga__value_take(bytes);
     if (brolga__unlikely(block == NULL))
         return 0;
@@ -475,7 +482,8 @@ struct brolga__memo {
     uint32_t *slot; /* hashed: index + 1 of an entry, 0 = empty */
     uint32_t slots; /* a power of two; 0: counts are marked instead */
     bool hashed;
-    bool keeps_counts; /* Those of the copies are right as they are. */
+    bool keeps_counts;   /* Those of the copies are right as they are. */
+    uint64_t made_bytes; /* by all copies that went by it */
     struct brolga__shared first[BROLGA__MEMO_INLINE];
 };
 
@@ -491,9 +499,140 @@ int brolga__memo_add(struct brolga__memo *memo, brolga_word source,
 void brolga__memo_settle(struct brolga__memo *memo);
 void brolga__memo_free(struct brolga__memo *memo);
 
+/* --- copies of parts (walk.c) ------------------------------------------- */
+
+/*
+ * Replaces the word in a slot by a copy. The memo is the caller's, who settles
+ * it after the last copy that goes by it. On failure the slot holds what was
+ * made of the copy, to be dropped once the memo is settled.
+ */
+int brolga__copy_slot(const brolga_type *type, brolga_word *slot,
+                      struct brolga__memo *memo);
+
+/* brolga_copy_with() that says how many bytes the copy's objects have. */
+int brolga__copy_sized(const brolga_type *type, const void *from, void *to,
+                       const struct brolga_copy_opts *opts, uint64_t *bytes,
+                       struct brolga_copy_error *error);
+
 /* --- where a copy failed (path.c) --------------------------------------- */
 
-void brolga__path_find(const brolga_type *type, brolga_word word,
-                       struct brolga_copy_error *error);
+/* Fills `error`, if one is wanted, after a copy of this word has failed; or a
+ * check, which `keeps` what is unique. */
+void brolga__copy_explain(const brolga_type *type, brolga_word word, int code,
+                          bool keeps, struct brolga_copy_error *error);
+
+/* --- audits (audit.c) --------------------------------------------------- */
+
+/* What BROLGA_DEBUG_RC asks for. */
+enum brolga__debug_rc {
+    BROLGA__RC_UNKNOWN, /* nobody has looked yet */
+    BROLGA__RC_OFF,
+    BROLGA__RC_FAIL, /* the operation fails */
+    BROLGA__RC_ABORT /* the program ends */
+};
+
+extern _Atomic int32_t brolga__rc_wanted;
+
+/* Compares counts with references; `alone`: nothing else may refer to any part.
+ * The slow path of the next two. BROLGA_OK or BROLGA_EINVAL. */
+int brolga__audit(const brolga_type *type, brolga_word word, bool alone,
+                  struct brolga_copy_error *error);
+
+static inline bool brolga__audits(void)
+{
+    return brolga__unlikely(brolga__load_relaxed(&brolga__rc_wanted) !=
+                            BROLGA__RC_OFF);
+}
+
+/* Before a copy or a check of a word, which is no plain one. */
+static inline int brolga__audit_copy(const brolga_type *type, brolga_word word,
+                                     struct brolga_copy_error *error)
+{
+    return brolga__audits() ? brolga__audit(type, word, false, error)
+                            : BROLGA_OK;
+}
+
+/* --- searches (path.c) -------------------------------------------------- */
+
+/* One object or word on the way of a search. */
+struct brolga__step {
+    const brolga_type *type;
+    const struct brolga__ctor *ctor; /* of a sum */
+    struct brolga_closure_info info; /* of a closure */
+    brolga_word value;
+    uint64_t next;    /* the reference to visit next */
+    uint64_t total;   /* references */
+    uint64_t repeats; /* further steps like this one */
+    bool is_shared;   /* reached through an object that others refer to */
+};
+
+/*
+ * A walk, depth-first, that stops at the first culprit. What that is depends on
+ * what is looked for: a part that cannot cross; an object with a wrong count;
+ * or a given object.
+ */
+struct brolga__search {
+    const struct brolga_model *model;
+    struct brolga__step *step;
+    uint32_t depth;
+    uint32_t capacity;
+    struct brolga__memo seen; /* `refs`: how often, in an audit */
+    struct brolga_copy_error *error;
+    bool keeps;         /* Only what is shared will be copied. */
+    bool audits;        /* Counts are compared with references. */
+    brolga_word wanted; /* An object to be found, or 0. */
+    brolga_word found;  /* The object whose count is wrong. */
+};
+
+void brolga__search_begin(struct brolga__search *s, const brolga_type *type,
+                          struct brolga_copy_error *error);
+/* BROLGA_OK, the culprit's code, or BROLGA_ENOMEM. */
+int brolga__search_run(struct brolga__search *s, const brolga_type *type,
+                       brolga_word word);
+/* The way to where the search has stopped. */
+void brolga__search_path(const struct brolga__search *s, char *path,
+                         size_t bytes);
+void brolga__search_end(struct brolga__search *s);
+
+/* Why a copy of this word would fail, or a check; BROLGA_OK if it would not,
+ * but for want of memory. */
+int brolga__copy_why(const brolga_type *type, brolga_word word, bool keeps,
+                     struct brolga_copy_error *error);
+
+/* --- sites (site.c) ----------------------------------------------------- */
+
+/*
+ * How a value of a type, which is not plain, goes this time: as the site says,
+ * or NULL, but no less than `least`. Lists the site. CHECK and COPY are then
+ * the caller's to do, by brolga__site_check() and by a copy.
+ */
+enum brolga_mode brolga__site_begin(struct brolga_site *site,
+                                    const brolga_type *type,
+                                    enum brolga_mode least);
+
+/* brolga_check() that the site, if there is one, learns from. */
+int brolga__site_check(struct brolga_site *site, const brolga_type *type,
+                       void *at);
+
+/* What has become of a value. */
+void brolga__site_sent(struct brolga_site *site, enum brolga_mode how);
+void brolga__site_copied(struct brolga_site *site, uint64_t bytes);
+void brolga__site_refused(struct brolga_site *site);
+void brolga__site_returned(struct brolga_site *site);
+
+/* Lists a site that is used for the first time; `type` NULL: plain words. */
+void brolga__site_list(struct brolga_site *site, const brolga_type *type);
+
+/* Whether the site moves without further ado. */
+static inline bool brolga__site_moves(const struct brolga_site *site)
+{
+    return brolga__load_relaxed(&site->mode) == BROLGA_MOVE &&
+           brolga__load_relaxed(&site->used) != 0 && !brolga__audits();
+}
+
+const char *brolga__site_reason(const struct brolga_site *site);
+
+/* Whether it copies what it should check. */
+bool brolga__site_has_given_up(const struct brolga_site *site);
 
 #endif

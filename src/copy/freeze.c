@@ -185,6 +185,7 @@ static int freeze(const brolga_type *type, brolga_word word, brolga_word *out,
     brolga_region *made = brolga__region_create(type);
     struct freezer freezer;
     brolga_word copy;
+    uint64_t bytes;
     int err = BROLGA_ENOMEM;
 
     say(error, err, "out of memory"); /* If it is not something else. */
@@ -194,7 +195,8 @@ static int freeze(const brolga_type *type, brolga_word word, brolga_word *out,
     if (opts != NULL)
         how = *opts;
     how.leases = &made->others;
-    err = brolga__copy_to(&freezer.heap, made, type, word, &copy, &how, error);
+    err = brolga__copy_to(&freezer.heap, made, type, word, &copy, &how, &bytes,
+                          error);
     if (err == BROLGA_OK && made->failed)
         err = BROLGA_ENOMEM;
     if (err != BROLGA_OK) {

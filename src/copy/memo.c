@@ -23,6 +23,7 @@ void brolga__memo_init(struct brolga__memo *memo,
     memo->slots = 0;
     memo->hashed = hashed;
     memo->keeps_counts = false;
+    memo->made_bytes = 0;
 }
 
 /* The slot of `source`, or the empty one where it belongs. The table is never

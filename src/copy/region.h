@@ -94,7 +94,7 @@ bool brolga__region_keep_handle(brolga_region *region, const brolga_type *type,
  */
 int brolga__copy_to(const struct brolga__heap *heap, brolga_region *region,
                     const brolga_type *type, brolga_word word, brolga_word *out,
-                    const struct brolga_copy_opts *opts,
+                    const struct brolga_copy_opts *opts, uint64_t *bytes,
                     struct brolga_copy_error *error);
 
 /* Takes a lease on the region, if any, that a frozen object lies in. */

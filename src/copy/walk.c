@@ -31,7 +31,6 @@
 
 #include "alloc.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* A waiting slot, or a row of them, as in a Vec; and the word in the (first)
@@ -69,7 +68,7 @@ struct brolga_copier {
     uint32_t depth;
     uint32_t capacity;
     struct frame first[FRAMES_INLINE];
-    struct brolga__memo memo;
+    struct brolga__memo *memo;
 };
 
 /*
@@ -239,7 +238,7 @@ __attribute__((noinline)) static int find_shared(struct brolga_copier *c,
 
     if (brolga__is_frozen(c->model, from->count))
         return pass_frozen(c, from, slot);
-    shared = brolga__memo_find(&c->memo, from->value, from->count);
+    shared = brolga__memo_find(c->memo, from->value, from->count);
     if (shared != NULL) {
         shared->refs++;
         *slot = shared->copy;
@@ -337,7 +336,7 @@ ALWAYS_INLINE int place(struct brolga_copier *c, const struct source *from,
     if (brolga__unlikely(to == 0))
         return lost(slot, BROLGA_ENOMEM);
     if (brolga__unlikely(from->count != 1) &&
-        brolga__memo_add(&c->memo, from->value, from->count, to) != BROLGA_OK) {
+        brolga__memo_add(c->memo, from->value, from->count, to) != BROLGA_OK) {
         brolga__tally_free(&c->tally, c->heap, to);
         return lost(slot, BROLGA_ENOMEM);
     }
@@ -394,6 +393,7 @@ static brolga_word clone_data(struct brolga_copier *c, brolga_word data,
     buffer = brolga__buffer_make(c->heap, bytes);
     if (buffer == NULL)
         return 0;
+    c->memo->made_bytes += (uint64_t)bytes;
     if (copy_bytes(c, buffer, brolga__word_at(data, 0), (uint64_t)bytes) ==
         BROLGA_OK)
         return (brolga_word)(uintptr_t)buffer;
@@ -1049,7 +1049,8 @@ static void unwind(struct brolga_copier *c)
 }
 
 static void begin(struct brolga_copier *c, const struct brolga__heap *heap,
-                  const struct brolga_copy_opts *opts, brolga_region *region)
+                  const struct brolga_copy_opts *opts, brolga_region *region,
+                  struct brolga__memo *memo)
 {
     c->model = heap->model;
     c->heap = heap;
@@ -1066,54 +1067,69 @@ static void begin(struct brolga_copier *c, const struct brolga__heap *heap,
     c->frame = c->first;
     c->depth = 0;
     c->capacity = FRAMES_INLINE;
-    brolga__memo_init(&c->memo, c->model, c->model->atomic_counts);
-    c->memo.keeps_counts = region != NULL;
+    c->memo = memo;
     brolga__tally_begin(&c->tally, c->heap);
 }
 
 static void end(struct brolga_copier *c)
 {
-    brolga__memo_settle(&c->memo);
-    brolga__memo_free(&c->memo);
+    c->memo->made_bytes += c->tally.made_bytes;
     brolga__tally_end(&c->tally);
     if (c->frame != c->first)
         brolga__free(c->frame);
 }
 
-static void say(struct brolga_copy_error *error, const char *text)
+static const struct brolga_copy_opts no_opts = {.pause = NULL};
+
+int brolga__copy_slot(const brolga_type *type, brolga_word *slot,
+                      struct brolga__memo *memo)
 {
-    (void)snprintf(error->text, sizeof(error->text), "%s", text);
+    struct brolga_copier c;
+    int err;
+
+    begin(&c, type->heap, &no_opts, NULL, memo);
+    push(&c, type, slot, 1);
+    err = run(&c);
+    if (err < 0)
+        unwind(&c);
+    end(&c);
+    return err < 0 ? err : BROLGA_OK;
 }
 
 static void explain(const brolga_type *type, brolga_word word, int err,
                     bool is_stopped, struct brolga_copy_error *error)
 {
-    if (error == NULL)
-        return;
-    *error = (struct brolga_copy_error){.code = err};
-    if (is_stopped)
-        say(error, "stopped in a pause");
-    else if (err == BROLGA_ENOMEM)
-        say(error, "out of memory");
-    else
-        brolga__path_find(type, word, error);
+    if (!is_stopped)
+        brolga__copy_explain(type, word, err, false, error);
+    else if (error != NULL)
+        *error = (struct brolga_copy_error){.code = err,
+                                            .text = "stopped in a pause"};
 }
 
 int brolga__copy_to(const struct brolga__heap *heap, brolga_region *region,
                     const brolga_type *type, brolga_word word, brolga_word *out,
-                    const struct brolga_copy_opts *opts,
+                    const struct brolga_copy_opts *opts, uint64_t *bytes,
                     struct brolga_copy_error *error)
 {
     brolga_word copy = word;
+    struct brolga__memo memo;
     struct brolga_copier c;
     int err;
 
-    begin(&c, heap, opts, region);
+    err = brolga__audit_copy(type, word, error);
+    if (err != BROLGA_OK)
+        return err;
+    brolga__memo_init(&memo, type->model, type->model->atomic_counts);
+    memo.keeps_counts = region != NULL;
+    begin(&c, heap, opts, region, &memo);
     push(&c, type, &copy, 1);
     err = run(&c);
     if (err < 0)
         unwind(&c);
     end(&c);
+    brolga__memo_settle(&memo);
+    brolga__memo_free(&memo);
+    *bytes = memo.made_bytes;
     if (err >= 0) {
         *out = copy;
         return BROLGA_OK;
@@ -1129,14 +1145,15 @@ int brolga__copy_to(const struct brolga__heap *heap, brolga_region *region,
 /* A copy with leases, which are added when nothing can fail any more. */
 static int copy_leased(const brolga_type *type, brolga_word word,
                        brolga_word *out, const struct brolga_copy_opts *opts,
-                       struct brolga_copy_error *error)
+                       uint64_t *bytes, struct brolga_copy_error *error)
 {
     struct brolga_leases more = {.count = 0};
     struct brolga_copy_opts leased = *opts;
     int err;
 
     leased.leases = &more;
-    err = brolga__copy_to(type->heap, NULL, type, word, out, &leased, error);
+    err = brolga__copy_to(type->heap, NULL, type, word, out, &leased, bytes,
+                          error);
     if (err == BROLGA_OK && more.count > 0) {
         err = brolga_leases_move(opts->leases, &more);
         if (err != BROLGA_OK) {
@@ -1150,30 +1167,41 @@ static int copy_leased(const brolga_type *type, brolga_word word,
 
 static int copy_word(const brolga_type *type, brolga_word word,
                      brolga_word *out, const struct brolga_copy_opts *opts,
-                     struct brolga_copy_error *error)
+                     uint64_t *bytes, struct brolga_copy_error *error)
 {
     if (opts->leases != NULL)
-        return copy_leased(type, word, out, opts, error);
-    return brolga__copy_to(type->heap, NULL, type, word, out, opts, error);
+        return copy_leased(type, word, out, opts, bytes, error);
+    return brolga__copy_to(type->heap, NULL, type, word, out, opts, bytes,
+                           error);
+}
+
+int brolga__copy_sized(const brolga_type *type, const void *from, void *to,
+                       const struct brolga_copy_opts *opts, uint64_t *bytes,
+                       struct brolga_copy_error *error)
+{
+    brolga_word word, copy;
+    int err;
+
+    *bytes = 0;
+    if (brolga_type_is_plain(type)) {
+        memcpy(to, from, type->bytes);
+        return BROLGA_OK;
+    }
+    memcpy(&word, from, sizeof(word));
+    err = copy_word(type, word, &copy, opts != NULL ? opts : &no_opts, bytes,
+                    error);
+    if (err == BROLGA_OK)
+        memcpy(to, &copy, sizeof(copy));
+    return err;
 }
 
 int brolga_copy_with(const brolga_type *type, const void *from, void *to,
                      const struct brolga_copy_opts *opts,
                      struct brolga_copy_error *error)
 {
-    static const struct brolga_copy_opts defaults = {.pause = NULL};
-    brolga_word word, copy;
-    int err;
+    uint64_t bytes;
 
-    if (brolga_type_is_plain(type)) {
-        memcpy(to, from, type->bytes);
-        return BROLGA_OK;
-    }
-    memcpy(&word, from, sizeof(word));
-    err = copy_word(type, word, &copy, opts != NULL ? opts : &defaults, error);
-    if (err == BROLGA_OK)
-        memcpy(to, &copy, sizeof(copy));
-    return err;
+    return brolga__copy_sized(type, from, to, opts, &bytes, error);
 }
 
 int brolga_copy(const brolga_type *type, const void *from, void *to,

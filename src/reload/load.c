@@ -22,6 +22,7 @@
 #include "plat.h"
 
 #include <brolga/module.h>
+#include <brolga/site.h>
 
 #include <dlfcn.h>
 #include <stdio.h>
@@ -151,6 +152,7 @@ void brolga__image_close(void *arg)
     struct brolga__image *image = arg;
     uintptr_t low, high;
 
+    brolga_sites_forget((const void *)image->low, image->high - image->low);
     (void)dlclose(image->handle);
     image->handle = NULL;
     if (brolga__plat_image(image->path, &low, &high))

@@ -631,6 +631,7 @@ struct graph_match {
     /* Regions of frozen objects that were passed on. */
     brolga_region *met[GRAPH_FROZEN];
     unsigned met_count;
+    bool keeps; /* Vecs that were not copied have kept their capacity. */
 };
 
 static inline bool graph_has_met(const struct graph_match *m,
@@ -694,7 +695,7 @@ static inline void graph_match_pair(struct graph_match *m,
         graph_fail("a tag, a length or a code address differs");
     if (p->type->def->kind == STRING && memcmp(x + 1, y + 1, (size_t)x[0]))
         graph_fail("a text differs");
-    if (p->type->def->kind == VEC && y[1] != y[0])
+    if (p->type->def->kind == VEC && !m->keeps && y[1] != y[0])
         graph_fail("a capacity is not trimmed");
     graph_parts(m->g, p->type, p->from, &a);
     graph_parts(m->g, p->type, p->to, &b);
@@ -702,15 +703,18 @@ static inline void graph_match_pair(struct graph_match *m,
         graph_note(m, a.type[i], *a.slot[i], *b.slot[i]);
 }
 
-/* Fails unless `to` has the shape of a right copy of `from`. */
-static inline struct graph_match *graph_match(struct graph *g,
-                                              struct graph_type *t,
-                                              brolga_word from, brolga_word to)
+/* Fails unless `to` has the shape of a right copy of `from`, or of what a check
+ * made of it. */
+static inline struct graph_match *graph_match_how(struct graph *g,
+                                                  struct graph_type *t,
+                                                  brolga_word from,
+                                                  brolga_word to, bool keeps)
 {
     static struct graph_match m;
 
     m.g = g;
     m.count = m.met_count = 0;
+    m.keeps = keeps;
     graph_note(&m, t, from, to);
     for (unsigned i = 0; i < m.count; i++)
         graph_match_pair(&m,
@@ -719,15 +723,31 @@ static inline struct graph_match *graph_match(struct graph *g,
     return &m;
 }
 
-/* Fails unless `to` is a right copy of `from`. */
-static inline void graph_compare(struct graph *g, struct graph_type *t,
-                                 brolga_word from, brolga_word to)
+static inline struct graph_match *graph_match(struct graph *g,
+                                              struct graph_type *t,
+                                              brolga_word from, brolga_word to)
 {
-    const struct graph_match *m = graph_match(g, t, from, to);
+    return graph_match_how(g, t, from, to, false);
+}
+
+/* Fails unless `to` is equal to `from`, and has nothing in common with it or
+ * with whoever holds a reference to a part of it. */
+static inline void graph_compare_how(struct graph *g, struct graph_type *t,
+                                     brolga_word from, brolga_word to,
+                                     bool keeps)
+{
+    const struct graph_match *m = graph_match_how(g, t, from, to, keeps);
 
     for (unsigned i = 0; i < m->count; i++)
         if (*graph_count(g, m->pair[i].to) != m->pair[i].refs)
             graph_fail("a count is not the number of references");
+}
+
+/* Fails unless `to` is a right copy of `from`. */
+static inline void graph_compare(struct graph *g, struct graph_type *t,
+                                 brolga_word from, brolga_word to)
+{
+    graph_compare_how(g, t, from, to, false);
 }
 
 /* A number that any change of the source's objects changes. */
