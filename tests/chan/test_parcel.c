@@ -418,6 +418,54 @@ CHAN_TEST(every_subscriber_gets_leases)
     brolga_broadcast_release(broadcast);
 }
 
+/* --- sites -------------------------------------------------------------- */
+
+/* Sends a value with a frozen part by a site, first where that fails. */
+static void by_site(const brolga_type *type, enum brolga_mode mode)
+{
+    struct brolga_site site = {.name = "here", .mode = mode};
+    brolga_chan *chan = chan_of(type, 1);
+    brolga_region *region, *other;
+    brolga_word list = cons(0, frozen_list(&region)), taken = 0;
+
+    (void)frozen_list(&other);
+    cr_assert_eq(brolga_lease_keep(region), BROLGA_OK);
+    cr_assert_eq(brolga_lease_keep(other), BROLGA_OK);
+    cr_assert_eq(try_send_word(chan, 0), BROLGA_OK);
+    cr_assert_eq(brolga_try_send_site(chan, &site, &list), BROLGA_EAGAIN);
+    cr_assert(is_right(fields(list)[2]));
+    cr_assert_eq(brolga_lease_count(), 2);
+    cr_assert_eq(brolga_try_recv(chan, &taken), BROLGA_OK);
+    cr_assert_eq(brolga_try_send_site(chan, &site, &list), BROLGA_OK);
+    cr_assert_eq(brolga_lease_compact(NULL, 0), BROLGA_OK);
+    /* A copy has looked which leases it needs. */
+    cr_assert_eq(regions(), mode == BROLGA_COPY ? 1 : 2);
+    cr_assert_eq(brolga_try_recv(chan, &taken), BROLGA_OK);
+    cr_assert_eq(taken == list, mode != BROLGA_COPY);
+    cr_assert(is_right(fields(taken)[2]));
+    brolga_drop_word(type, taken);
+    cr_assert_eq(brolga_lease_compact(NULL, 0), BROLGA_OK);
+    cr_assert_eq(regions(), 0);
+    brolga_sites_forget(&site, sizeof(site));
+    brolga_chan_release(chan);
+}
+
+CHAN_TEST(what_a_site_sends_has_leases)
+{
+    struct brolga_model exact = model;
+    const brolga_type *type = NULL;
+    brolga_types *registry;
+
+    exact.exact_counts = true; /* So that checks are not copies. */
+    cr_assert_eq(brolga_types_create(&exact, &registry), BROLGA_OK);
+    cr_assert_eq(brolga_type_parse(registry, "(List Int)", &type, NULL),
+                 BROLGA_OK);
+    by_site(type, BROLGA_MOVE);
+    by_site(type, BROLGA_CHECK);
+    by_site(type, BROLGA_COPY);
+    brolga_types_destroy(registry);
+}
+
 /* --- a task for each message -------------------------------------------- */
 
 /* Posed as the code of a unit: notes what came, and ends at Nil. */
