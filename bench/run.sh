@@ -5,7 +5,7 @@
 #   bench/run.sh [--quick]      everything, or a quick look whether it works
 #   bench/run.sh --table        the table of the last run once more
 #   bench/run.sh --install-peers        what other runtimes need to take part
-#   ONLY='tasks|commit_10k'     topics (calls par reload tasks values) or rows
+#   ONLY='tasks|commit_10k'     topics, as below, or rows
 #   BUILD=folder                where the build is; default build/release
 #   PEERS=no                    without other runtimes
 #
@@ -16,7 +16,7 @@ cd "$(dirname "$0")/.."
 build=${BUILD:-build/release}
 only=${ONLY:-}
 result=build/bench.tsv
-topics=(calls values tasks par reload)
+topics=(calls values frozen tasks par reload)
 
 case ${1:-} in
     --table) action=table ;;

@@ -174,6 +174,16 @@ void *brolga__value_alloc(size_t bytes)
     return block;
 }
 
+void *brolga__value_alloc_pages(size_t bytes)
+{
+    void *block =
+        brolga__alloc_must_fail() ? NULL : brolga__value_take_pages(bytes);
+
+    if (block != NULL)
+        brolga__value_count(1, bytes, 0);
+    return block;
+}
+
 void brolga__value_free(void *block, size_t bytes)
 {
     if (block == NULL)

@@ -38,6 +38,8 @@ bool brolga__alloc_will_fail(void);
 
 /* Aligned to 16 bytes; counted, and charged to the account of the caller. */
 void *brolga__value_alloc(size_t bytes);
+/* Aligned to 4096 bytes, of which there must be a multiple. */
+void *brolga__value_alloc_pages(size_t bytes);
 void brolga__value_free(void *block, size_t bytes);
 
 /* Whether the request that is being made is the one that fails. */
@@ -55,6 +57,15 @@ static inline void *brolga__value_take(size_t bytes)
     return mi_malloc(bytes);
 #else
     return malloc(bytes);
+#endif
+}
+
+static inline void *brolga__value_take_pages(size_t bytes)
+{
+#ifdef BROLGA_MIMALLOC
+    return mi_malloc_aligned(bytes, 4096);
+#else
+    return aligned_alloc(4096, bytes);
 #endif
 }
 

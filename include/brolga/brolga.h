@@ -5,14 +5,17 @@
  * This header includes one header a layer; each can be included alone.
  *
  *   base.h   result codes, time           epoch.h  members, rounds, retire
- *   got.h    slots, units, versions       copy.h   types, copy, move, freeze
+ *   got.h    slots, units, versions       copy.h   types, copy, drop
  *   task.h   tasks, safepoints            chan.h   channels, select
  *   io.h     blocking work, files, processes, sockets (the tasks layer too)
  *   scope.h  scopes, cleaning up          look.h   what the tasks are doing
  *   fork.h   fork and join
  *   par.h    parallel collections
+ *   freeze.h values that many read (the copy layer too)
+ *   closures.h  what closures capture, and how they keep code
  *   site.h   how places in the code hand values over (the copy layer too)
  *   broadcast.h  every subscriber gets every value (the channel layer too)
+ *   lease.h  frozen values in messages (the channel layer too)
  *
  * Two more are for their own users: module.h for a C file that is reloaded,
  * and reload.h for a program that reloads C files.
@@ -24,7 +27,9 @@
 #include <brolga/epoch.h>
 #include <brolga/got.h>
 
+#include <brolga/closures.h>
 #include <brolga/copy.h>
+#include <brolga/freeze.h>
 #include <brolga/io.h>
 #include <brolga/site.h>
 #include <brolga/task.h>
@@ -35,6 +40,7 @@
 
 #include <brolga/broadcast.h>
 #include <brolga/chan.h>
+#include <brolga/lease.h>
 
 #include <brolga/par.h>
 

@@ -2,12 +2,12 @@
  * Channels: typed, bounded queues between tasks.
  *
  * A send copies the value by its type, so that sender and receiver share
- * nothing; or hands it over, if the host knows that nothing else reaches it; or
- * has it checked: see site.h. The receiver owns what it receives. A value that
- * is sent is received once, or stays with the sender because the send failed,
- * or is dropped by one of two rules: the last reference to its channel goes, or
- * the last receiver leaves. (A subscription to a broadcast has a third:
- * broadcast.h.)
+ * nothing but what is frozen (lease.h); or it hands the value over, if the host
+ * knows that nothing else reaches it; or it has that checked: see site.h. The
+ * receiver owns what it receives. A value that is sent is received once, or
+ * stays with the sender because the send failed, or is dropped by one of two
+ * rules: the last reference to its channel goes, or the last receiver leaves.
+ * (A subscription to a broadcast has a third: broadcast.h.)
  *
  * Every send and receive ends with a safepoint when a task calls it, after the
  * value has been taken: a receiver calls through a version that is at least as
@@ -348,8 +348,9 @@ struct brolga_waiter {
  *
  * Owns:     `waiter`, `elem` and the caller's reference to the channel must
  *           stay until brolga_chan_withdraw(), which must follow
- *           BROLGA_EAGAIN, and only that. A value to send is copied at once,
- *           but for plain elements, which are read when they are taken.
+ *           BROLGA_EAGAIN, and only that; what is received is at `elem` after
+ *           it. A value to send is copied at once, but for plain elements,
+ *           which are read when they are taken.
  * Threads:  any. No safepoint: a task that polls calls brolga_safepoint().
  * Blocks:   no.
  * Returns:  BROLGA_EAGAIN if it waits now; otherwise it has ended, and the

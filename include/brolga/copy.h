@@ -29,12 +29,19 @@ extern "C" {
 /** A registry of types, all of one model. */
 typedef struct brolga_types brolga_types;
 
+/** A set of leases: freeze.h. */
+struct brolga_leases;
+
 /** A type. Equal types of one registry are the same pointer. */
 typedef struct brolga_type brolga_type;
 
 /* An object whose count is at least this is frozen: nobody counts it, copies
- * it or frees it; copies of values that point to it point to it as well. */
+ * it or frees it; copies of values that point to it point to it as well. So is
+ * one whose count is 0, in models that say so. See freeze.h. */
 #define BROLGA_FROZEN_MIN (INT64_C(1) << 61)
+
+/* The largest `small_tags` of a model: no system has memory so low. */
+#define BROLGA_SMALL_TAGS_MAX 65536
 
 /* --- models ------------------------------------------------------------- */
 
@@ -77,7 +84,8 @@ struct brolga_model {
     int32_t closure_code;
     int32_t closure_captures;
 
-    int32_t small_tags; /* a word below is never an address; 1024 */
+    /* A word below is never an address; 1024, at the most ..._MAX. */
+    int32_t small_tags;
 
     /* Counts are changed by several threads at once, atomically. */
     bool atomic_counts;
@@ -85,6 +93,11 @@ struct brolga_model {
     /* Each count is the number of references, and whoever sends a value has no
      * other way to its parts: an object with a count of 1 may be moved. */
     bool exact_counts;
+
+    /* Code of the host leaves counts of 0 alone: those are frozen, and so are
+     * the objects that brolga_freeze() makes. Else code may count whatever it
+     * likes, and they begin with BROLGA_FROZEN_COUNT. */
+    bool frozen_is_zero;
 
     /* (IO T) is a value, [0][T]; otherwise it is code and cannot be copied. */
     bool io_is_value;
@@ -121,7 +134,8 @@ struct brolga_model {
     void (*closure_pin)(uintptr_t code, void *arg);
     void (*closure_unpin)(uintptr_t code, void *arg);
 
-    void *arg; /* for every callback above */
+    void *arg;         /* for every callback above, */
+    void *closure_arg; /* but for the closures' if this is not NULL */
 };
 
 /**
@@ -170,7 +184,7 @@ struct brolga_type_error {
  * Threads:  any.
  * Returns:  BROLGA_OK, BROLGA_ENOMEM, or BROLGA_EINVAL for a model without
  *           `alloc` or `allocator`, with one buffer callback only, or with bad
- *           offsets.
+ *           offsets or `small_tags`.
  */
 BROLGA_API BROLGA_NODISCARD int
 brolga_types_create(const struct brolga_model *model, brolga_types **out);
@@ -356,6 +370,10 @@ struct brolga_copy_opts {
      * may copy values that share objects, as long as nobody changes these.
      * Costs more where objects are shared. */
     bool reads_only;
+
+    /* If set, leases on the regions that the copy points into are added; on
+     * failure it is as before. See freeze.h. */
+    struct brolga_leases *leases;
 };
 
 /**

@@ -30,7 +30,7 @@
  */
 #include <brolga/broadcast.h>
 
-#include "chan/chan.h"
+#include "chan/parcel.h"
 
 #include "alloc.h"
 
@@ -299,7 +299,7 @@ struct copies {
 static void drop_copies(struct copies *copies)
 {
     for (size_t i = 0; i < copies->count; i++)
-        brolga_drop(copies->type, &copies->words[i]);
+        brolga__parcel_drop(copies->type, copies->words[i]);
     brolga__free(copies->words);
 }
 
@@ -314,8 +314,8 @@ static int make_copies(struct copies *copies, const brolga_broadcast *broadcast,
         return BROLGA_ENOMEM;
     while (copies->count < count) {
         uint64_t bytes;
-        int err = brolga__copy_in_task(copies->type, elem,
-                                       &copies->words[copies->count], &bytes);
+        int err = brolga__parcel_copy(
+            copies->type, elem, &copies->words[copies->count], true, &bytes);
 
         if (err != BROLGA_OK) {
             drop_copies(copies);

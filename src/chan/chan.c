@@ -6,7 +6,7 @@
  * because a send to a closed channel fails, and so does a receive once the
  * buffer is empty, which it is when a receiver waits.
  */
-#include "chan/chan.h"
+#include "chan/parcel.h"
 
 #include "alloc.h"
 
@@ -63,6 +63,7 @@ int brolga_chan_create(const brolga_type *type,
     chan->bytes = bytes;
     chan->plain = type == NULL || brolga_type_is_plain(type);
     chan->words = type == NULL || brolga_type_is_word(type);
+    chan->parcels = type != NULL && brolga_type_can_freeze(type);
     chan->gives = is.gives == BROLGA_MODE_DEFAULT ? BROLGA_MOVE : is.gives;
     chan->moves = chan->plain || chan->gives == BROLGA_MOVE;
     set_opts(chan, &is);
@@ -91,7 +92,7 @@ static void drop_all(const brolga_chan *chan, struct brolga__ring *ring)
 
         while (brolga__ring_count(ring) > 0) {
             brolga__ring_take(ring, &word);
-            brolga_drop(chan->type, &word);
+            brolga__parcel_drop(chan->type, word);
         }
     }
     brolga__ring_free(ring);

@@ -6,6 +6,7 @@
  *   pass.c    how one value passes otherwise: put, take, wait, complete
  *   wait.c    offer and withdraw
  *   ready.c   values that are copied, checked or moved
+ *   parcel.c  messages that have leases, and whose leases those are then
  *   op.c      send, give, receive; blocking ones park between the two
  *   select.c  several channels at once
  *   chan.c    creation, references, ends, closing, statistics
@@ -174,6 +175,7 @@ struct brolga_chan {
     bool moves;    /* What is given goes as it is. */
     enum brolga_mode gives; /* How else. */
     bool words;             /* Elements are words. */
+    bool parcels;           /* Elements may have leases; parcel.h. */
     char name[32];
 
     struct brolga__ring ring;
@@ -302,10 +304,21 @@ static inline void brolga__chan_after(brolga_chan *chan, int op)
 
 /* --- waiters (wait.c) --------------------------------------------------- */
 
-/* Copies a value; in a task, with safepoints if it is large. A task that is
- * canceled meanwhile gets the reason instead. The caller holds no lock. */
+/* Whether the calling task, or thread, has leases (parcel.c). */
+bool brolga__lease_any(void);
+
+/* Whether what is given has to take leases along. */
+static inline bool brolga__chan_has_leases(const brolga_chan *chan)
+{
+    return chan->parcels && brolga__lease_any();
+}
+
+/* Copies a value, with leases; in a task, with safepoints if it is large and
+ * `may_pause`. A task that is canceled meanwhile gets the reason instead. The
+ * caller holds no lock. */
 int brolga__copy_in_task(const brolga_type *type, const void *elem,
-                         brolga_word *out, uint64_t *bytes);
+                         brolga_word *out, struct brolga_leases *leases,
+                         bool may_pause, uint64_t *bytes);
 
 /* Makes the value to send ready, which is not plain: copies or checks it. */
 int brolga__waiter_ready(struct brolga_waiter *waiter, bool may_pause);
@@ -330,7 +343,8 @@ static inline int brolga__waiter_prepare(struct brolga_waiter *waiter,
     waiter->site = site;
     waiter->original = NULL;
     if (op == BROLGA_RECV ||
-        (site == NULL && (chan->plain || (op == BROLGA_GIVE && chan->moves))))
+        (site == NULL && (chan->plain || (op == BROLGA_GIVE && chan->moves &&
+                                          !brolga__chan_has_leases(chan)))))
         return BROLGA_OK;
     return brolga__waiter_ready(waiter, may_pause);
 }

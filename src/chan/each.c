@@ -10,7 +10,7 @@
  * That and the reference to the channel are given up at the task's end, also if
  * the slot panics.
  */
-#include "chan/chan.h"
+#include "chan/parcel.h"
 
 #include "alloc.h"
 
@@ -110,9 +110,9 @@ static void give_up(void *arg)
     struct each *each = arg;
 
     /* It was woken, and there was no stack for it: the message is dropped. */
-    if (each->waiting && brolga_chan_withdraw(&each->waiter) == BROLGA_OK &&
+    if (each->waiting && brolga__waiter_end(&each->waiter) == BROLGA_OK &&
         !each->chan->plain)
-        brolga_drop(each->chan->type, each->elem);
+        brolga__parcel_drop(each->chan->type, *(brolga_word *)each->elem);
     brolga_chan_release(each->chan);
     if (each->elem != each->small)
         brolga__free(each->elem);

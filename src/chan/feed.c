@@ -9,7 +9,7 @@
  */
 #include <brolga/broadcast.h>
 
-#include "chan/chan.h"
+#include "chan/parcel.h"
 
 void brolga__chan_subscribe(brolga_chan *chan, bool drops)
 {
@@ -76,7 +76,7 @@ bool brolga__chan_feed(brolga_chan *chan, const void *elem)
     brolga__assert(err == BROLGA_OK); /* Its buffer has all its memory. */
     brolga__wake_call(&wake);
     if (full && !chan->plain)
-        brolga_drop(chan->type, &oldest);
+        brolga__parcel_drop(chan->type, oldest);
     return !closed;
 }
 

@@ -8,8 +8,8 @@
  * such a completion finds a task that does something else by now, whose next
  * park returns for no reason.
  */
-#include "chan/chan.h"
 #include "chan/fast.h"
+#include "chan/parcel.h"
 
 /* Parks until the waiter is completed. What ends the waiting early withdraws
  * it; but if it was completed meanwhile, that counts. */
@@ -90,14 +90,28 @@ static bool ready_at_once(struct brolga_waiter *waiter)
            brolga__chan_put_fast(waiter->chan, waiter->elem);
 }
 
+/* What is left to be done on the waiter's side. */
+static int ended(struct brolga_waiter *waiter, int result)
+{
+    brolga__waiter_settle(waiter, result);
+    if (result == BROLGA_OK)
+        brolga__parcel_arrived(waiter->chan, waiter->op, waiter->elem);
+    return result;
+}
+
 /* --- the public calls --------------------------------------------------- */
 
 /* What needs no waiter, nor a look at who waits: true if it is done. */
 static inline bool at_once(brolga_chan *chan, enum brolga_op op, void *elem)
 {
-    if (op == BROLGA_RECV)
-        return brolga__chan_take_fast(chan, elem);
-    return (op == BROLGA_GIVE ? chan->moves : chan->plain) &&
+    if (op == BROLGA_RECV) {
+        if (!brolga__chan_take_fast(chan, elem))
+            return false;
+        brolga__parcel_arrived(chan, BROLGA_RECV, elem);
+        return true;
+    }
+    return (op == BROLGA_GIVE ? chan->moves && !brolga__chan_has_leases(chan)
+                              : chan->plain) &&
            brolga__chan_put_fast(chan, elem);
 }
 
@@ -112,8 +126,7 @@ static __attribute__((noinline)) int once_slow(brolga_chan *chan,
         return brolga__chan_finish(err);
     if (!ready_at_once(&waiter))
         err = brolga__waiter_try(&waiter);
-    brolga__waiter_settle(&waiter, err);
-    return brolga__chan_finish(err);
+    return brolga__chan_finish(ended(&waiter, err));
 }
 
 static __attribute__((noinline)) int until_slow(brolga_chan *chan,
@@ -128,8 +141,7 @@ static __attribute__((noinline)) int until_slow(brolga_chan *chan,
         return brolga__chan_finish(err);
     if (!ready_at_once(&waiter))
         err = wait_for(&waiter, deadline_ns);
-    brolga__waiter_settle(&waiter, err);
-    return brolga__chan_finish(err);
+    return brolga__chan_finish(ended(&waiter, err));
 }
 
 static inline int once(brolga_chan *chan, enum brolga_op op, void *elem)

@@ -10,7 +10,7 @@
  * A check rewrites the sender's word, and nothing has to be undone: what stands
  * there is equal to what stood there before, and the sender's.
  */
-#include "chan/chan.h"
+#include "chan/parcel.h"
 
 /* Others run, if this task's time is up. A task that is canceled meanwhile
  * sends no more; one that was before may, for its sends that take no time may,
@@ -35,23 +35,22 @@ static struct brolga_copy_opts pauses(bool may_pause, int *reason)
 }
 
 int brolga__copy_in_task(const brolga_type *type, const void *elem,
-                         brolga_word *out, uint64_t *bytes)
+                         brolga_word *out, struct brolga_leases *leases,
+                         bool may_pause, uint64_t *bytes)
 {
     int reason;
-    struct brolga_copy_opts opts = pauses(true, &reason);
+    struct brolga_copy_opts opts = pauses(may_pause, &reason);
 
+    opts.leases = leases;
     return brolga__copy_sized(type, elem, out, &opts, bytes, NULL);
 }
 
 static int copy(struct brolga_waiter *waiter, bool may_pause)
 {
-    const brolga_type *type = waiter->chan->type;
     uint64_t bytes;
     /* What is not plain is a word, so there is room for it in the waiter. */
-    int reason;
-    struct brolga_copy_opts opts = pauses(may_pause, &reason);
-    int err = brolga__copy_sized(type, waiter->elem, &waiter->copy, &opts,
-                                 &bytes, NULL);
+    int err = brolga__parcel_copy(waiter->chan->type, waiter->elem,
+                                  &waiter->copy, may_pause, &bytes);
 
     if (err != BROLGA_OK)
         return err;
@@ -82,6 +81,24 @@ static int check(struct brolga_waiter *waiter, bool may_pause)
     waiter->how = BROLGA_CHECK;
     return brolga__site_check(waiter->site, waiter->chan->type, waiter->elem,
                               &opts);
+}
+
+/* What goes as it is takes the sender's leases along: nobody has looked which
+ * of them it needs. */
+static int wrap(struct brolga_waiter *waiter)
+{
+    brolga_word word;
+    int err;
+
+    if (!brolga__chan_has_leases(waiter->chan))
+        return BROLGA_OK;
+    memcpy(&word, waiter->elem, sizeof(word));
+    err = brolga__parcel_wrap(word, &waiter->copy);
+    if (err != BROLGA_OK)
+        return err;
+    waiter->elem = &waiter->copy;
+    waiter->copied = true;
+    return BROLGA_OK;
 }
 
 /* Whether a check was in order, too. Some values pass checks only; they must
@@ -126,6 +143,8 @@ int brolga__waiter_ready(struct brolga_waiter *waiter, bool may_pause)
     if (waiter->op == BROLGA_SEND)
         return copy(waiter, may_pause);
     err = hand_over(waiter, may_pause);
+    if (err == BROLGA_OK && !waiter->copied)
+        err = wrap(waiter);
     if (err != BROLGA_OK && waiter->site != NULL)
         brolga__site_refused(waiter->site);
     return err;
@@ -135,8 +154,10 @@ void brolga__waiter_drop(struct brolga_waiter *waiter, int result)
 {
     const brolga_type *type = waiter->chan->type;
 
-    if (waiter->copied && result != BROLGA_OK)
-        brolga_drop(type, &waiter->copy);
+    if (waiter->copied && result != BROLGA_OK && waiter->how != BROLGA_COPY)
+        brolga__parcel_unwrap(waiter->copy);
+    else if (waiter->copied && result != BROLGA_OK)
+        brolga__parcel_drop(type, waiter->copy);
     else if (waiter->original != NULL)
         brolga_drop(type, waiter->original);
     waiter->copied = false;

@@ -12,7 +12,7 @@
  * meet a completer, who unlinks them, or until the owner does. The owner takes
  * the lock of every arm's channel before it lets the memory go.
  */
-#include "chan/chan.h"
+#include "chan/parcel.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -138,6 +138,12 @@ static void enqueue_arms(struct brolga_arm *arms, size_t count)
     }
 }
 
+/* The arm was done. */
+static void arrived(const struct brolga_arm *arm)
+{
+    brolga__parcel_arrived(arm->chan, (int)arm->op, arm->elem);
+}
+
 /* Attempts prepared arms; if that is in vain, and `may_wait`, enqueues them. */
 static int offer_arms(struct brolga_arm *arms, size_t count, bool may_wait,
                       size_t *chosen)
@@ -154,8 +160,10 @@ static int offer_arms(struct brolga_arm *arms, size_t count, bool may_wait,
         enqueue_arms(arms, count);
     unlock_all(&set);
     brolga__wake_call(&wake);
-    if (err == BROLGA_OK)
+    if (err == BROLGA_OK) {
         brolga__chan_after(arms[*chosen].chan, arms[*chosen].op);
+        arrived(&arms[*chosen]);
+    }
     if (err != BROLGA_EAGAIN || !may_wait)
         settle_arms(arms, count, err == BROLGA_OK ? *chosen : count);
     return err;
@@ -205,6 +213,8 @@ int brolga_select_withdraw(struct brolga_arm *arms, size_t count,
     brolga__assert(result != BROLGA_EAGAIN);
     *chosen = (size_t)claimed - 1;
     settle_arms(arms, count, result == BROLGA_OK ? *chosen : count);
+    if (result == BROLGA_OK)
+        arrived(&arms[*chosen]);
     return result;
 }
 

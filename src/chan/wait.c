@@ -4,8 +4,8 @@
  * Closing a channel costs nothing for the values of those who wait: their
  * owners, who made copies of them, drop those on their own threads (ready.c).
  */
-#include "chan/chan.h"
 #include "chan/fast.h"
+#include "chan/parcel.h"
 
 static bool pass_fast(struct brolga_waiter *waiter)
 {
@@ -25,6 +25,8 @@ static int offer(brolga_chan *chan, struct brolga_waiter *waiter,
         err = brolga__waiter_offer(waiter);
     if (err != BROLGA_EAGAIN)
         brolga__waiter_settle(waiter, err);
+    if (err == BROLGA_OK)
+        brolga__parcel_arrived(chan, (int)op, elem);
     return err;
 }
 
@@ -76,6 +78,8 @@ int brolga_chan_withdraw(struct brolga_waiter *waiter)
     int result = brolga__waiter_end(waiter);
 
     brolga__waiter_settle(waiter, result);
+    if (result == BROLGA_OK)
+        brolga__parcel_arrived(waiter->chan, waiter->op, waiter->elem);
     return result;
 }
 

@@ -156,7 +156,8 @@ __attribute__((noinline)) static int pass_shared(struct checker *c,
                                                  brolga_word *slot,
                                                  int64_t count)
 {
-    int err = count >= BROLGA_FROZEN_MIN ? BROLGA_OK : replace(c, type, slot);
+    int err =
+        brolga__is_frozen(c->model, count) ? BROLGA_OK : replace(c, type, slot);
 
     return err == BROLGA_OK ? DONE : err;
 }
@@ -212,7 +213,7 @@ static bool is_shared_data(const struct checker *c, brolga_word data,
 
     if (c->model->buffer_alloc == NULL && !brolga__is_small(c->model, data))
         count = brolga__load_acquire(brolga__count(c->model, data)); /* A */
-    *is_frozen = count >= BROLGA_FROZEN_MIN;
+    *is_frozen = brolga__is_frozen(c->model, count);
     return count != 1 && !*is_frozen;
 }
 

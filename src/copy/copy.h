@@ -18,6 +18,7 @@
  *   path.c      searches: where a copy failed
  *   audit.c     searches: counts that are wrong
  *   site.c      sites: modes and counts; explain.c  what they say
+ *   region.h    freezing: map.c, region.c, leases.c, freeze.c, collect.c
  *
  * Shape programs. A type is compiled once into what copy and drop do for a
  * value of it: its shape says which loop, and a sum's constructors say how many
@@ -332,6 +333,19 @@ static inline brolga_word *brolga__elements(const struct brolga_model *model,
                                        : brolga__fields(model, data);
 }
 
+/* Whether an object with this count is frozen. */
+static inline bool brolga__is_frozen(const struct brolga_model *model,
+                                     int64_t count)
+{
+    return count >= BROLGA_FROZEN_MIN || (count == 0 && model->frozen_is_zero);
+}
+
+/* What the callbacks for closures are given. */
+static inline void *brolga__closure_arg(const struct brolga_model *model)
+{
+    return model->closure_arg != NULL ? model->closure_arg : model->arg;
+}
+
 static inline uintptr_t brolga__code(const struct brolga_model *model,
                                      brolga_word closure)
 {
@@ -477,6 +491,7 @@ struct brolga__memo {
     uint32_t *slot; /* hashed: index + 1 of an entry, 0 = empty */
     uint32_t slots; /* a power of two; 0: counts are marked instead */
     bool hashed;
+    bool keeps_counts;   /* Those of the copies are right as they are. */
     uint64_t made_bytes; /* by all copies that went by it */
     struct brolga__shared first[BROLGA__MEMO_INLINE];
 };

@@ -55,7 +55,7 @@ __attribute__((noinline)) static bool
 is_last_of_many(const struct brolga_model *model, _Atomic int64_t *word,
                 int64_t count)
 {
-    if (count >= BROLGA_FROZEN_MIN)
+    if (brolga__is_frozen(model, count))
         return false;
     if (model->atomic_counts)
         count = brolga__sub_acq_rel(word, 1); /* A: both ends */
@@ -355,7 +355,7 @@ static void finish_closure(struct brolga_dropper *d, brolga_word value)
     for (size_t i = info.captures; i-- > 0;)
         drop_ref(d, info.types[i], capture[i]);
     if (d->model->closure_unpin != NULL)
-        d->model->closure_unpin(code, d->model->arg);
+        d->model->closure_unpin(code, brolga__closure_arg(d->model));
     brolga__tally_free(&d->tally, d->heap, value);
 }
 

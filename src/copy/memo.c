@@ -22,6 +22,7 @@ void brolga__memo_init(struct brolga__memo *memo,
     memo->slot = NULL;
     memo->slots = 0;
     memo->hashed = hashed;
+    memo->keeps_counts = false;
     memo->made_bytes = 0;
 }
 
@@ -119,7 +120,8 @@ void brolga__memo_settle(struct brolga__memo *memo)
         if (!memo->hashed)
             brolga__store_relaxed(brolga__count(memo->model, e->source),
                                   e->count);
-        brolga__store_relaxed(brolga__count(memo->model, e->copy), e->refs);
+        if (!memo->keeps_counts)
+            brolga__store_relaxed(brolga__count(memo->model, e->copy), e->refs);
     }
 }
 

@@ -58,7 +58,8 @@ bool brolga__model_is_valid(const struct brolga_model *model)
            model->count_at != model->fields_at && model->closure_code >= 0 &&
            is_word_offset(model->closure_code) &&
            model->closure_captures > model->closure_code &&
-           is_word_offset(model->closure_captures) && model->small_tags >= 1;
+           is_word_offset(model->closure_captures) && model->small_tags >= 1 &&
+           model->small_tags <= BROLGA_SMALL_TAGS_MAX;
 }
 
 /* --- checks of an object's head ----------------------------------------- */
@@ -93,8 +94,8 @@ const char *brolga__check_closure(const struct brolga_model *model,
     *info = (struct brolga_closure_info){.name = NULL};
     *code = BROLGA_EUNSENDABLE;
     if (model->closure_info == NULL ||
-        model->closure_info(brolga__code(model, value), info, model->arg) !=
-            BROLGA_OK)
+        model->closure_info(brolga__code(model, value), info,
+                            brolga__closure_arg(model)) != BROLGA_OK)
         return "a closure of unknown code";
     if (!has_room(model, value, info->captures)) {
         *code = BROLGA_EINVAL;

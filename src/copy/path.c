@@ -65,7 +65,7 @@ static int visit_count(struct brolga__search *s, const brolga_type *type,
     if (brolga__is_small(s->model, word))
         return invalid(s, type, "a small number");
     count = brolga__load_relaxed(brolga__count(s->model, word));
-    if (count >= BROLGA_FROZEN_MIN)
+    if (brolga__is_frozen(s->model, count))
         return PASS;
     if (count <= 0)
         return invalid(s, type, "an object that nobody refers to");

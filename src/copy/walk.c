@@ -27,7 +27,7 @@
  * The loops for the common shapes are always inlined, with what differs as a
  * constant, so that each is one tight loop.
  */
-#include "copy/copy.h"
+#include "copy/region.h"
 
 #include "alloc.h"
 
@@ -54,6 +54,8 @@ struct frame {
 struct brolga_copier {
     const struct brolga_model *model;
     const struct brolga__heap *heap;
+    struct brolga_leases *leases; /* on what it points into; NULL: unwanted */
+    brolga_region *region;        /* where it freezes to; NULL: it copies */
     struct brolga__tally tally;
     bool is_tree;    /* the caller says that nothing is reached twice */
     bool is_stopped; /* by a pause that returned this: */
@@ -217,6 +219,16 @@ static struct layout layout_of(const struct brolga_copier *c)
 
 /* --- sharing ------------------------------------------------------------ */
 
+/* An object that is passed on as it is. */
+static int pass_frozen(struct brolga_copier *c, const struct source *from,
+                       brolga_word *slot)
+{
+    if (c->leases != NULL &&
+        brolga__leases_note(c->leases, c->model, from->value) != BROLGA_OK)
+        return lost(slot, BROLGA_ENOMEM);
+    return DONE;
+}
+
 /* Decides about an object whose count is not 1. */
 __attribute__((noinline)) static int find_shared(struct brolga_copier *c,
                                                  const struct source *from,
@@ -224,8 +236,8 @@ __attribute__((noinline)) static int find_shared(struct brolga_copier *c,
 {
     struct brolga__shared *shared;
 
-    if (from->count >= BROLGA_FROZEN_MIN)
-        return DONE;
+    if (brolga__is_frozen(c->model, from->count))
+        return pass_frozen(c, from, slot);
     shared = brolga__memo_find(c->memo, from->value, from->count);
     if (shared != NULL) {
         shared->refs++;
@@ -427,12 +439,16 @@ static int clone_vec(struct brolga_copier *c, brolga_word *slot)
     return seen;
 }
 
-static int copy_handle(const brolga_type *type, brolga_word *slot)
+static int copy_handle(struct brolga_copier *c, const brolga_type *type,
+                       brolga_word *slot)
 {
     if (*slot == 0)
         return DONE;
     if (type->retain == NULL)
         return lost(slot, BROLGA_EUNSENDABLE);
+    if (c->region != NULL &&
+        !brolga__region_keep_handle(c->region, type, *slot))
+        return lost(slot, BROLGA_ENOMEM);
     type->retain(*slot, type->handle_arg);
     return DONE;
 }
@@ -529,7 +545,7 @@ copy_leaf(struct brolga_copier *c, const brolga_type *type, brolga_word *slot)
     case BROLGA__SUM:
         return copy_top(c, &at, &now, &ctor);
     case BROLGA__HANDLE:
-        return copy_handle(type, slot);
+        return copy_handle(c, type, slot);
     case BROLGA__WORD:
         return DONE;
     default:
@@ -921,7 +937,8 @@ static int copy_closure(struct brolga_copier *c, brolga_word *slot)
     if (seen != FRESH)
         return seen;
     if (c->model->closure_pin != NULL)
-        c->model->closure_pin(brolga__code(c->model, *slot), c->model->arg);
+        c->model->closure_pin(brolga__code(c->model, *slot),
+                              brolga__closure_arg(c->model));
     push_captures(c, brolga__captures(c->model, *slot), &info);
     return DONE;
 }
@@ -1078,12 +1095,14 @@ static void unwind(struct brolga_copier *c)
         memset(c->frame[i].slot, 0, c->frame[i].slots * sizeof(brolga_word));
 }
 
-static void begin(struct brolga_copier *c, const brolga_type *type,
-                  const struct brolga_copy_opts *opts,
+static void begin(struct brolga_copier *c, const struct brolga__heap *heap,
+                  const struct brolga_copy_opts *opts, brolga_region *region,
                   struct brolga__memo *memo)
 {
-    c->model = type->model;
-    c->heap = type->heap;
+    c->model = heap->model;
+    c->heap = heap;
+    c->leases = opts->leases;
+    c->region = region;
     c->is_tree = opts->is_tree;
     c->is_stopped = false;
     c->pause = opts->pause;
@@ -1115,7 +1134,7 @@ int brolga__copy_slot(const brolga_type *type, brolga_word *slot,
     struct brolga_copier c;
     int err;
 
-    begin(&c, type, &no_opts, memo);
+    begin(&c, type->heap, &no_opts, NULL, memo);
     push(&c, type, slot, 1);
     err = run(&c);
     if (err < 0)
@@ -1134,9 +1153,10 @@ static void explain(const brolga_type *type, brolga_word word, int err,
                                             .text = "stopped in a pause"};
 }
 
-static int copy_word(const brolga_type *type, brolga_word word,
-                     brolga_word *out, const struct brolga_copy_opts *opts,
-                     uint64_t *bytes, struct brolga_copy_error *error)
+int brolga__copy_to(const struct brolga__heap *heap, brolga_region *region,
+                    const brolga_type *type, brolga_word word, brolga_word *out,
+                    const struct brolga_copy_opts *opts, uint64_t *bytes,
+                    struct brolga_copy_error *error)
 {
     brolga_word copy = word;
     struct brolga__memo memo;
@@ -1148,7 +1168,8 @@ static int copy_word(const brolga_type *type, brolga_word word,
         return err;
     brolga__memo_init(&memo, type->model,
                       opts->reads_only || type->model->atomic_counts);
-    begin(&c, type, opts, &memo);
+    memo.keeps_counts = region != NULL;
+    begin(&c, heap, opts, region, &memo);
     push(&c, type, &copy, 1);
     err = run(&c);
     if (err < 0)
@@ -1163,9 +1184,43 @@ static int copy_word(const brolga_type *type, brolga_word word,
     }
     if (c.is_stopped)
         err = c.stopped_by;
-    brolga_drop_word(type, copy);
+    if (region == NULL)
+        brolga_drop_word(type, copy);
     explain(type, word, err, c.is_stopped, error);
     return err;
+}
+
+/* A copy with leases, which are added when nothing can fail any more. */
+static int copy_leased(const brolga_type *type, brolga_word word,
+                       brolga_word *out, const struct brolga_copy_opts *opts,
+                       uint64_t *bytes, struct brolga_copy_error *error)
+{
+    struct brolga_leases more = {.count = 0};
+    struct brolga_copy_opts leased = *opts;
+    int err;
+
+    leased.leases = &more;
+    err = brolga__copy_to(type->heap, NULL, type, word, out, &leased, bytes,
+                          error);
+    if (err == BROLGA_OK && more.count > 0) {
+        err = brolga_leases_move(opts->leases, &more);
+        if (err != BROLGA_OK) {
+            brolga_drop_word(type, *out);
+            explain(type, word, err, false, error);
+        }
+    }
+    brolga_leases_end(&more);
+    return err;
+}
+
+static int copy_word(const brolga_type *type, brolga_word word,
+                     brolga_word *out, const struct brolga_copy_opts *opts,
+                     uint64_t *bytes, struct brolga_copy_error *error)
+{
+    if (opts->leases != NULL)
+        return copy_leased(type, word, out, opts, bytes, error);
+    return brolga__copy_to(type->heap, NULL, type, word, out, opts, bytes,
+                           error);
 }
 
 int brolga__copy_sized(const brolga_type *type, const void *from, void *to,

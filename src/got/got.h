@@ -91,6 +91,12 @@ enum brolga__unit_state {
     BROLGA__UNIT_GONE
 };
 
+/* What a layer above has for a unit until it is freed. */
+struct brolga__unit_end {
+    struct brolga__unit_end *next;
+    void (*fn)(struct brolga__unit_end *end);
+};
+
 struct brolga_unit {
     struct brolga_got *got;
     char *name;
@@ -99,6 +105,7 @@ struct brolga_unit {
     void (*release)(void *arg);
     void (*describe)(void *arg, const void *address, char *text, size_t bytes);
     void *arg;
+    struct brolga__unit_end *ends; /* got->lock */
 
     enum brolga__unit_state state;
     struct brolga__list link; /* txn->units, or got->live, retired or kept. */
@@ -282,7 +289,11 @@ bool brolga__unit_imports(const struct brolga_unit *unit,
                           const struct brolga__slot *slot);
 /* Unlinks a unit and gives up all it refers to; under got->lock. */
 void brolga__unit_unlink(struct brolga_unit *unit);
-/* Calls its release and frees the record; under no lock. */
+/* Has `end->fn` called when the unit is freed, before its release; takes
+ * got->lock. */
+void brolga__unit_at_end(struct brolga_unit *unit,
+                         struct brolga__unit_end *end);
+/* Calls its ends and its release, and frees the record; under no lock. */
 void brolga__unit_free(struct brolga_unit *unit);
 /* The newest version maps nothing to it any more; under got->lock. */
 void brolga__unit_retire(struct brolga_unit *unit, uint64_t last_version);

@@ -132,8 +132,28 @@ void brolga__unit_unlink(struct brolga_unit *unit)
     unit->import_count = 0;
 }
 
+void brolga__unit_at_end(struct brolga_unit *unit, struct brolga__unit_end *end)
+{
+    (void)pthread_mutex_lock(&unit->got->lock);
+    end->next = unit->ends;
+    unit->ends = end;
+    (void)pthread_mutex_unlock(&unit->got->lock);
+}
+
+/* Nobody else knows the unit any more. */
+static void call_ends(struct brolga_unit *unit)
+{
+    while (unit->ends != NULL) {
+        struct brolga__unit_end *end = unit->ends;
+
+        unit->ends = end->next; /* `end` may be gone after this. */
+        end->fn(end);
+    }
+}
+
 void brolga__unit_free(struct brolga_unit *unit)
 {
+    call_ends(unit);
     if (unit->release != NULL)
         unit->release(unit->arg);
     brolga__free(unit->imports);

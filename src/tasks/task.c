@@ -422,6 +422,10 @@ static inline void wind_up(brolga_task *task, struct brolga__worker *worker)
 {
     if (brolga__unlikely(task->at_end != NULL))
         task->at_end(task->at_end_arg);
+    if (brolga__unlikely(task->kept != NULL)) {
+        task->kept->end(task->kept);
+        task->kept = NULL;
+    }
     if (brolga__unlikely(task->pinned != NULL || task->slot != 0))
         let_go(task); /* It never started, or was a runner. */
     if (brolga__unlikely(task->holding)) {

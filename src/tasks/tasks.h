@@ -145,6 +145,12 @@ struct brolga__left {
     struct brolga__stack second; /* Where it is, as it came from the pool. */
 };
 
+/* What a layer above has for a task until its end, when it is called, by
+ * whoever ends the task. */
+struct brolga__kept {
+    void (*end)(struct brolga__kept *kept);
+};
+
 /* See scope.c for what the lock guards and who may look. */
 struct brolga_scope {
     struct brolga *rt;
@@ -255,6 +261,7 @@ struct brolga_task {
     brolga_scope *scope;          /* The innermost that it has open, or NULL. */
     struct brolga__defer *defers; /* The last one first. */
     struct brolga_fork *forks;    /* To be joined; the last one first. */
+    struct brolga__kept *kept;    /* Of the layer above, or NULL. */
 
     /* --- what few tasks use --- */
 

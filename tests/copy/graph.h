@@ -10,6 +10,7 @@
 #include "alloc.h"
 
 #include <brolga/copy.h>
+#include <brolga/freeze.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,6 +88,7 @@ static const struct graph_def graph_defs[] = {
 #define GRAPH_OBJECTS  512
 #define GRAPH_CAPTURES 2
 #define GRAPH_CODES    3
+#define GRAPH_FROZEN   8
 
 static const char graph_text[] =
     "(deftype (Tree a) Tip (Fork [:(Tree a) l :a v :(Tree a) r]))"
@@ -129,6 +131,9 @@ struct graph {
     unsigned object_count;
     bool is_ours; /* objects are the preset's own */
     int64_t live;
+    /* Frozen values, which may become parts of new ones. */
+    struct graph_object frozen[GRAPH_FROZEN];
+    unsigned frozen_count;
 };
 
 static inline struct graph_type *graph_intern(struct graph *g, size_t def,
@@ -474,12 +479,47 @@ static inline brolga_word graph_remember(struct graph *g, struct graph_type *t,
     return v;
 }
 
+static inline bool graph_is_frozen(const struct graph *g,
+                                   const struct graph_type *t, brolga_word v)
+{
+    int64_t count;
+
+    if (!graph_is_object(t, v))
+        return false;
+    count = *graph_count(g, v);
+    return count >= BROLGA_FROZEN_MIN ||
+           (count == 0 && g->model.frozen_is_zero);
+}
+
+/* A frozen value, counted as the host's code does; 0 if none fits. */
+static inline brolga_word graph_reuse_frozen(struct graph *g,
+                                             const struct graph_type *t)
+{
+    unsigned start;
+
+    if (g->frozen_count == 0 || choose(&g->choices, 3) != 0)
+        return 0;
+    start = choose(&g->choices, g->frozen_count);
+    for (unsigned i = 0; i < g->frozen_count; i++) {
+        struct graph_object *o = &g->frozen[(start + i) % g->frozen_count];
+
+        if (o->type == t && graph_is_frozen(g, t, o->value)) {
+            *graph_count(g, o->value) += !g->model.frozen_is_zero;
+            return o->value;
+        }
+    }
+    return 0;
+}
+
 /* An object made before, with one more reference; 0 if none fits. */
 static inline brolga_word graph_reuse(struct graph *g,
                                       const struct graph_type *t)
 {
     unsigned start;
+    brolga_word frozen = graph_reuse_frozen(g, t);
 
+    if (frozen != 0)
+        return frozen;
     if (g->object_count == 0 || choose(&g->choices, 3) != 0)
         return 0;
     start = choose(&g->choices, g->object_count);
@@ -600,8 +640,33 @@ struct graph_match {
     struct graph *g;
     struct graph_pair pair[GRAPH_OBJECTS];
     unsigned count;
+    /* Regions of frozen objects that were passed on. */
+    brolga_region *met[GRAPH_FROZEN];
+    unsigned met_count;
     bool keeps; /* Vecs that were not copied have kept their capacity. */
 };
+
+static inline bool graph_has_met(const struct graph_match *m,
+                                 const brolga_region *region)
+{
+    for (unsigned i = 0; i < m->met_count; i++)
+        if (m->met[i] == region)
+            return true;
+    return false;
+}
+
+/* Notes that a frozen object is part of both. */
+static inline void graph_note_frozen(struct graph_match *m,
+                                     struct graph_type *t, brolga_word from,
+                                     brolga_word to)
+{
+    brolga_region *region = brolga_region_of(graph_parse(m->g, t), from);
+
+    if (from != to)
+        graph_fail("a frozen object is not passed on");
+    if (region != NULL && !graph_has_met(m, region))
+        m->met[m->met_count++] = region;
+}
 
 /* Notes that `from` became `to`; fails if that contradicts what is known. */
 static inline void graph_note(struct graph_match *m, struct graph_type *t,
@@ -610,6 +675,10 @@ static inline void graph_note(struct graph_match *m, struct graph_type *t,
     if (!graph_is_object(t, from)) {
         if (from != to)
             graph_fail("a word differs");
+        return;
+    }
+    if (graph_is_frozen(m->g, t, from)) {
+        graph_note_frozen(m, t, from, to);
         return;
     }
     for (unsigned i = 0; i < m->count; i++) {
@@ -646,24 +715,43 @@ static inline void graph_match_pair(struct graph_match *m,
         graph_note(m, a.type[i], *a.slot[i], *b.slot[i]);
 }
 
-/* Fails unless `to` is equal to `from`, and has nothing in common with it or
- * with whoever holds a reference to a part of it. */
-static inline void graph_compare_how(struct graph *g, struct graph_type *t,
-                                     brolga_word from, brolga_word to,
-                                     bool keeps)
+/* Fails unless `to` has the shape of a right copy of `from`, or of what a check
+ * made of it. */
+static inline struct graph_match *graph_match_how(struct graph *g,
+                                                  struct graph_type *t,
+                                                  brolga_word from,
+                                                  brolga_word to, bool keeps)
 {
     static struct graph_match m;
 
     m.g = g;
-    m.count = 0;
+    m.count = m.met_count = 0;
     m.keeps = keeps;
     graph_note(&m, t, from, to);
     for (unsigned i = 0; i < m.count; i++)
         graph_match_pair(&m,
                          &(struct graph_pair){m.pair[i].type, m.pair[i].from,
                                               m.pair[i].to, 0});
-    for (unsigned i = 0; i < m.count; i++)
-        if (*graph_count(g, m.pair[i].to) != m.pair[i].refs)
+    return &m;
+}
+
+static inline struct graph_match *graph_match(struct graph *g,
+                                              struct graph_type *t,
+                                              brolga_word from, brolga_word to)
+{
+    return graph_match_how(g, t, from, to, false);
+}
+
+/* Fails unless `to` is equal to `from`, and has nothing in common with it or
+ * with whoever holds a reference to a part of it. */
+static inline void graph_compare_how(struct graph *g, struct graph_type *t,
+                                     brolga_word from, brolga_word to,
+                                     bool keeps)
+{
+    const struct graph_match *m = graph_match_how(g, t, from, to, keeps);
+
+    for (unsigned i = 0; i < m->count; i++)
+        if (*graph_count(g, m->pair[i].to) != m->pair[i].refs)
             graph_fail("a count is not the number of references");
 }
 
