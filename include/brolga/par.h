@@ -18,6 +18,9 @@
  * is referred to twice. (Where counts are atomic, and for words, all are lent.)
  * Others are copied before the first call. Results are not copied at all.
  *
+ * What is frozen (freeze.h) is neither copied nor counted. The caller's leases
+ * keep what the elements point into; they must also keep what results do.
+ *
  * **Failures.** If the function fails on an element (brolga_panic(), a trap in
  * a unit), what has not begun is not begun, what was made is dropped, and the
  * call says which element it was.

@@ -58,7 +58,7 @@
 
 #include "atomic.h"
 #include "base.h"
-#include "copy/copy.h"
+#include "copy/parts.h"
 #include "spin.h"
 #include "tasks/tasks.h"
 

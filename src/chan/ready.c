@@ -105,7 +105,7 @@ static int wrap(struct brolga_waiter *waiter)
  * also do so while a site that should check copies. */
 static bool may_check(const struct brolga_waiter *waiter)
 {
-    return waiter->site != NULL && waiter->chan->type->model->exact_counts &&
+    return waiter->site != NULL && brolga__counts_exactly(waiter->chan->type) &&
            waiter->chan->gives < BROLGA_COPY &&
            brolga_site_mode(waiter->site) < BROLGA_COPY;
 }
@@ -189,5 +189,5 @@ int brolga_send_why(const brolga_chan *chan, const struct brolga_site *site,
     memcpy(&word, elem, sizeof(word));
     return brolga__copy_why(
         chan->type, word,
-        mode == BROLGA_CHECK && chan->type->model->exact_counts, error);
+        mode == BROLGA_CHECK && brolga__counts_exactly(chan->type), error);
 }

@@ -1,7 +1,7 @@
 /*
  * The copy layer inside: what a type is once it is compiled, and how objects
- * are reached. For the other files of this folder; channels have their door
- * here, too, and use what is said of sites.
+ * are reached. The other files of this folder and nobody else include this;
+ * what layers above may use is in parts.h.
  *
  *   text.c      characters to tokens, errors with line and column
  *   parse.c     tokens to expressions and definitions
@@ -32,6 +32,7 @@
 #include "alloc.h"
 #include "atomic.h"
 #include "base.h"
+#include "copy/parts.h"
 
 #include <brolga/copy.h>
 #include <brolga/site.h>
@@ -518,11 +519,6 @@ void brolga__memo_free(struct brolga__memo *memo);
 int brolga__copy_slot(const brolga_type *type, brolga_word *slot,
                       struct brolga__memo *memo);
 
-/* brolga_copy_with() that says how many bytes the copy's objects have. */
-int brolga__copy_sized(const brolga_type *type, const void *from, void *to,
-                       const struct brolga_copy_opts *opts, uint64_t *bytes,
-                       struct brolga_copy_error *error);
-
 /* --- where a copy failed (path.c) --------------------------------------- */
 
 /* Fills `error`, if one is wanted, after a copy of this word has failed; or a
@@ -531,27 +527,6 @@ void brolga__copy_explain(const brolga_type *type, brolga_word word, int code,
                           bool keeps, struct brolga_copy_error *error);
 
 /* --- audits (audit.c) --------------------------------------------------- */
-
-/* What BROLGA_DEBUG_RC asks for. */
-enum brolga__debug_rc {
-    BROLGA__RC_UNKNOWN, /* nobody has looked yet */
-    BROLGA__RC_OFF,
-    BROLGA__RC_FAIL, /* the operation fails */
-    BROLGA__RC_ABORT /* the program ends */
-};
-
-extern _Atomic int32_t brolga__rc_wanted;
-
-/* Compares counts with references; `alone`: nothing else may refer to any part.
- * The slow path of the next two. BROLGA_OK or BROLGA_EINVAL. */
-int brolga__audit(const brolga_type *type, brolga_word word, bool alone,
-                  struct brolga_copy_error *error);
-
-static inline bool brolga__audits(void)
-{
-    return brolga__unlikely(brolga__load_relaxed(&brolga__rc_wanted) !=
-                            BROLGA__RC_OFF);
-}
 
 /* Before a copy or a check of a word, which is no plain one. */
 static inline int brolga__audit_copy(const brolga_type *type, brolga_word word,
@@ -603,41 +578,7 @@ void brolga__search_path(const struct brolga__search *s, char *path,
                          size_t bytes);
 void brolga__search_end(struct brolga__search *s);
 
-/* Why a copy of this word would fail, or a check; BROLGA_OK if it would not,
- * but for want of memory. */
-int brolga__copy_why(const brolga_type *type, brolga_word word, bool keeps,
-                     struct brolga_copy_error *error);
-
 /* --- sites (site.c) ----------------------------------------------------- */
-
-/*
- * How a value of a type, which is not plain, goes this time: as the site says,
- * or NULL, but no less than `least`. Lists the site. CHECK and COPY are then
- * the caller's to do, by brolga__site_check() and by a copy.
- */
-enum brolga_mode brolga__site_begin(struct brolga_site *site,
-                                    const brolga_type *type,
-                                    enum brolga_mode least);
-
-/* brolga_check_with() that the site, if there is one, learns from. */
-int brolga__site_check(struct brolga_site *site, const brolga_type *type,
-                       void *at, const struct brolga_copy_opts *opts);
-
-/* What has become of a value. */
-void brolga__site_sent(struct brolga_site *site, enum brolga_mode how);
-void brolga__site_copied(struct brolga_site *site, uint64_t bytes);
-void brolga__site_refused(struct brolga_site *site);
-void brolga__site_returned(struct brolga_site *site);
-
-/* Lists a site that is used for the first time; `type` NULL: plain words. */
-void brolga__site_list(struct brolga_site *site, const brolga_type *type);
-
-/* Whether the site moves without further ado. */
-static inline bool brolga__site_moves(const struct brolga_site *site)
-{
-    return brolga__load_relaxed(&site->mode) == BROLGA_MOVE &&
-           brolga__load_relaxed(&site->used) != 0 && !brolga__audits();
-}
 
 const char *brolga__site_reason(const struct brolga_site *site);
 

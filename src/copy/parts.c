@@ -45,6 +45,11 @@ const brolga_type *brolga__element_of(const brolga_type *type)
     return is_list(type) ? plain->ctors[1]->types[0] : plain->element;
 }
 
+bool brolga__counts_exactly(const brolga_type *type)
+{
+    return type->model->exact_counts;
+}
+
 bool brolga__counts_anywhere(const brolga_type *type)
 {
     return !brolga__may_refer(type) || type->model->atomic_counts;
@@ -159,7 +164,7 @@ void brolga__retain(const brolga_type *type, brolga_word word)
         (type->has_nullary && brolga__is_small(model, word)))
         return;
     count = brolga__count(model, word);
-    if (brolga__load_relaxed(count) >= BROLGA_FROZEN_MIN)
+    if (brolga__is_frozen(model, brolga__load_relaxed(count)))
         return;
     if (model->atomic_counts)
         (void)brolga__add_relaxed(count, 1);
@@ -223,7 +228,7 @@ static bool is_single(const struct search *s, brolga_word value, bool *frozen)
     if (brolga__is_small(s->model, value))
         return false;
     count = brolga__load_relaxed(brolga__count(s->model, value));
-    *frozen = count >= BROLGA_FROZEN_MIN;
+    *frozen = brolga__is_frozen(s->model, count);
     return count == 1 || *frozen;
 }
 

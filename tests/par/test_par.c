@@ -7,6 +7,7 @@
  */
 #include "tasks/world.h"
 
+#include <brolga/freeze.h>
 #include <brolga/par.h>
 
 #include <stdlib.h>
@@ -377,6 +378,35 @@ Test(par, elements_that_share_an_object_do_not_meet)
     cr_assert_eq(count_of(common), 1);
     brolga_drop_word(type_of("(Option Int)"), common);
     free(element);
+    close_all();
+}
+
+/* In two places, yet lent: nobody counts it. */
+Test(par, what_is_frozen_is_passed_on)
+{
+    brolga_word element[2], seen[4] = {0}, *at = seen, frozen, source, in, out;
+    struct brolga_par_fn fn = {.fn = pass_on,
+                               .env = (brolga_word)(uintptr_t)&at};
+    const brolga_type *type, *one;
+    brolga_region *region;
+
+    open_with(2);
+    type = type_of("(Vec (Option Int))");
+    one = type_of("(Option Int)");
+    source = some(3);
+    cr_assert_eq(brolga_freeze(one, source, &frozen, &region, NULL, NULL),
+                 BROLGA_OK);
+    brolga_drop_word(one, source);
+    element[0] = element[1] = frozen;
+    in = vec_of(element, 2);
+    cr_assert_eq(brolga_pmap(rt, type, in, &fn, type, &out, NULL, NULL),
+                 BROLGA_OK);
+    cr_assert_eq(seen[3], frozen);
+    cr_assert_eq(element_of(out, 0), frozen);
+    cr_assert_eq(element_of(out, 1), frozen);
+    brolga_drop_word(type, out);
+    brolga_drop_word(type, in);
+    brolga_region_release(region);
     close_all();
 }
 
