@@ -176,8 +176,8 @@ struct brolga_type_error {
 };
 
 /**
- * Create a registry that knows Int, Bool, Float, String, (Vec a), (Option a),
- * (List a), (IO a) and (Fn [a ...] r).
+ * Create a registry that knows Int, Bool, Float, String, Bytes, (Vec a),
+ * (Option a), (List a), (IO a) and (Fn [a ...] r).
  *
  * Owns:     `*out` belongs to the caller; end it with brolga_types_destroy().
  *           The model is copied; what its callbacks need must outlive it.

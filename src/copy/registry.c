@@ -189,9 +189,10 @@ static int add_prelude(brolga_types *types)
         enum brolga__kind kind;
         uint32_t params;
     } builtin[] = {
-        {"Int", BROLGA__KIND_WORD, 0},   {"Bool", BROLGA__KIND_WORD, 0},
-        {"Float", BROLGA__KIND_WORD, 0}, {"String", BROLGA__KIND_STRING, 0},
-        {"Vec", BROLGA__KIND_VEC, 1},    {"Fn", BROLGA__KIND_FN, 0},
+        {"Int", BROLGA__KIND_WORD, 0},     {"Bool", BROLGA__KIND_WORD, 0},
+        {"Float", BROLGA__KIND_WORD, 0},   {"String", BROLGA__KIND_STRING, 0},
+        {"Bytes", BROLGA__KIND_STRING, 0}, {"Vec", BROLGA__KIND_VEC, 1},
+        {"Fn", BROLGA__KIND_FN, 0},
     };
     int err = BROLGA_OK;
 

@@ -65,6 +65,28 @@ static void option_body(struct host *h)
     brolga_drop_word(type, 0);
 }
 
+static void bytes_body(struct host *h)
+{
+    const brolga_type *type = host_type(h, "(Option Bytes)");
+    static const unsigned char bytes[] = {0, 255, 0, 128, 7};
+    brolga_word buffer = host_alloc(8 + (int64_t)sizeof(bytes), h);
+    brolga_word some = host_some(h, buffer), copy;
+
+    host_fields(h, buffer)[0] = sizeof(bytes);
+    memcpy(host_fields(h, buffer) + 1, bytes, sizeof(bytes));
+    cr_assert_eq(brolga_copy_word(type, some, &copy, NULL), BROLGA_OK);
+    brolga_drop_word(type, some);
+    buffer = host_fields(h, copy)[1];
+    cr_assert_eq(host_fields(h, buffer)[0], sizeof(bytes));
+    cr_assert_eq(memcmp(host_fields(h, buffer) + 1, bytes, sizeof(bytes)), 0);
+    brolga_drop_word(type, copy);
+}
+
+Test(walk, a_buffer_of_bytes_is_copied_with_its_bytes)
+{
+    host_each_preset(bytes_body);
+}
+
 Test(walk, a_nullary_constructor_is_a_small_tag_and_others_are_objects)
 {
     host_each_preset(option_body);
