@@ -35,15 +35,21 @@ static BENCH_FUNCTION brolga_word cheap(brolga_word env, brolga_word element)
     return 3 * element + env;
 }
 
-static double map(struct job *job, brolga_word (*fn)(brolga_word, brolga_word))
+static void cheap_many(brolga_word env, const brolga_word *in, brolga_word *out,
+                       size_t count)
 {
-    struct brolga_par_fn each = {.fn = fn, .env = 1};
+    for (size_t i = 0; i < count; i++)
+        out[i] = 3 * in[i] + env;
+}
+
+static double map(const struct job *job, const struct brolga_par_fn *each)
+{
     uint64_t begin = brolga_now_ns();
 
     for (unsigned i = 0; i < job->times; i++) {
         brolga_word out;
 
-        bench_must(brolga_pmap(job->rt, job->type, job->in, &each, job->type,
+        bench_must(brolga_pmap(job->rt, job->type, job->in, each, job->type,
                                &out, NULL, NULL));
         brolga_drop_word(job->type, out);
     }
@@ -52,7 +58,13 @@ static double map(struct job *job, brolga_word (*fn)(brolga_word, brolga_word))
 
 static double sample_cheap(void *arg)
 {
-    return map(arg, cheap);
+    return map(arg, &(struct brolga_par_fn){.fn = cheap, .env = 1});
+}
+
+static double sample_cheap_many(void *arg)
+{
+    return map(arg, &(struct brolga_par_fn){
+                        .fn = cheap, .many = cheap_many, .env = 1});
 }
 
 static int cheap_chunk(void *arg, size_t begin, size_t end)
@@ -108,7 +120,7 @@ static BENCH_FUNCTION brolga_word heavy(brolga_word env, brolga_word element)
 
 static double sample_heavy(void *arg)
 {
-    return map(arg, heavy);
+    return map(arg, &(struct brolga_par_fn){.fn = heavy});
 }
 
 static double serial(const struct job *job)
@@ -168,7 +180,8 @@ static void run_rows(unsigned workers, const brolga_type *type)
     many = job_of(rt, type, bench_count(CHEAP), 20);
     few = job_of(rt, type, bench_count(HEAVY), 1);
     const struct bench_subject cheap_ones[] = {
-        {"brolga", sample_cheap, &many},
+        {"brolga: a function an element", sample_cheap, &many},
+        {"brolga: a function for many", sample_cheap_many, &many},
         {"brolga: pfor", sample_cheap_chunks, &many},
         {"floor: a loop on one thread", floor_cheap, &many},
     };

@@ -62,7 +62,7 @@ build_cpp() {
     shift
     commands=("$program")
     [[ $program -nt $source && $program -nt bench/peers/cpp/peer.hpp ]] ||
-        c++ -std=c++17 -O2 -o "$program" "$source" "$@"
+        c++ -std=c++17 -O3 -o "$program" "$source" "$@"
 }
 
 build_tbb() {

@@ -73,6 +73,12 @@ struct brolga_par_fn {
     brolga_slot slot;
     brolga_word env;
     const brolga_type *env_type; /* NULL: a plain word. */
+    /* For brolga_pmap(), may be set besides: the same for `count` elements in a
+     * row, with the results in `out`. A compiler can inline the function there,
+     * and use vector instructions. If it fails, nobody knows at which element:
+     * the first of them is named, and no result of theirs is kept. */
+    void (*many)(brolga_word env, const brolga_word *in, brolga_word *out,
+                 size_t count);
 };
 
 /** The same for two elements. */

@@ -11,8 +11,32 @@ struct map {
     struct brolga__elements elements;
     union brolga__code code;
     brolga_slot slot;
+    void (*many)(brolga_word env, const brolga_word *in, brolga_word *out,
+                 size_t count);
     brolga_word *result; /* 0 where there is none yet. */
 };
+
+/* Those in a row that are lent, then one that is not, and so on. */
+static void map_many(struct map *map, struct brolga__span *span, size_t begin,
+                     size_t end)
+{
+    const brolga_word *at = map->elements.at, *copies = map->elements.copies;
+
+    while (begin < end) {
+        size_t next = begin;
+
+        span->at = begin;
+        while (next < end && (copies == NULL || copies[next] == 0))
+            next++;
+        if (next > begin)
+            map->many(span->env, at + begin, map->result + begin, next - begin);
+        if (next < end) {
+            map->many(span->env, copies + next, map->result + next, 1);
+            next++;
+        }
+        begin = next;
+    }
+}
 
 static int map_some(struct brolga__span *span, size_t begin, size_t end)
 {
@@ -23,6 +47,10 @@ static int map_some(struct brolga__span *span, size_t begin, size_t end)
     brolga_word *result = map->result;
     brolga_word env = span->env;
 
+    if (map->many != NULL) {
+        map_many(map, span, begin, end);
+        return BROLGA_OK;
+    }
     for (size_t i = begin; i < end; i++) {
         span->at = i;
         result[i] = code.fn(env, brolga__element(at, copies, i));
@@ -87,7 +115,8 @@ int brolga_pmap(brolga *rt, const brolga_type *from, brolga_word in,
                               .body = map_some,
                               .env = fn->env,
                               .env_type = fn->env_type},
-                      .slot = fn->slot};
+                      .slot = fn->slot,
+                      .many = fn->many};
     int err;
 
     if (rt == NULL || brolga__collection_of(to) == BROLGA__NO_COLLECTION)

@@ -381,6 +381,54 @@ Test(par, elements_that_share_an_object_do_not_meet)
     close_all();
 }
 
+static void plus_many(brolga_word env, const brolga_word *in, brolga_word *out,
+                      size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        out[i] = in[i] + env;
+}
+
+static void boxed_many(brolga_word env, const brolga_word *in, brolga_word *out,
+                       size_t count)
+{
+    (void)env;
+    for (size_t i = 0; i < count; i++)
+        out[i] = in[i] == 0 ? -1 : fields(in[i])[1];
+}
+
+Test(par, a_function_for_many_sees_every_element_once)
+{
+    struct brolga_par_fn ints = {.fn = plus, .many = plus_many, .env = 7};
+    struct brolga_par_fn boxes = {.fn = plus, .many = boxed_many};
+    struct brolga_par_opts opts = {.chunk = 3};
+    brolga_word element[10], in, out, common;
+    const brolga_type *vec, *type;
+
+    open_with(2);
+    vec = type_of("(Vec Int)");
+    type = type_of("(Vec (Option Int))");
+    in = numbers(100000);
+    cr_assert_eq(brolga_pmap(rt, vec, in, &ints, vec, &out, NULL, NULL),
+                 BROLGA_OK);
+    for (size_t i = 0; i < 100000; i++)
+        cr_assert_eq(element_of(out, i), (brolga_word)i + 7);
+    brolga_drop_word(vec, out);
+    brolga_drop_word(vec, in);
+    /* Some are copied, some are lent. */
+    common = some(100);
+    for (int i = 0; i < 10; i++)
+        element[i] = i == 4 ? 0 : i % 3 ? some(i) : share(common);
+    in = vec_of(element, 10);
+    cr_assert_eq(brolga_pmap(rt, type, in, &boxes, vec, &out, &opts, NULL),
+                 BROLGA_OK);
+    for (int i = 0; i < 10; i++)
+        cr_assert_eq(element_of(out, (size_t)i), i == 4 ? -1 : i % 3 ? i : 100);
+    brolga_drop_word(vec, out);
+    brolga_drop_word(type, in);
+    brolga_drop_word(type_of("(Option Int)"), common);
+    close_all();
+}
+
 /* In two places, yet lent: nobody counts it. */
 Test(par, what_is_frozen_is_passed_on)
 {
