@@ -753,6 +753,65 @@ Test(par, a_failed_preduce_leaves_nothing)
     close_all();
 }
 
+/* --- from tasks of another runtime --------------------------------------- */
+
+struct visit {
+    brolga *there;
+    struct gate gate;   /* Where the body is. */
+    _Atomic int inside; /* Bodies that have not returned. */
+    int left_inside;    /* Those there were when the call returned. */
+};
+
+static int stay(void *arg, size_t begin, size_t end)
+{
+    struct visit *visit = arg;
+
+    (void)begin;
+    (void)end;
+    (void)brolga__add_relaxed(&visit->inside, 1);
+    (void)gate_run(&visit->gate);
+    (void)brolga__sub_release(&visit->inside, 1);
+    return BROLGA_OK;
+}
+
+static brolga_word call_abroad(void *arg)
+{
+    struct visit *visit = arg;
+    int err = brolga_pfor(visit->there, 3, stay, visit, NULL, NULL);
+
+    visit->left_inside = brolga__load_acquire(&visit->inside);
+    return err;
+}
+
+static brolga_word open_soon(void *arg)
+{
+    (void)brolga_sleep_until(brolga_after_ns(50 * BROLGA_MS));
+    brolga__store_release(&((struct visit *)arg)->gate.open, 1);
+    return 0;
+}
+
+Test(par, a_canceled_caller_of_another_runtime_waits_for_what_it_has_begun)
+{
+    struct visit visit = {.inside = 0};
+    brolga_task *caller, *opener;
+    brolga *here;
+
+    open_with(2);
+    cr_assert_eq(brolga_create(&(struct brolga_opts){.workers = 2}, &here),
+                 BROLGA_OK);
+    visit.there = here;
+    caller = spawned(call_abroad, &visit);
+    cr_assert(wait_until(brolga__load_acquire(&visit.gate.arrived) > 0));
+    cr_assert_eq(brolga_spawn(here, open_soon, &visit, NULL, &opener),
+                 BROLGA_OK);
+    brolga_cancel(caller);
+    cr_assert_eq(joined(caller), BROLGA_ECANCELED);
+    cr_assert_eq(visit.left_inside, 0);
+    cr_assert_eq(joined(opener), 0);
+    cr_assert_eq(brolga_destroy(here), BROLGA_OK);
+    close_all();
+}
+
 /* --- in one another, and under reload ----------------------------------- */
 
 static brolga_word sum_below(brolga_word env, brolga_word element)
