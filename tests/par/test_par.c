@@ -717,6 +717,55 @@ Test(par, preduce_folds_in_order)
     close_all();
 }
 
+/* The environment is changed, and marked while it is copied, when spans begin
+ * that copy the identity. */
+static brolga_word join_with_env(brolga_word env, brolga_word left,
+                                 brolga_word right)
+{
+    uint64_t until = brolga_now_ns() + 20 * BROLGA_US;
+
+    (void)share(element_of(env, 0));
+    while (brolga_now_ns() < until)
+        continue;
+    fields(element_of(env, 0))[-1]--;
+    (void)left;
+    return share(right);
+}
+
+Test(par, an_identity_may_be_part_of_the_environment)
+{
+    enum { STRINGS = 3000, ROUNDS = 5 };
+    struct brolga_par_fn2 join = {.fn = join_with_env};
+    struct brolga_par_opts opts = {.chunk = 1};
+    brolga_word element[STRINGS], in, out, empty;
+    const brolga_type *strings;
+
+    open_with(4);
+    strings = type_of("(Vec String)");
+    for (int i = 0; i < STRINGS; i++)
+        element[i] = string_of("a", 1);
+    in = vec_of(element, STRINGS);
+    for (int i = 1; i < STRINGS; i++)
+        element[i] = string_of("b", 1);
+    element[0] = empty = string_of("", 0);
+    join.env = vec_of(element, STRINGS);
+    join.env_type = strings;
+    for (int i = 0; i < ROUNDS; i++) {
+        int err = brolga_preduce(rt, strings, in, &join, share(empty), &out,
+                                 &opts, NULL);
+
+        cr_assert_eq(err, BROLGA_OK, "round %d: %s\n", i,
+                     brolga_error_name(err));
+        cr_assert_eq(fields(out)[0], 1);
+        brolga_drop_word(type_of("String"), out);
+        brolga_drop_word(type_of("String"), empty);
+        cr_assert_eq(count_of(empty), 1);
+    }
+    brolga_drop_word(strings, join.env);
+    brolga_drop_word(strings, in);
+    close_all();
+}
+
 static brolga_word join_or_fail(brolga_word env, brolga_word left,
                                 brolga_word right)
 {
