@@ -128,7 +128,9 @@ brolga_pmap(brolga *rt, const brolga_type *from, brolga_word in,
  * returns something else than 0, in order. They are shared with `in`, not
  * copied: each has a reference more.
  *
- * Owns, Threads, Blocks, Returns: as brolga_pmap().
+ * Owns, Threads, Blocks: as brolga_pmap().
+ * Returns:  as brolga_pmap(); BROLGA_EUNSENDABLE also for elements that cannot
+ *           have one: handles that cannot be copied, and refused types.
  */
 BROLGA_API BROLGA_NODISCARD int
 brolga_pfilter(brolga *rt, const brolga_type *type, brolga_word in,

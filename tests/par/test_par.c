@@ -640,6 +640,30 @@ Test(par, what_pfilter_keeps_has_a_reference_more)
     close_all();
 }
 
+Test(par, pfilter_refuses_handles_that_cannot_be_shared)
+{
+    struct brolga_par_fn fn = {.fn = is_even};
+    struct brolga_par_failure failure;
+    brolga_word element[2] = {2048, 4096}, in, out = -1;
+    const brolga_type *type, *handle;
+
+    open_with(2);
+    cr_assert_eq(
+        brolga_type_handle(types, "Key", NULL, release_env, NULL, &handle),
+        BROLGA_OK);
+    type = type_of("(Vec Key)");
+    brolga__store_relaxed(&envs, 2);
+    in = vec_of(element, 2);
+    cr_assert_eq(brolga_pfilter(rt, type, in, &fn, &out, NULL, &failure),
+                 BROLGA_EUNSENDABLE);
+    cr_assert_eq(out, -1);
+    cr_assert_eq(failure.index, 0);
+    cr_assert_eq(failure.copy.code, BROLGA_EUNSENDABLE);
+    brolga_drop_word(type, in);
+    cr_assert_eq(brolga__load_relaxed(&envs), 0);
+    close_all();
+}
+
 static brolga_word add(brolga_word env, brolga_word left, brolga_word right)
 {
     (void)env;
