@@ -468,13 +468,15 @@ BROLGA_API BROLGA_NODISCARD int brolga_check(const brolga_type *type, void *at,
 
 /**
  * Check one element as brolga_check() does, with pauses: only `pause` and `arg`
- * of the options count, and it is called every 8192 objects or so. NULL: none.
+ * of the options count. It is called every 8192 objects or so, and in copies of
+ * what is shared as by brolga_copy_with(); also while originals are dropped,
+ * where it cannot stop anything any more. NULL: none.
  *
  * Owns:     as brolga_check().
  * Threads:  any that owns the value. It may go on on another thread after a
  *           pause.
- * Returns:  as brolga_check(), and what `pause` returned, below 0: then
- *           everything is as it was.
+ * Returns:  as brolga_check(), and what `pause` returned: then everything is as
+ *           it was.
  */
 BROLGA_API BROLGA_NODISCARD int brolga_check_with(
     const brolga_type *type, void *at, const struct brolga_copy_opts *opts,

@@ -513,10 +513,12 @@ void brolga__memo_free(struct brolga__memo *memo);
 
 /*
  * Replaces the word in a slot by a copy. The memo is the caller's, who settles
- * it after the last copy that goes by it. On failure the slot holds what was
- * made of the copy, to be dropped once the memo is settled.
+ * it after the last copy that goes by it. Of the options only the pauses count.
+ * On failure the slot holds what was made of the copy, to be dropped once the
+ * memo is settled.
  */
 int brolga__copy_slot(const brolga_type *type, brolga_word *slot,
+                      const struct brolga_copy_opts *pauses,
                       struct brolga__memo *memo);
 
 /* --- where a copy failed (path.c) --------------------------------------- */
