@@ -116,8 +116,8 @@ struct brolga_model {
 
     /* Instead of the two above, which are not called then and may be NULL:
      * Brolga makes objects from these blocks and writes their headers, of
-     * which words besides size and count are 0. The presets' buffers come from
-     * here, too. */
+     * which words besides size and count are 0, and which lie in front of the
+     * fields. The presets' buffers come from here, too. */
     const struct brolga_allocator *allocator;
 
     /* If set, the data of a Vec is no object but a bare buffer from here. */

@@ -301,6 +301,15 @@ void brolga__free_buffer(void *buffer, void *arg);
 
 /* --- objects ------------------------------------------------------------ */
 
+/* Where an object begins, from its value: its header is all words in front of
+ * the fields. */
+static inline int32_t brolga__base_at(const struct brolga_model *m)
+{
+    int32_t low = m->count_at < m->fields_at ? m->count_at : m->fields_at;
+
+    return m->has_size && m->size_at < low ? m->size_at : low;
+}
+
 /* The word that lies `offset` bytes from where the value points. */
 static inline brolga_word *brolga__word_at(brolga_word value, int64_t offset)
 {
