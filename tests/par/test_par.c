@@ -19,9 +19,12 @@ static _Atomic int64_t live; /* Objects. */
 
 static brolga_word count_alloc(int64_t bytes, void *arg)
 {
+    brolga_word value = preset.alloc(bytes, NULL);
+
     (void)arg;
-    (void)brolga__add_relaxed(&live, 1);
-    return preset.alloc(bytes, NULL);
+    if (value != 0)
+        (void)brolga__add_relaxed(&live, 1);
+    return value;
 }
 
 static void count_free(brolga_word value, void *arg)
@@ -823,6 +826,98 @@ Test(par, a_failed_preduce_leaves_nothing)
     cr_assert_str_eq(failure.failure.message, "777");
     brolga_drop_word(type_of("String"), empty);
     brolga_drop_word(strings, in);
+    close_all();
+}
+
+/* --- without memory ------------------------------------------------------ */
+
+/* What all of these do asks for no memory. */
+static brolga_word same(brolga_word env, brolga_word element)
+{
+    (void)env;
+    return share(element);
+}
+
+static brolga_word holds_odd(brolga_word env, brolga_word element)
+{
+    (void)env;
+    return fields(element)[1] & 1;
+}
+
+static brolga_word right_of(brolga_word env, brolga_word left,
+                            brolga_word right)
+{
+    (void)env;
+    (void)left;
+    return share(right);
+}
+
+struct poor {
+    const brolga_type *list, *vec, *element;
+    brolga_word in; /* A list; half of its elements are shared. */
+    brolga_word identity;
+};
+
+/* One of the calls, with the n-th allocation failing. */
+static int call_poor(const struct poor *poor, int which, uint64_t n)
+{
+    struct brolga_par_fn map = {
+        .fn = same, .env = poor->identity, .env_type = poor->element};
+    struct brolga_par_fn keep = {.fn = holds_odd};
+    struct brolga_par_fn2 fold = {.fn = right_of};
+    struct brolga_par_opts opts = {.chunk = 1};
+    const brolga_type *type = which == 0 ? poor->vec : poor->list;
+    brolga_word out = 0;
+    int err;
+
+    brolga__alloc_fail_nth(n);
+    if (which < 2)
+        err = brolga_pmap(rt, poor->list, poor->in, &map, type, &out, &opts,
+                          NULL);
+    else if (which == 2)
+        err = brolga_pfilter(rt, type, poor->in, &keep, &out, &opts, NULL);
+    else
+        err = brolga_preduce(rt, type = poor->list, poor->in, &fold,
+                             poor->identity, &out, &opts, NULL);
+    brolga__alloc_fail_nth(0);
+    if (err == BROLGA_OK)
+        brolga_drop_word(which == 3 ? poor->element : type, out);
+    return err;
+}
+
+Test(par, without_memory_nothing_is_left)
+{
+    enum { ELEMENTS = 40, FAILURES = 150 };
+    struct poor poor = {.in = 0};
+    int64_t before;
+    int failed = 0;
+
+    open_with(2);
+    poor.list = type_of("(List (Option Int))");
+    poor.vec = type_of("(Vec (Option Int))");
+    poor.element = type_of("(Option Int)");
+    for (int i = 0; i < ELEMENTS; i += 2) {
+        brolga_word both = some(i);
+
+        poor.in = cons(some(i + 1), cons(both, poor.in));
+        poor.in = cons(share(both), poor.in);
+    }
+    poor.identity = some(-1);
+    before = brolga__load_relaxed(&live);
+    for (int which = 0; which < 4; which++)
+        for (uint64_t n = 1; n < FAILURES; n++) {
+            int err = call_poor(&poor, which, n);
+
+            cr_assert(err == BROLGA_OK || err == BROLGA_ENOMEM ||
+                          err == BROLGA_EFAILED,
+                      "%s\n", brolga_error_name(err));
+            failed += err != BROLGA_OK;
+            cr_assert_eq(brolga__load_relaxed(&live), before,
+                         "call %d, allocation %d\n", which, (int)n);
+        }
+    cr_assert_gt(failed, ELEMENTS);
+    brolga_drop_word(poor.list, poor.in);
+    brolga_drop_word(poor.element, poor.identity);
     close_all();
 }
 
