@@ -525,7 +525,9 @@ struct brolga_generated {
     int (*copy)(brolga_copier *copier, brolga_word from, brolga_word *to,
                 void *arg);
     /* Ends the object `dead`, to which nobody refers any more: gives up what
-     * it refers to, and frees it. */
+     * it refers to, and frees it. Where a copy or a parallel call has failed,
+     * a reference may be 0, whatever its type: brolga_dropper_word() ignores
+     * that, brolga_dropper_is_last() must not be asked. */
     void (*drop)(brolga_dropper *dropper, brolga_word dead, void *arg);
     void *arg;
 };
