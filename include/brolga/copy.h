@@ -116,8 +116,8 @@ struct brolga_model {
 
     /* Instead of the two above, which are not called then and may be NULL:
      * Brolga makes objects from these blocks and writes their headers, of
-     * which words besides size and count are 0. The presets' buffers come from
-     * here, too. */
+     * which words besides size and count are 0, and which lie in front of the
+     * fields. The presets' buffers come from here, too. */
     const struct brolga_allocator *allocator;
 
     /* If set, the data of a Vec is no object but a bare buffer from here. */
@@ -468,13 +468,15 @@ BROLGA_API BROLGA_NODISCARD int brolga_check(const brolga_type *type, void *at,
 
 /**
  * Check one element as brolga_check() does, with pauses: only `pause` and `arg`
- * of the options count, and it is called every 8192 objects or so. NULL: none.
+ * of the options count. It is called every 8192 objects or so, and in copies of
+ * what is shared as by brolga_copy_with(); also while originals are dropped,
+ * where it cannot stop anything any more. NULL: none.
  *
  * Owns:     as brolga_check().
  * Threads:  any that owns the value. It may go on on another thread after a
  *           pause.
- * Returns:  as brolga_check(), and what `pause` returned, below 0: then
- *           everything is as it was.
+ * Returns:  as brolga_check(), and what `pause` returned: then everything is as
+ *           it was.
  */
 BROLGA_API BROLGA_NODISCARD int brolga_check_with(
     const brolga_type *type, void *at, const struct brolga_copy_opts *opts,
@@ -523,7 +525,9 @@ struct brolga_generated {
     int (*copy)(brolga_copier *copier, brolga_word from, brolga_word *to,
                 void *arg);
     /* Ends the object `dead`, to which nobody refers any more: gives up what
-     * it refers to, and frees it. */
+     * it refers to, and frees it. Where a copy or a parallel call has failed,
+     * a reference may be 0, whatever its type: brolga_dropper_word() ignores
+     * that, brolga_dropper_is_last() must not be asked. */
     void (*drop)(brolga_dropper *dropper, brolga_word dead, void *arg);
     void *arg;
 };

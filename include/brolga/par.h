@@ -134,7 +134,9 @@ brolga_pmap(brolga *rt, const brolga_type *from, brolga_word in,
  * returns something else than 0, in order. They are shared with `in`, not
  * copied: each has a reference more.
  *
- * Owns, Threads, Blocks, Returns: as brolga_pmap().
+ * Owns, Threads, Blocks: as brolga_pmap().
+ * Returns:  as brolga_pmap(); BROLGA_EUNSENDABLE also for elements that cannot
+ *           have one: handles that cannot be copied, and refused types.
  */
 BROLGA_API BROLGA_NODISCARD int
 brolga_pfilter(brolga *rt, const brolga_type *type, brolga_word in,
@@ -144,12 +146,14 @@ brolga_pfilter(brolga *rt, const brolga_type *type, brolga_word in,
 
 /**
  * Reduce: identity + e0 + e1 + ..., where `+` is the function, which must be
- * associative; it need not be commutative. `identity` + x is x: it is taken
+ * associative; it need not be commutative. `identity` + x is x: it is copied
  * once for each range, and there are as many as it happens.
  *
  * Owns:     `in` and `identity` are borrowed; `*out`, of the elements' type, is
  *           the caller's to drop.
- * Threads, Blocks, Returns: as brolga_pmap().
+ * Threads, Blocks: as brolga_pmap().
+ * Returns:  as brolga_pmap(); BROLGA_EUNSENDABLE also for an identity that
+ *           cannot be copied.
  */
 BROLGA_API BROLGA_NODISCARD int
 brolga_preduce(brolga *rt, const brolga_type *type, brolga_word in,

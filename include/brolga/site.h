@@ -55,7 +55,7 @@ struct brolga_site_stats {
     uint64_t kept_bytes;   /* ... their bytes, ... */
     uint64_t replaced;     /* ... and shared parts that they have copied */
     uint64_t copied_bytes; /* by checks and copies */
-    uint64_t in_vain;      /* checks that have replaced more than they kept */
+    uint64_t in_vain;      /* checks that replaced no less than they kept */
     uint64_t refused;      /* values that could not cross */
     uint64_t returned;     /* values handed back: closed, canceled, too late, or
                             another arm of a select was done */

@@ -62,9 +62,11 @@ struct checker {
     uint64_t kept;
     uint64_t bytes;
     uint64_t header_bytes; /* of an object */
-    uint64_t unpaused;     /* `kept` at the last pause */
+    uint64_t unpaused;     /* what was done at the last pause */
     int (*pause)(void *arg);
     void *pause_arg;
+    int stopped_by;                 /* what a pause has returned that ends it */
+    struct brolga_copy_opts pauses; /* for copies: by pause_now() */
     struct brolga__memo memo;
     struct replaced first_log[REPLACED_INLINE];
     struct frame first[FRAMES_INLINE];
@@ -139,6 +141,32 @@ static int log_slot(struct checker *c, const brolga_type *type,
     return BROLGA_OK;
 }
 
+/* --- pauses ------------------------------------------------------------- */
+
+/* Remembers why the check ends, so that everything in between sees an error. */
+static int pause_now(void *arg)
+{
+    struct checker *c = arg;
+    int err = c->pause(c->pause_arg);
+
+    if (err == BROLGA_OK)
+        return BROLGA_OK;
+    c->stopped_by = err;
+    return BROLGA_ECANCELED;
+}
+
+/* References to shared objects take as long as objects, at least; copies that
+ * are long have pauses of their own. */
+static int pause_if_due(struct checker *c)
+{
+    uint64_t done = c->kept + c->logged;
+
+    if (c->pause == NULL || done - c->unpaused < PAUSE_OBJECTS)
+        return DONE;
+    c->unpaused = done;
+    return pause_now(c);
+}
+
 /* --- references --------------------------------------------------------- */
 
 static int replace(struct checker *c, const brolga_type *type,
@@ -146,7 +174,9 @@ static int replace(struct checker *c, const brolga_type *type,
 {
     int err = log_slot(c, type, slot);
 
-    return err == BROLGA_OK ? brolga__copy_slot(type, slot, &c->memo) : err;
+    return err == BROLGA_OK
+               ? brolga__copy_slot(type, slot, &c->pauses, &c->memo)
+               : err;
 }
 
 /* The same where the count is not 1. A count that is broken is the copier's to
@@ -531,14 +561,6 @@ static int check_slot(struct checker *c, const brolga_type *type,
     }
 }
 
-static int pause_if_due(struct checker *c)
-{
-    if (c->pause == NULL || c->kept - c->unpaused < PAUSE_OBJECTS)
-        return DONE;
-    c->unpaused = c->kept;
-    return c->pause(c->pause_arg);
-}
-
 /* Until nothing waits. */
 static int run(struct checker *c)
 {
@@ -559,18 +581,20 @@ static int run(struct checker *c)
 }
 
 /* Gives up the references to what was replaced; or, after a failure, puts them
- * back and drops the copies. */
+ * back and drops the copies. With pauses, which cannot stop it. */
 static void settle(struct checker *c, int err)
 {
     brolga__memo_settle(&c->memo);
     brolga__memo_free(&c->memo);
     for (uint32_t i = 0; i < c->logged; i++) {
         struct replaced *r = &c->log[i];
-        brolga_word copy = *r->slot;
+        brolga_word dead = err == BROLGA_OK ? r->original : *r->slot;
 
         if (err != BROLGA_OK)
             *r->slot = r->original;
-        brolga_drop_word(r->type, err == BROLGA_OK ? r->original : copy);
+        brolga_drop_with(r->type, &dead, c->pause, c->pause_arg);
+        if (c->pause != NULL && (i + 1) % PAUSE_OBJECTS == 0)
+            (void)c->pause(c->pause_arg);
     }
     if (c->log != c->first_log)
         brolga__free(c->log);
@@ -595,10 +619,15 @@ static int check_root(const brolga_type *type, brolga_word *root,
     c.kept = c.bytes = c.unpaused = 0;
     c.pause = opts != NULL ? opts->pause : NULL;
     c.pause_arg = opts != NULL ? opts->arg : NULL;
+    c.stopped_by = BROLGA_OK;
+    c.pauses = (struct brolga_copy_opts){
+        .pause = c.pause != NULL ? pause_now : NULL, .arg = &c};
     c.header_bytes = (uint64_t)type->heap->header_bytes;
     brolga__memo_init(&c.memo, c.model, c.model->atomic_counts);
     push(&c, type, root, 1);
     err = run(&c);
+    if (c.stopped_by != BROLGA_OK)
+        err = c.stopped_by;
     settle(&c, err);
     *stats = (struct brolga_check_stats){.kept = c.kept,
                                          .kept_bytes = c.bytes,
@@ -619,7 +648,8 @@ static int copy_and_drop(const brolga_type *type, brolga_word *root,
 
     if (err != BROLGA_OK)
         return err;
-    brolga_drop_word(type, *root);
+    brolga_drop_with(type, root, opts != NULL ? opts->pause : NULL,
+                     opts != NULL ? opts->arg : NULL);
     *root = copy;
     *stats = (struct brolga_check_stats){.copied_bytes = bytes, .copied = true};
     return BROLGA_OK;

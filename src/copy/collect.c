@@ -50,6 +50,18 @@ static int push(struct collector *c, const brolga_type *type,
 
 /* --- what an object refers to ------------------------------------------- */
 
+/* The data of a Vec may be frozen though its header is not. */
+static int note_data(struct collector *c, brolga_word data)
+{
+    int64_t count = 1;
+
+    if (c->model->buffer_alloc == NULL)
+        count = brolga__load_relaxed(brolga__count(c->model, data));
+    return brolga__is_frozen(c->model, count)
+               ? brolga__leases_note(c->leases, c->model, data)
+               : BROLGA_OK;
+}
+
 static int push_sum(struct collector *c, const brolga_type *type,
                     brolga_word value)
 {
@@ -69,9 +81,13 @@ static int push_vec(struct collector *c, const brolga_type *type,
                     brolga_word value)
 {
     const brolga_word *field = brolga__fields(c->model, value);
+    int err;
 
     if (field[0] == 0 || brolga__check_vec(c->model, value) != NULL)
         return BROLGA_OK;
+    err = note_data(c, field[2]);
+    if (err != BROLGA_OK || type->shape == BROLGA__VEC_WORDS)
+        return err;
     return push(c, type->element, brolga__elements(c->model, field[2]),
                 (size_t)field[0]);
 }
@@ -93,7 +109,7 @@ static int enter(struct collector *c, const brolga_type *type,
 {
     if (type->ctor_count > 0)
         return push_sum(c, type, value);
-    if (type->shape == BROLGA__VEC_REFS)
+    if (type->shape == BROLGA__VEC_REFS || type->shape == BROLGA__VEC_WORDS)
         return push_vec(c, type, value);
     if (type->shape == BROLGA__CLOSURE)
         return push_captures(c, value);

@@ -301,6 +301,15 @@ void brolga__free_buffer(void *buffer, void *arg);
 
 /* --- objects ------------------------------------------------------------ */
 
+/* Where an object begins, from its value: its header is all words in front of
+ * the fields. */
+static inline int32_t brolga__base_at(const struct brolga_model *m)
+{
+    int32_t low = m->count_at < m->fields_at ? m->count_at : m->fields_at;
+
+    return m->has_size && m->size_at < low ? m->size_at : low;
+}
+
 /* The word that lies `offset` bytes from where the value points. */
 static inline brolga_word *brolga__word_at(brolga_word value, int64_t offset)
 {
@@ -513,10 +522,12 @@ void brolga__memo_free(struct brolga__memo *memo);
 
 /*
  * Replaces the word in a slot by a copy. The memo is the caller's, who settles
- * it after the last copy that goes by it. On failure the slot holds what was
- * made of the copy, to be dropped once the memo is settled.
+ * it after the last copy that goes by it. Of the options only the pauses count.
+ * On failure the slot holds what was made of the copy, to be dropped once the
+ * memo is settled.
  */
 int brolga__copy_slot(const brolga_type *type, brolga_word *slot,
+                      const struct brolga_copy_opts *pauses,
                       struct brolga__memo *memo);
 
 /* --- where a copy failed (path.c) --------------------------------------- */

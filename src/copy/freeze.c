@@ -29,11 +29,6 @@ struct freezer {
     bool has_gap;
 };
 
-static int32_t least(int32_t a, int32_t b)
-{
-    return a < b ? a : b;
-}
-
 static int32_t most(int32_t a, int32_t b)
 {
     return a > b ? a : b;
@@ -59,7 +54,7 @@ static brolga_word make(int64_t payload_bytes, void *arg)
         memset(at, 0, (size_t)((int64_t)host->fields_at - f->low));
     if (host->has_size)
         *brolga__word_at(value, host->size_at) =
-            payload_bytes + host->fields_at - host->size_at;
+            payload_bytes + host->fields_at - brolga__base_at(host);
     /* Relaxed: nobody else knows the object yet. */
     brolga__store_relaxed(brolga__count(host, value), f->count);
     f->region->info.objects++;
@@ -121,12 +116,10 @@ static void init(struct freezer *f, const brolga_type *type,
     f->host = host;
     f->region = region;
     f->count = host->frozen_is_zero ? 0 : BROLGA_FROZEN_COUNT;
-    f->low = least(host->fields_at, host->count_at);
+    f->low = brolga__base_at(host);
     f->high = most(host->fields_at, host->count_at + 8);
-    if (host->has_size) {
-        f->low = least(f->low, host->size_at);
+    if (host->has_size)
         f->high = most(f->high, host->size_at + 8);
-    }
     f->has_gap = has_gap(f);
     f->model = *host;
     f->model.arg = f;

@@ -104,13 +104,6 @@ static bool is_ours(const struct brolga_model *m)
     return (to_fields && m->fields_at == 0) || (to_header && m->size_at == 0);
 }
 
-static int32_t lowest(const struct brolga_model *m)
-{
-    int32_t low = m->count_at < m->fields_at ? m->count_at : m->fields_at;
-
-    return m->has_size && m->size_at < low ? m->size_at : low;
-}
-
 void brolga__heap_init(struct brolga__heap *heap,
                        const struct brolga_model *model)
 {
@@ -118,7 +111,7 @@ void brolga__heap_init(struct brolga__heap *heap,
                           model->buffer_free == brolga__free_buffer;
 
     heap->model = model;
-    heap->base_at = lowest(model);
+    heap->base_at = brolga__base_at(model);
     heap->header_bytes = model->fields_at - heap->base_at;
     heap->buffers = BROLGA__FROM_HOST;
     if (model->allocator != NULL) {

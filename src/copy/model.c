@@ -48,10 +48,18 @@ static bool is_word_offset(int32_t offset)
     return offset % 8 == 0;
 }
 
+/* Headers that we write must end where the fields begin. */
+static bool is_in_front(const struct brolga_model *model)
+{
+    return model->count_at < model->fields_at &&
+           (!model->has_size || model->size_at < model->fields_at);
+}
+
 bool brolga__model_is_valid(const struct brolga_model *model)
 {
     return (model->alloc != NULL || model->allocator != NULL) &&
-           (model->allocator == NULL || model->allocator->alloc != NULL) &&
+           (model->allocator == NULL ||
+            (model->allocator->alloc != NULL && is_in_front(model))) &&
            (model->buffer_alloc == NULL) == (model->buffer_free == NULL) &&
            is_word_offset(model->size_at) && is_word_offset(model->count_at) &&
            is_word_offset(model->fields_at) &&
@@ -80,7 +88,7 @@ const char *brolga__check_vec(const struct brolga_model *model,
 static bool has_room(const struct brolga_model *model, brolga_word value,
                      size_t captures)
 {
-    int64_t header = (int64_t)model->fields_at - model->size_at;
+    int64_t header = (int64_t)model->fields_at - brolga__base_at(model);
     int64_t bytes = *brolga__word_at(value, model->size_at);
 
     return !model->has_size ||

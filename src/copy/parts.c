@@ -149,6 +149,12 @@ const void *brolga__closure_code(const brolga_type *type, brolga_word closure)
     return (const void *)brolga__code(type->model, closure);
 }
 
+bool brolga__can_retain(const brolga_type *type)
+{
+    return type->shape != BROLGA__REFUSED &&
+           (type->shape != BROLGA__HANDLE || type->retain != NULL);
+}
+
 void brolga__retain(const brolga_type *type, brolga_word word)
 {
     const struct brolga_model *model = type->model;
@@ -156,7 +162,7 @@ void brolga__retain(const brolga_type *type, brolga_word word)
 
     type = plain_of(type);
     if (type->shape == BROLGA__HANDLE) {
-        if (word != 0 && type->retain != NULL)
+        if (word != 0)
             type->retain(word, type->handle_arg);
         return;
     }

@@ -125,6 +125,9 @@ brolga_word brolga__list_make(const brolga_type *type, brolga_word head);
  */
 bool brolga__is_unique(const brolga_type *type, brolga_word word);
 
+/* Whether there can be one reference more: not to handles that cannot be
+ * copied, nor to what nobody knows. */
+bool brolga__can_retain(const brolga_type *type);
 /* One reference more to a value. Not atomic unless the model is. */
 void brolga__retain(const brolga_type *type, brolga_word word);
 

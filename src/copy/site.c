@@ -4,7 +4,7 @@
  * A site that checks watches whether that pays. A check was *in vain* if it has
  * replaced at least as many parts as it kept objects: it might as well have
  * copied everything. After 16 of those in a row the site copies, but for one
- * value in 64, which is checked to see whether things have changed.
+ * value in 65, which is checked to see whether things have changed.
  *
  * Counts and modes are relaxed: a mode orders nothing, and whoever demotes a
  * site publishes that by whatever tells others of the new code.

@@ -1129,17 +1129,20 @@ static void end(struct brolga_copier *c)
 static const struct brolga_copy_opts no_opts = {.pause = NULL};
 
 int brolga__copy_slot(const brolga_type *type, brolga_word *slot,
+                      const struct brolga_copy_opts *pauses,
                       struct brolga__memo *memo)
 {
     struct brolga_copier c;
     int err;
 
-    begin(&c, type->heap, &no_opts, NULL, memo);
+    begin(&c, type->heap, pauses, NULL, memo);
     push(&c, type, slot, 1);
     err = run(&c);
     if (err < 0)
         unwind(&c);
     end(&c);
+    if (c.is_stopped)
+        return c.stopped_by;
     return err < 0 ? err : BROLGA_OK;
 }
 

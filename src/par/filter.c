@@ -51,6 +51,26 @@ static int collect(struct filter *filter, const brolga_type *type,
     return err;
 }
 
+/* What stays must be able to have a reference more. */
+static int check_elements(const struct brolga__elements *elements,
+                          const brolga_type *type,
+                          struct brolga_par_failure *failure)
+{
+    struct brolga_copy_error why = {.code = BROLGA_OK};
+    size_t i = 0;
+
+    if (brolga__can_retain(type))
+        return BROLGA_OK;
+    while (i < elements->count &&
+           brolga__copy_why(type, elements->at[i], false, &why) == BROLGA_OK)
+        i++;
+    if (why.code != BROLGA_OK && failure != NULL) {
+        failure->index = i;
+        failure->copy = why;
+    }
+    return why.code;
+}
+
 static int run_filter(struct filter *filter, const brolga_type *type,
                       brolga_word *out, struct brolga_par_failure *failure)
 {
@@ -89,7 +109,10 @@ int brolga_pfilter(brolga *rt, const brolga_type *type, brolga_word in,
         return err;
     err = brolga__elements_open(&filter.elements, rt, type, in, opts, failure);
     if (err == BROLGA_OK) {
-        err = run_filter(&filter, type, out, failure);
+        err =
+            check_elements(&filter.elements, brolga__element_of(type), failure);
+        if (err == BROLGA_OK)
+            err = run_filter(&filter, type, out, failure);
         brolga__elements_close(&filter.elements);
     }
     brolga__code_close(rt, keep->slot);

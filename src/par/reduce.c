@@ -21,35 +21,37 @@ struct reduce {
     struct brolga__elements elements;
     union brolga__code code;
     brolga_slot slot;
-    brolga_word identity;
+    brolga_word identity; /* A copy, which spans only read. */
     const brolga_type *element;
     struct brolga__partial *partials; /* job.lock */
     size_t count;                     /* Of these; job.lock */
 };
 
-/* A partial result that is the identity so far. Copied under the lock: all
- * spans copy the same value. */
-static struct brolga__partial *begin_partial(struct reduce *reduce,
-                                             size_t first)
+/* A partial result that is the identity so far. All spans copy the same value,
+ * at the same time, without writing to it. */
+static int begin_partial(struct reduce *reduce, size_t first,
+                         struct brolga__partial **out)
 {
     struct brolga__partial *partial = brolga__alloc_zero(sizeof *partial);
+    int err;
 
     if (partial == NULL)
-        return NULL;
+        return BROLGA_ENOMEM;
     partial->first = first;
-    brolga__lock_take(&reduce->job.lock);
-    if (brolga_copy_with(reduce->element, &reduce->identity, &partial->value,
-                         &brolga__reading, NULL) != BROLGA_OK) {
-        brolga__lock_leave(&reduce->job.lock);
+    err = brolga_copy_with(reduce->element, &reduce->identity, &partial->value,
+                           &brolga__reading, NULL);
+    if (err != BROLGA_OK) {
         brolga__free(partial);
-        return NULL;
+        return err;
     }
     partial->owned = true;
+    brolga__lock_take(&reduce->job.lock);
     partial->next = reduce->partials;
     reduce->partials = partial;
     reduce->count++;
     brolga__lock_leave(&reduce->job.lock);
-    return partial;
+    *out = partial;
+    return BROLGA_OK;
 }
 
 static void fold(struct reduce *reduce, struct brolga__partial *partial,
@@ -68,11 +70,12 @@ static int reduce_some(struct brolga__span *span, size_t begin, size_t end)
     union brolga__code code = brolga__code_now(reduce->code, reduce->slot);
     const brolga_word *at = reduce->elements.at,
                       *copies = reduce->elements.copies;
+    int err = BROLGA_OK;
 
     if (span->partial == NULL)
-        span->partial = begin_partial(reduce, begin);
-    if (span->partial == NULL)
-        return BROLGA_ENOMEM;
+        err = begin_partial(reduce, begin, &span->partial);
+    if (err != BROLGA_OK)
+        return err;
     for (size_t i = begin; i < end; i++) {
         span->at = i;
         fold(reduce, span->partial, span->env, code,
@@ -157,19 +160,28 @@ static void free_partials(struct reduce *reduce)
     }
 }
 
+/* The caller's identity may share objects with the environment, or with the
+ * elements, whose counts spans change: they have a copy of it. */
 static int run_reduce(struct reduce *reduce, brolga_word *out,
                       struct brolga_par_failure *failure)
 {
-    int err;
+    int err =
+        brolga_copy_word(reduce->element, reduce->identity, &reduce->identity,
+                         failure != NULL ? &failure->copy : NULL);
 
+    if (err != BROLGA_OK)
+        return err;
     reduce->job.count = reduce->elements.count;
-    if (reduce->job.count == 0)
-        return brolga_copy_word(reduce->element, reduce->identity, out, NULL);
+    if (reduce->job.count == 0) {
+        *out = reduce->identity;
+        return BROLGA_OK;
+    }
     err = brolga__job_run(&reduce->job, failure);
     brolga__job_fini(&reduce->job);
     if (err == BROLGA_OK)
         err = join_partials(reduce, out, failure);
     free_partials(reduce);
+    brolga_drop_word(reduce->element, reduce->identity);
     return err;
 }
 

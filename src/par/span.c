@@ -270,13 +270,30 @@ static brolga_word run_outside(void *arg)
     return run_in_scope(outside->job, outside->failure);
 }
 
+/* By anybody else. The job is on our frame: a caller that is canceled, or has
+ * no more time, cancels the task and goes on waiting for it. */
+static int run_from_outside(struct brolga__job *job,
+                            struct brolga_par_failure *failure)
+{
+    struct outside outside = {job, failure};
+    brolga_word result = BROLGA_OK;
+    brolga_task *task;
+    int err = brolga_spawn(job->rt, run_outside, &outside, NULL, &task);
+
+    if (err != BROLGA_OK)
+        return err;
+    err = brolga_join(task, BROLGA_FOREVER, &result, NULL);
+    if (err != BROLGA_OK && err != BROLGA_EFAILED && brolga__self() != NULL) {
+        brolga_cancel(task);
+        err = brolga__join_through(task, &result, NULL);
+    }
+    return err != BROLGA_OK ? err : (int)result;
+}
+
 int brolga__job_run(struct brolga__job *job, struct brolga_par_failure *failure)
 {
     static const struct brolga_par_opts defaults;
-    struct outside outside = {job, failure};
-    brolga_task *self = brolga__self(), *task;
-    brolga_word result = BROLGA_OK;
-    int err;
+    const brolga_task *self = brolga__self();
 
     if (job->opts == NULL)
         job->opts = &defaults;
@@ -285,10 +302,7 @@ int brolga__job_run(struct brolga__job *job, struct brolga_par_failure *failure)
         return BROLGA_OK;
     if (self != NULL && self->rt == job->rt)
         return run_in_scope(job, failure);
-    err = brolga_spawn(job->rt, run_outside, &outside, NULL, &task);
-    if (err == BROLGA_OK)
-        err = brolga_join(task, BROLGA_FOREVER, &result, NULL);
-    return err != BROLGA_OK ? err : (int)result;
+    return run_from_outside(job, failure);
 }
 
 static void free_all(struct brolga__job *job, struct brolga__span *span)

@@ -354,13 +354,14 @@ Test(check, plain_structs_stay_what_they_are)
 struct pauses {
     unsigned called;
     unsigned stop_at; /* 0: never */
+    int stop_by;
 };
 
 static int note_pause(void *arg)
 {
     struct pauses *pauses = arg;
 
-    return ++pauses->called == pauses->stop_at ? BROLGA_ECANCELED : BROLGA_OK;
+    return ++pauses->called == pauses->stop_at ? pauses->stop_by : BROLGA_OK;
 }
 
 #define LONG 50000
@@ -368,7 +369,7 @@ static int note_pause(void *arg)
 static void check_with_pauses(struct host *h)
 {
     const brolga_type *type = host_type(h, "(List (Option Int))");
-    struct pauses pauses = {.stop_at = 3};
+    struct pauses pauses = {.stop_at = 3, .stop_by = BROLGA_ECANCELED};
     struct brolga_copy_opts opts = {.pause = note_pause, .arg = &pauses};
     brolga_word shared = host_some(h, 5), list = 0, first;
     struct brolga_check_stats stats;
@@ -392,6 +393,48 @@ static void check_with_pauses(struct host *h)
     cr_assert_eq(*host_count(h, shared), 1);
     brolga_drop_word(type, list);
     brolga_drop_word(host_type(h, "(Option Int)"), shared);
+}
+
+/* What is replaced is long, or there is much of it. */
+static void replace_with_pauses(struct host *h)
+{
+    const brolga_type *list = host_type(h, "(List Int)");
+    const brolga_type *vec = host_type(h, "(Vec (List Int))");
+    struct pauses pauses = {0};
+    struct brolga_copy_opts opts = {.pause = note_pause, .arg = &pauses};
+    brolga_word root = 0, again, short_one, *item;
+
+    for (int i = 0; i < LONG; i++)
+        root = host_cons(h, i, root);
+    again = host_share(h, root);
+    pauses = (struct pauses){.stop_at = 2, .stop_by = 1};
+    cr_assert_eq(brolga_check_with(list, &root, &opts, NULL, NULL), 1);
+    cr_assert_eq(root, again);
+    cr_assert_eq(*host_count(h, root), 2);
+    pauses = (struct pauses){0};
+    cr_assert_eq(brolga_check_with(list, &root, &opts, NULL, NULL), BROLGA_OK);
+    cr_assert_neq(root, again);
+    cr_assert_gt(pauses.called, LONG * 40 / (256 << 10) - 1);
+    brolga_drop_word(list, root);
+    brolga_drop_word(list, again);
+
+    item = calloc(LONG, sizeof(*item));
+    short_one = host_cons(h, 1, 0);
+    for (size_t i = 0; i < LONG; i++)
+        item[i] = host_share(h, short_one);
+    root = host_vec(h, LONG, LONG, item);
+    free(item);
+    pauses = (struct pauses){0};
+    cr_assert_eq(brolga_check_with(vec, &root, &opts, NULL, NULL), BROLGA_OK);
+    cr_assert_gt(pauses.called, LONG / 8192 - 1);
+    cr_assert_eq(*host_count(h, short_one), 1);
+    brolga_drop_word(list, short_one);
+    brolga_drop_word(vec, root);
+}
+
+Test(check, what_is_replaced_is_copied_with_pauses)
+{
+    each_exact_preset(replace_with_pauses);
 }
 
 Test(check, a_pause_may_end_it_without_a_trace)

@@ -147,6 +147,40 @@ Test(freeze, what_is_frozen_is_not_copied_again)
     each_kind(again_body);
 }
 
+/* A Vec of the host's whose data lies in a region. */
+static void data_body(struct host *h, const char *text, brolga_word item)
+{
+    const brolga_type *type = host_type(h, text);
+    brolga_word vec = host_vec(h, 1, 1, &item), frozen, header;
+    struct brolga_leases leases = {0};
+    brolga_region *region;
+
+    frozen = host_freeze(type, vec, &region);
+    brolga_drop_word(type, vec);
+    header = HOST_OBJECT(h, 1, 1, host_fields(h, frozen)[2]);
+    cr_assert_eq(brolga_leases_collect(&leases, type, header), BROLGA_OK);
+    brolga_region_release(region);
+    cr_assert_eq(leases.count, 1);
+    cr_assert(brolga_leases_has(&leases, region));
+    brolga_drop_word(type, header);
+    brolga_leases_end(&leases);
+}
+
+Test(freeze, frozen_data_of_a_vec_that_is_not_has_a_lease)
+{
+    for (int zero = 0; zero < 2; zero++) {
+        struct brolga_model model = brolga_model_cranelisp();
+        struct host h;
+
+        model.frozen_is_zero = zero != 0;
+        host_start(&h, model);
+        data_body(&h, "(Vec Int)", 7);
+        data_body(&h, "(Vec String)", host_string(&h, "seven"));
+        cr_assert_eq(brolga_regions_list(NULL, 0), 0);
+        host_stop(&h);
+    }
+}
+
 static void foreign_body(struct host *h)
 {
     const brolga_type *type = host_type(h, "(List Int)");

@@ -8,6 +8,8 @@
 #include "atomic.h"
 #include "host.h"
 
+#include <brolga/freeze.h>
+
 /* --- blocks ------------------------------------------------------------- */
 
 /* Each block has its size in front, out of sight. */
@@ -212,6 +214,59 @@ Test(memory, an_allocator_that_cannot_free_keeps_its_blocks)
     cr_assert_eq(b.live, 1);
     block_free((void *)(uintptr_t)(some - 16), 0, &b);
     host_stop(&h);
+}
+
+/* The size word counts the header whatever its order: what we make passes our
+ * own checks. */
+Test(memory, sizes_count_headers_in_any_order)
+{
+    static const char *const types[] = {"String"};
+    struct brolga_model model = brolga_model_cranelisp();
+    struct blocks b = {0};
+    struct brolga_allocator allocator = {block_alloc, block_free, &b};
+    brolga_word closure, string, first, frozen, second;
+    const brolga_type *type;
+    brolga_region *region;
+    struct host h;
+
+    model.size_at = -8;
+    model.count_at = -16;
+    model.closure_info = host_closure_info;
+    model.closure_arg = &h;
+    start_blocks(&h, &allocator, model);
+    type = host_type(&h, "(Fn [] Int)");
+    string = OBJECT(&h, 0);
+    closure = OBJECT(
+        &h, (brolga_word)(uintptr_t)host_add_code(&h, "f", 1, types), string);
+    cr_assert_eq(brolga_copy_word(type, closure, &first, NULL), BROLGA_OK);
+    brolga_drop_word(type, closure);
+    cr_assert_eq(brolga_freeze(type, first, &frozen, &region, NULL, NULL),
+                 BROLGA_OK);
+    brolga_drop_word(type, first);
+    *host_count(&h, frozen) = 1; /* To be copied from a region. */
+    cr_assert_eq(brolga_copy_word(type, frozen, &second, NULL), BROLGA_OK);
+    brolga_drop_word(type, second);
+    brolga_region_release(region);
+    cr_assert_eq(b.live, 0);
+    cr_assert_eq(b.wrong, 0);
+    brolga_types_destroy(h.types);
+}
+
+Test(memory, what_we_write_lies_in_front_of_the_fields)
+{
+    struct brolga_model model = brolga_model_cranelisp();
+    struct brolga_allocator allocator = {block_alloc, block_free, NULL};
+    brolga_types *types;
+
+    model.allocator = &allocator;
+    model.count_at = 8;
+    cr_assert_eq(brolga_types_create(&model, &types), BROLGA_EINVAL);
+    model.count_at = -8;
+    model.size_at = 16;
+    cr_assert_eq(brolga_types_create(&model, &types), BROLGA_EINVAL);
+    model.has_size = false;
+    cr_assert_eq(brolga_types_create(&model, &types), BROLGA_OK);
+    brolga_types_destroy(types);
 }
 
 /* --- Brolga's own memory ------------------------------------------------ */

@@ -19,9 +19,12 @@ static _Atomic int64_t live; /* Objects. */
 
 static brolga_word count_alloc(int64_t bytes, void *arg)
 {
+    brolga_word value = preset.alloc(bytes, NULL);
+
     (void)arg;
-    (void)brolga__add_relaxed(&live, 1);
-    return preset.alloc(bytes, NULL);
+    if (value != 0)
+        (void)brolga__add_relaxed(&live, 1);
+    return value;
 }
 
 static void count_free(brolga_word value, void *arg)
@@ -688,6 +691,30 @@ Test(par, what_pfilter_keeps_has_a_reference_more)
     close_all();
 }
 
+Test(par, pfilter_refuses_handles_that_cannot_be_shared)
+{
+    struct brolga_par_fn fn = {.fn = is_even};
+    struct brolga_par_failure failure;
+    brolga_word element[2] = {2048, 4096}, in, out = -1;
+    const brolga_type *type, *handle;
+
+    open_with(2);
+    cr_assert_eq(
+        brolga_type_handle(types, "Key", NULL, release_env, NULL, &handle),
+        BROLGA_OK);
+    type = type_of("(Vec Key)");
+    brolga__store_relaxed(&envs, 2);
+    in = vec_of(element, 2);
+    cr_assert_eq(brolga_pfilter(rt, type, in, &fn, &out, NULL, &failure),
+                 BROLGA_EUNSENDABLE);
+    cr_assert_eq(out, -1);
+    cr_assert_eq(failure.index, 0);
+    cr_assert_eq(failure.copy.code, BROLGA_EUNSENDABLE);
+    brolga_drop_word(type, in);
+    cr_assert_eq(brolga__load_relaxed(&envs), 0);
+    close_all();
+}
+
 static brolga_word add(brolga_word env, brolga_word left, brolga_word right)
 {
     (void)env;
@@ -765,6 +792,55 @@ Test(par, preduce_folds_in_order)
     close_all();
 }
 
+/* The environment is changed, and marked while it is copied, when spans begin
+ * that copy the identity. */
+static brolga_word join_with_env(brolga_word env, brolga_word left,
+                                 brolga_word right)
+{
+    uint64_t until = brolga_now_ns() + 20 * BROLGA_US;
+
+    (void)share(element_of(env, 0));
+    while (brolga_now_ns() < until)
+        continue;
+    fields(element_of(env, 0))[-1]--;
+    (void)left;
+    return share(right);
+}
+
+Test(par, an_identity_may_be_part_of_the_environment)
+{
+    enum { STRINGS = 3000, ROUNDS = 5 };
+    struct brolga_par_fn2 join = {.fn = join_with_env};
+    struct brolga_par_opts opts = {.chunk = 1};
+    brolga_word element[STRINGS], in, out, empty;
+    const brolga_type *strings;
+
+    open_with(4);
+    strings = type_of("(Vec String)");
+    for (int i = 0; i < STRINGS; i++)
+        element[i] = string_of("a", 1);
+    in = vec_of(element, STRINGS);
+    for (int i = 1; i < STRINGS; i++)
+        element[i] = string_of("b", 1);
+    element[0] = empty = string_of("", 0);
+    join.env = vec_of(element, STRINGS);
+    join.env_type = strings;
+    for (int i = 0; i < ROUNDS; i++) {
+        int err = brolga_preduce(rt, strings, in, &join, share(empty), &out,
+                                 &opts, NULL);
+
+        cr_assert_eq(err, BROLGA_OK, "round %d: %s\n", i,
+                     brolga_error_name(err));
+        cr_assert_eq(fields(out)[0], 1);
+        brolga_drop_word(type_of("String"), out);
+        brolga_drop_word(type_of("String"), empty);
+        cr_assert_eq(count_of(empty), 1);
+    }
+    brolga_drop_word(strings, join.env);
+    brolga_drop_word(strings, in);
+    close_all();
+}
+
 static brolga_word join_or_fail(brolga_word env, brolga_word left,
                                 brolga_word right)
 {
@@ -798,6 +874,157 @@ Test(par, a_failed_preduce_leaves_nothing)
     cr_assert_str_eq(failure.failure.message, "777");
     brolga_drop_word(type_of("String"), empty);
     brolga_drop_word(strings, in);
+    close_all();
+}
+
+/* --- without memory ------------------------------------------------------ */
+
+/* What all of these do asks for no memory. */
+static brolga_word same(brolga_word env, brolga_word element)
+{
+    (void)env;
+    return share(element);
+}
+
+static brolga_word holds_odd(brolga_word env, brolga_word element)
+{
+    (void)env;
+    return fields(element)[1] & 1;
+}
+
+static brolga_word right_of(brolga_word env, brolga_word left,
+                            brolga_word right)
+{
+    (void)env;
+    (void)left;
+    return share(right);
+}
+
+struct poor {
+    const brolga_type *list, *vec, *element;
+    brolga_word in; /* A list; half of its elements are shared. */
+    brolga_word identity;
+};
+
+/* One of the calls, with the n-th allocation failing. */
+static int call_poor(const struct poor *poor, int which, uint64_t n)
+{
+    struct brolga_par_fn map = {
+        .fn = same, .env = poor->identity, .env_type = poor->element};
+    struct brolga_par_fn keep = {.fn = holds_odd};
+    struct brolga_par_fn2 fold = {.fn = right_of};
+    struct brolga_par_opts opts = {.chunk = 1};
+    const brolga_type *type = which == 0 ? poor->vec : poor->list;
+    brolga_word out = 0;
+    int err;
+
+    brolga__alloc_fail_nth(n);
+    if (which < 2)
+        err = brolga_pmap(rt, poor->list, poor->in, &map, type, &out, &opts,
+                          NULL);
+    else if (which == 2)
+        err = brolga_pfilter(rt, type, poor->in, &keep, &out, &opts, NULL);
+    else
+        err = brolga_preduce(rt, type = poor->list, poor->in, &fold,
+                             poor->identity, &out, &opts, NULL);
+    brolga__alloc_fail_nth(0);
+    if (err == BROLGA_OK)
+        brolga_drop_word(which == 3 ? poor->element : type, out);
+    return err;
+}
+
+Test(par, without_memory_nothing_is_left)
+{
+    enum { ELEMENTS = 40, FAILURES = 150 };
+    struct poor poor = {.in = 0};
+    int64_t before;
+    int failed = 0;
+
+    open_with(2);
+    poor.list = type_of("(List (Option Int))");
+    poor.vec = type_of("(Vec (Option Int))");
+    poor.element = type_of("(Option Int)");
+    for (int i = 0; i < ELEMENTS; i += 2) {
+        brolga_word both = some(i);
+
+        poor.in = cons(some(i + 1), cons(both, poor.in));
+        poor.in = cons(share(both), poor.in);
+    }
+    poor.identity = some(-1);
+    before = brolga__load_relaxed(&live);
+    for (int which = 0; which < 4; which++)
+        for (uint64_t n = 1; n < FAILURES; n++) {
+            int err = call_poor(&poor, which, n);
+
+            cr_assert(err == BROLGA_OK || err == BROLGA_ENOMEM ||
+                          err == BROLGA_EFAILED,
+                      "%s\n", brolga_error_name(err));
+            failed += err != BROLGA_OK;
+            cr_assert_eq(brolga__load_relaxed(&live), before,
+                         "call %d, allocation %d\n", which, (int)n);
+        }
+    cr_assert_gt(failed, ELEMENTS);
+    brolga_drop_word(poor.list, poor.in);
+    brolga_drop_word(poor.element, poor.identity);
+    close_all();
+}
+
+/* --- from tasks of another runtime --------------------------------------- */
+
+struct visit {
+    brolga *there;
+    struct gate gate;   /* Where the body is. */
+    _Atomic int inside; /* Bodies that have not returned. */
+    int left_inside;    /* Those there were when the call returned. */
+};
+
+static int stay(void *arg, size_t begin, size_t end)
+{
+    struct visit *visit = arg;
+
+    (void)begin;
+    (void)end;
+    (void)brolga__add_relaxed(&visit->inside, 1);
+    (void)gate_run(&visit->gate);
+    (void)brolga__sub_release(&visit->inside, 1);
+    return BROLGA_OK;
+}
+
+static brolga_word call_abroad(void *arg)
+{
+    struct visit *visit = arg;
+    int err = brolga_pfor(visit->there, 3, stay, visit, NULL, NULL);
+
+    visit->left_inside = brolga__load_acquire(&visit->inside);
+    return err;
+}
+
+static brolga_word open_soon(void *arg)
+{
+    (void)brolga_sleep_until(brolga_after_ns(50 * BROLGA_MS));
+    brolga__store_release(&((struct visit *)arg)->gate.open, 1);
+    return 0;
+}
+
+Test(par, a_canceled_caller_of_another_runtime_waits_for_what_it_has_begun)
+{
+    struct visit visit = {.inside = 0};
+    brolga_task *caller, *opener;
+    brolga *here;
+
+    open_with(2);
+    cr_assert_eq(brolga_create(&(struct brolga_opts){.workers = 2}, &here),
+                 BROLGA_OK);
+    visit.there = here;
+    caller = spawned(call_abroad, &visit);
+    cr_assert(wait_until(brolga__load_acquire(&visit.gate.arrived) > 0));
+    cr_assert_eq(brolga_spawn(here, open_soon, &visit, NULL, &opener),
+                 BROLGA_OK);
+    brolga_cancel(caller);
+    cr_assert_eq(joined(caller), BROLGA_ECANCELED);
+    cr_assert_eq(visit.left_inside, 0);
+    cr_assert_eq(joined(opener), 0);
+    cr_assert_eq(brolga_destroy(here), BROLGA_OK);
     close_all();
 }
 
