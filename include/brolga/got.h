@@ -14,7 +14,8 @@
  *             for compilers that embed the address. A commit stores each
  *             changed cell with release order, so that the old or the new
  *             function is called, never a mixture; but two calls may straddle
- *             a commit.
+ *             a commit, unless it is one that waits for all tasks to stand at
+ *             a safepoint (brolga_txn_commit_barrier()).
  */
 #ifndef BROLGA_GOT_H
 #define BROLGA_GOT_H
@@ -96,7 +97,8 @@ enum brolga_refusal {
                                   import: rebuild these with it. */
     BROLGA_REFUSED_COMPAT,    /* The host's callback said so. */
     BROLGA_REFUSED_LIMIT,     /* Too many slots, live versions or bytes. */
-    BROLGA_REFUSED_MEMORY     /* Out of memory. */
+    BROLGA_REFUSED_MEMORY,    /* Out of memory. */
+    BROLGA_REFUSED_BARRIER    /* A task did not come to a safepoint in time. */
 };
 
 /** What a commit did, or why it did not. */
@@ -105,6 +107,15 @@ struct brolga_report {
     uint64_t version;   /* Published, or still current. */
     uint64_t commit_ns; /* Time spent in the commit. */
     char text[1024];    /* For a person; "" on success. */
+    /* Of a barrier: how long it took until all stood, tries that failed
+     * included, and how long they stood in the last one. */
+    uint64_t waited_ns, stood_ns;
+    /* For BROLGA_REFUSED_BARRIER, of the first that did not come: its number
+     * (0: no task), its name, and the function on its stack that keeps it in
+     * its version, if that is why. */
+    uint64_t task;
+    char task_name[32];
+    char function[64];
 };
 
 /**
@@ -250,6 +261,30 @@ BROLGA_API int brolga_txn_check(brolga_txn *txn, struct brolga_report *report);
  * Returns:  BROLGA_OK, BROLGA_EREFUSED.
  */
 BROLGA_API int brolga_txn_commit(brolga_txn *txn, struct brolga_report *report);
+
+/**
+ * The same while nobody runs: the new version becomes visible, in cells too,
+ * when every task is at a safepoint, and none goes on before it is. So between
+ * two of its safepoints a task calls one version only, through cells as well
+ * (C1 and C2), and once the call returns, no task calls an older one.
+ *
+ * A task that adopts at top safepoints only stands at those. Tasks that are
+ * parked, in foreign code, or not started need not be woken; they go on when
+ * the commit is over. Threads that are neither attached nor members of the
+ * epoch are not stopped: they must not call through cells meanwhile.
+ *
+ * Tasks are stopped for 1 ms at the most; if somebody has not come by then,
+ * all go on, and it is tried again, for longer each time, until the deadline.
+ *
+ * Owns:     as brolga_txn_commit().
+ * Threads:  any but a member of the epoch that is online, if that is no task; a
+ *           task is at a safepoint meanwhile. Not from a callback.
+ * Blocks:   until all stand, or the deadline; others' barriers come first.
+ * Returns:  as brolga_txn_commit(); BROLGA_ETIMEOUT with nothing changed, and
+ *           the report says who did not come.
+ */
+BROLGA_API int brolga_txn_commit_barrier(brolga_txn *txn, uint64_t deadline_ns,
+                                         struct brolga_report *report);
 
 /** End a transaction without a trace; staged units are released. */
 BROLGA_API void brolga_txn_abort(brolga_txn *txn);

@@ -327,10 +327,8 @@ int brolga__txn_check(struct brolga_txn *txn, struct brolga_report *report)
 {
     int err;
 
-    report->refusal = BROLGA_REFUSED_NOT;
-    report->text[0] = '\0';
-    report->version = brolga__load_relaxed(&txn->got->current)->number;
-    report->commit_ns = 0;
+    *report = (struct brolga_report){
+        .version = brolga__load_relaxed(&txn->got->current)->number};
     txn->removed_count = 0; /* What an earlier check found may be gone. */
     if (txn->refused_by_host != NULL) {
         say(report, "the host refused the new signature of %s",

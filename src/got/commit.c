@@ -167,38 +167,52 @@ int brolga_txn_check(brolga_txn *txn, struct brolga_report *report)
     return err;
 }
 
-int brolga_txn_commit(brolga_txn *txn, struct brolga_report *report)
+static int publish_locked(struct brolga_txn *txn, struct brolga_report *report)
 {
-    struct brolga_report local;
-    struct brolga_got *got = txn->got;
-    struct brolga__version *next = NULL;
-    uint64_t begun = brolga__plat_now_ns();
-    int err;
+    struct brolga__version *next;
+    int err = brolga__txn_check(txn, report);
 
-    if (report == NULL)
-        report = &local;
-    (void)pthread_mutex_lock(&got->lock);
-    err = brolga__txn_check(txn, report);
-    if (err == BROLGA_OK) {
-        next = copy_current(got);
-        if (next == NULL) {
-            report->refusal = BROLGA_REFUSED_MEMORY;
-            (void)snprintf(report->text, sizeof report->text, "%s",
-                           brolga_strerror(BROLGA_ENOMEM));
-            err = BROLGA_EREFUSED;
-        }
-    }
-    if (err != BROLGA_OK) {
-        (void)pthread_mutex_unlock(&got->lock);
-        brolga_txn_abort(txn);
+    if (err != BROLGA_OK)
         return err;
+    next = copy_current(txn->got);
+    if (next == NULL) {
+        report->refusal = BROLGA_REFUSED_MEMORY;
+        (void)snprintf(report->text, sizeof report->text, "%s",
+                       brolga_strerror(BROLGA_ENOMEM));
+        return BROLGA_EREFUSED;
     }
     apply(txn, next);
     report->version = next->number;
     brolga__txn_free(txn);
-    (void)pthread_mutex_unlock(&got->lock);
-    report->commit_ns = brolga__plat_now_ns() - begun;
-    if (got->stacks.notify != NULL)
-        got->stacks.notify(got->stacks.arg);
     return BROLGA_OK;
+}
+
+int brolga__txn_publish(struct brolga_txn *txn, struct brolga_report *report)
+{
+    struct brolga_got *got = txn->got;
+    uint64_t begun = brolga__plat_now_ns();
+    int err;
+
+    (void)pthread_mutex_lock(&got->lock);
+    err = publish_locked(txn, report);
+    (void)pthread_mutex_unlock(&got->lock);
+    if (err == BROLGA_OK)
+        report->commit_ns = brolga__plat_now_ns() - begun;
+    return err;
+}
+
+int brolga_txn_commit(brolga_txn *txn, struct brolga_report *report)
+{
+    struct brolga_got *got = txn->got;
+    struct brolga_report local;
+    int err;
+
+    if (report == NULL)
+        report = &local;
+    err = brolga__txn_publish(txn, report);
+    if (err != BROLGA_OK)
+        brolga_txn_abort(txn);
+    else if (got->stacks.notify != NULL)
+        got->stacks.notify(got->stacks.arg);
+    return err;
 }

@@ -51,6 +51,7 @@ int brolga_got_create(brolga_epoch *epoch, const struct brolga_got_opts *opts,
     atomic_init(&got->lowest, UINTPTR_MAX);
     (void)pthread_mutex_init(&got->lock, NULL);
     (void)pthread_mutex_init(&got->reclaim_lock, NULL);
+    (void)pthread_mutex_init(&got->barrier_lock, NULL);
     brolga__list_init(&got->versions);
     brolga__list_init(&got->live);
     brolga__list_init(&got->retired);
@@ -89,6 +90,7 @@ void brolga_got_destroy(brolga_got *got)
     brolga__free(got->held);
     (void)pthread_mutex_destroy(&got->lock);
     (void)pthread_mutex_destroy(&got->reclaim_lock);
+    (void)pthread_mutex_destroy(&got->barrier_lock);
     brolga__free(got);
 }
 

@@ -166,6 +166,12 @@ struct brolga__stacks {
                   uint64_t after_ns);
     /* There is something to reclaim: wake the reclaimer. */
     void (*notify)(void *arg);
+    /* The calling thread will wait for all members to stand, or does so no
+     * more: it is not to be one that runs. */
+    void (*wait_begin)(void *arg);
+    void (*wait_end)(void *arg);
+    /* Says in the report who does not stand at the gate. */
+    void (*blame)(void *arg, struct brolga_report *report);
     void *arg;
 };
 
@@ -204,6 +210,8 @@ struct brolga_got {
     size_t retired_bytes;
     uint64_t commits, reclaimed, generation;
 
+    pthread_mutex_t barrier_lock; /* One barrier at a time; reclaim_lock and
+                                     `lock` nest in it. */
     pthread_mutex_t reclaim_lock; /* One reclaimer; `lock` nests in it. */
     bool *held; /* Scratch of one step: which suspects a stack holds. */
     uint32_t held_capacity;
@@ -233,6 +241,8 @@ void brolga__version_put(struct brolga_got *got,
 const void *brolga__version_missing(void);
 /* Whether a version in [first, last] is alive. */
 bool brolga__version_any(struct brolga_got *got, uint64_t first, uint64_t last);
+/* Whether a task stays in some version, the current one too. */
+bool brolga__versions_held(struct brolga_got *got);
 /* Frees the versions that nobody can name; returns whether some are left. */
 bool brolga__versions_reclaim(struct brolga_got *got);
 

@@ -39,6 +39,10 @@ struct brolga_txn {
 /* Under got->lock. Fills txn->removed and, on refusal, the report. */
 int brolga__txn_check(struct brolga_txn *txn, struct brolga_report *report);
 
+/* Checks and publishes; on refusal the transaction is as before, and the
+ * caller's to abort. */
+int brolga__txn_publish(struct brolga_txn *txn, struct brolga_report *report);
+
 /* Frees the record and its references to slots, not its units. */
 void brolga__txn_free(struct brolga_txn *txn);
 

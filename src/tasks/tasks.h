@@ -862,6 +862,17 @@ void brolga__scan_look(void *rt, const struct brolga__suspects *set);
 void brolga__scan_stack(brolga_task *task, const struct brolga__suspects *set,
                         uintptr_t sp);
 
+/* --- barrier commits (barrier.c) ---------------------------------------- */
+
+/* What a task is shown as parked in that stands at the gate. */
+extern const char brolga__at_gate[];
+
+/* Of struct brolga__stacks: the caller's task, if it is one, rests while it
+ * waits for others; and who has not come to the gate. */
+void brolga__barrier_wait_begin(void *rt);
+void brolga__barrier_wait_end(void *rt);
+void brolga__barrier_blame(void *rt, struct brolga_report *report);
+
 /* --- deadlocks (deadlock.c) --------------------------------------------- */
 
 /* Something has come to rest: is there a deadlock? Does nothing but an atomic

@@ -67,22 +67,13 @@ static void *thread_main(void *arg)
     return NULL;
 }
 
-static int join_offline(brolga_task *task)
-{
-    int err = brolga_epoch_join(task->rt->epoch, &task->member);
-
-    if (err == BROLGA_OK)
-        brolga_epoch_offline(task->member);
-    return err;
-}
-
 int brolga__thread_start(brolga_task *task)
 {
     pthread_attr_t attr;
     pthread_t thread;
     size_t bytes = task->stack_bytes;
     bool started;
-    int err = join_offline(task);
+    int err = brolga__epoch_enlist(task->rt->epoch, &task->member);
 
     if (err != BROLGA_OK)
         return err;
@@ -117,7 +108,7 @@ int brolga_attach_thread(brolga *rt, const char *name)
     brolga__store_relaxed(&task->kind, BROLGA__ATTACHED);
     /* Nobody joins it. */
     brolga__store_relaxed(&task->end, BROLGA__END_DETACHED);
-    err = join_offline(task);
+    err = brolga__epoch_enlist(rt->epoch, &task->member);
     if (err != BROLGA_OK) {
         task->member = NULL;
         brolga__task_end(task);
