@@ -19,7 +19,8 @@ struct brolga_epoch {
     _Atomic size_t retired; /* All nodes that wait; a statistic. */
 
     /* Written by who closes the gate, read by members at rest; gate.c. */
-    _Alignas(BROLGA__CACHE_LINE) _Atomic uint32_t gate; /* Odd: closed. */
+    _Alignas(BROLGA__CACHE_LINE) _Atomic uint32_t
+        gate;                  /* enum brolga__gate, and times opened. */
     _Atomic uint32_t arrivals; /* Members that have come to it. */
 
     /* Guards `members`; leaf lock: nothing else is locked inside. */
@@ -65,19 +66,30 @@ int brolga__epoch_enlist(struct brolga_epoch *epoch,
  * epoch protects, and runs no code of a host. */
 void brolga__epoch_appear(struct brolga_epoch_member *member);
 
-/* Whether members are to stop. Asked after a load of the round: whoever has
- * seen a round that began behind the gate sees the gate. */
-static inline bool brolga__epoch_gate_closed(struct brolga_epoch *epoch)
+/* The low bits of the gate. */
+enum brolga__gate {
+    BROLGA__GATE_OPEN,
+    BROLGA__GATE_CLOSING, /* Stops those only who say so: the layer above. */
+    BROLGA__GATE_CLOSED,  /* Stops all members. */
+    BROLGA__GATES = 4
+};
+
+/* Whom the gate stops. Asked after a load of the round: whoever has seen a
+ * round that began behind the gate sees the gate. */
+static inline enum brolga__gate brolga__epoch_gate(struct brolga_epoch *epoch)
 {
-    return (brolga__load_acquire(&epoch->gate) & 1) != 0; /* BA: close */
+    uint32_t gate = brolga__load_acquire(&epoch->gate); /* BA: move */
+
+    return (enum brolga__gate)(gate % BROLGA__GATES);
 }
 
-/* Stands at the gate until it is open. Offline meanwhile. */
+/* Stands at the gate, which is not open, until it is; offline meanwhile. */
 void brolga__epoch_halt(struct brolga_epoch_member *member);
 
 /* One closer at a time. From the close on members stop where they pass the
  * gate, or come online; once the wait is true, and until the gate opens, no
  * member runs. */
+void brolga__epoch_gate_closing(struct brolga_epoch *epoch);
 void brolga__epoch_gate_close(struct brolga_epoch *epoch);
 /* Waits until nobody runs; false at the deadline. */
 bool brolga__epoch_gate_wait(struct brolga_epoch *epoch, uint64_t deadline_ns);

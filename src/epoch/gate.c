@@ -7,8 +7,12 @@
  * to open, and comes online again. So *nobody runs* is *nobody is online*, and
  * members that sleep or are in foreign code need not be woken for it.
  *
+ *   open --closing--> closing --close--> closed --open--> open
+ *     |                                    ^
+ *     +---------------close----------------+
+ *
  *   BA  Who reads a round that began behind the gate sees the gate: release
- *       store in close, before the RMW of `round` -> the member's load of the
+ *       store in move, before the RMW of `round` -> the member's load of the
  *       round (edge A), after which it loads the gate. A member looks in that
  *       order, or it could announce the new round, and not come again until
  *       there is yet another one.
@@ -36,22 +40,27 @@
 
 /* --- members ------------------------------------------------------------ */
 
-/* Says that the member stands, and sleeps until the gate is another one. */
+/* Says that the member stands, and sleeps until the gate has been opened. */
 static void stand(struct brolga_epoch *epoch, uint32_t gate)
 {
+    uint32_t opened = gate / BROLGA__GATES;
+
     (void)brolga__add_release(&epoch->arrivals, 1); /* BC: gate_wait */
     brolga__plat_wake(&epoch->arrivals, 1);
-    while (brolga__load_acquire(&epoch->gate) == gate) /* BC: open */
+    while (gate / BROLGA__GATES == opened) {
         (void)brolga__plat_wait(&epoch->gate, gate, BROLGA_FOREVER);
+        gate = brolga__load_acquire(&epoch->gate); /* BC: move */
+    }
 }
 
 void brolga__epoch_halt(struct brolga_epoch_member *member)
 {
     struct brolga_epoch *epoch = member->epoch;
-    uint32_t gate;
+    uint32_t gate = brolga__load_acquire(&epoch->gate); /* BC */
 
-    /* As often as the gate is closed meanwhile. */
-    while (((gate = brolga__load_acquire(&epoch->gate)) & 1) != 0) { /* BC */
+    /* Once more as often as it is closed again meanwhile. */
+    for (; gate % BROLGA__GATES != BROLGA__GATE_OPEN;
+         gate = brolga__load_acquire(&epoch->gate)) { /* BB, BC */
         brolga_epoch_offline(member);
         stand(epoch, gate);
         brolga__epoch_appear(member);
@@ -60,13 +69,31 @@ void brolga__epoch_halt(struct brolga_epoch_member *member)
 
 /* --- who closes it ------------------------------------------------------ */
 
+static void move(struct brolga_epoch *epoch, uint32_t gate)
+{
+    brolga__store_release(&epoch->gate, gate); /* BA, BC */
+}
+
+/* How it is now; nobody else writes it. */
+static uint32_t now(struct brolga_epoch *epoch)
+{
+    return brolga__load_relaxed(&epoch->gate);
+}
+
+void brolga__epoch_gate_closing(struct brolga_epoch *epoch)
+{
+    brolga__assert(now(epoch) % BROLGA__GATES == BROLGA__GATE_OPEN);
+    move(epoch, now(epoch) + BROLGA__GATE_CLOSING);
+    (void)brolga__epoch_begin_round(epoch); /* BA */
+}
+
 void brolga__epoch_gate_close(struct brolga_epoch *epoch)
 {
-    uint32_t gate = brolga__load_relaxed(&epoch->gate); /* ours alone */
+    uint32_t state = now(epoch) % BROLGA__GATES;
 
-    brolga__assert((gate & 1) == 0);
-    brolga__store_release(&epoch->gate, gate + 1); /* BA: gate_closed */
-    (void)brolga__epoch_begin_round(epoch);        /* BA, BB */
+    brolga__assert(state != BROLGA__GATE_CLOSED);
+    move(epoch, now(epoch) - state + BROLGA__GATE_CLOSED);
+    (void)brolga__epoch_begin_round(epoch); /* BA, BB */
 }
 
 static bool nobody_runs(struct brolga_epoch *epoch)
@@ -96,9 +123,9 @@ bool brolga__epoch_gate_wait(struct brolga_epoch *epoch, uint64_t deadline_ns)
 
 void brolga__epoch_gate_open(struct brolga_epoch *epoch)
 {
-    uint32_t gate = brolga__load_relaxed(&epoch->gate); /* ours alone */
+    uint32_t state = now(epoch) % BROLGA__GATES;
 
-    brolga__assert((gate & 1) != 0);
-    brolga__store_release(&epoch->gate, gate + 1); /* BC: halt */
+    brolga__assert(state != BROLGA__GATE_OPEN);
+    move(epoch, now(epoch) - state + BROLGA__GATES);
     brolga__plat_wake(&epoch->gate, INT_MAX);
 }

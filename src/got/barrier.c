@@ -10,8 +10,10 @@
  *
  * A task of the policy adopt_at_top holds its version from a top safepoint to
  * the next one, also while it is parked in between. It is to see one version
- * all that time, so nobody may hold any version (got/view.c): it passes the
- * gate at its inner safepoints, to get where it does not hold.
+ * all that time, so nobody may hold any version (got/view.c). While the gate is
+ * closing, such tasks stand at top safepoints, and all others go on; only when
+ * no version is held any more it closes for all. That no hold begins just then
+ * is looked at once more behind the gate.
  *
  * Nobody is stopped for long for somebody who does not come: a try takes 1 ms,
  * the next one twice as long, and so on up to 1 s; in between tasks run for as
@@ -52,20 +54,22 @@ static void sleep_until(uint64_t when_ns)
         continue;
 }
 
+/* Lets those who hold versions come to where they do not. */
+static void await_holders(struct brolga_got *got, uint64_t until_ns)
+{
+    if (!is_held(got))
+        return;
+    brolga__epoch_gate_closing(got->epoch);
+    while (is_held(got) && brolga__plat_now_ns() < until_ns)
+        sleep_until(brolga__plat_now_ns() + LOOK_NS);
+}
+
 /* Whether all stand by then. */
 static bool gather(struct brolga_got *got, uint64_t until_ns)
 {
-    while (brolga__epoch_gate_wait(got->epoch, until_ns)) {
-        uint64_t now_ns;
-
-        if (!is_held(got))
-            return true;
-        now_ns = brolga__plat_now_ns();
-        if (now_ns >= until_ns)
-            return false;
-        sleep_until(brolga__earlier(until_ns, now_ns + LOOK_NS));
-    }
-    return false;
+    await_holders(got, until_ns);
+    brolga__epoch_gate_close(got->epoch);
+    return brolga__epoch_gate_wait(got->epoch, until_ns) && !is_held(got);
 }
 
 /* What nobody could name. */
@@ -100,17 +104,15 @@ static int try_once(struct brolga_txn *txn, uint64_t until_ns,
                     uint64_t deadline_ns, struct brolga_report *report)
 {
     struct brolga_got *got = txn->got;
-    uint64_t begun_ns = brolga__plat_now_ns(), stood_ns;
+    uint64_t begun_ns = brolga__plat_now_ns();
     int err = BROLGA_EAGAIN;
 
-    brolga__epoch_gate_close(got->epoch);
     if (gather(got, until_ns))
         err = brolga__txn_publish(txn, report);
-    else if (until_ns >= deadline_ns)
+    else if (brolga__plat_now_ns() >= deadline_ns)
         err = time_out(got, report);
     brolga__epoch_gate_open(got->epoch);
-    stood_ns = brolga__plat_now_ns() - begun_ns;
-    report->stood_ns = stood_ns;
+    report->stood_ns = brolga__plat_now_ns() - begun_ns;
     return err;
 }
 

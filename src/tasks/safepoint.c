@@ -73,9 +73,21 @@ static void move_watermark(brolga_task *task, bool top, uintptr_t sp)
 
 const char brolga__at_gate[] = "commit";
 
-static bool may_stand(brolga_task *task, bool top)
+/* Not within what it is to see in one version. While the gate is closing, who
+ * would hold a version from here on stands already, so that holds come to an
+ * end, and all others go on, so that they can. */
+static bool stands(brolga_task *task, bool top)
 {
-    return top || !task->holding;
+    switch (brolga__epoch_gate(task->rt->epoch)) {
+    case BROLGA__GATE_CLOSED:
+        return top || !task->holding;
+    case BROLGA__GATE_CLOSING:
+        return brolga__load_relaxed(&task->adopt_at_top) &&
+               (top || !task->holding);
+    case BROLGA__GATE_OPEN:
+    default:
+        return false;
+    }
 }
 
 /* Shows those who look on that a task stands; returns what it was in. */
@@ -112,14 +124,11 @@ __attribute__((noinline)) static void stand(brolga_task *task,
 void brolga__task_refresh(brolga_task *task, struct brolga_epoch_member *member,
                           bool top, uintptr_t sp)
 {
-    struct brolga_epoch *epoch = task->rt->epoch;
-    uint64_t round = brolga__epoch_round(epoch);
+    uint64_t round = brolga__epoch_round(task->rt->epoch);
 
-    /* Ends as barriers do. */
-    while (brolga__unlikely(brolga__epoch_gate_closed(epoch)) &&
-           may_stand(task, top)) {
+    while (brolga__unlikely(stands(task, top))) { /* Ends as barriers do. */
         stand(task, member);
-        round = brolga__epoch_round(epoch);
+        round = brolga__epoch_round(task->rt->epoch);
     }
     if (task->under != NULL && task->under->view.seen != round)
         brolga__part(task);

@@ -58,7 +58,23 @@ Test(gate, an_open_one_stops_nobody, .init = open_epoch, .fini = close_epoch)
     brolga_epoch_quiesce(member);
     brolga_epoch_offline(member);
     brolga_epoch_online(member);
-    cr_assert_not(brolga__epoch_gate_closed(epoch));
+    cr_assert_eq(brolga__epoch_gate(epoch), BROLGA__GATE_OPEN);
+    brolga_epoch_leave(member);
+}
+
+Test(gate, while_it_closes_members_go_on, .init = open_epoch,
+     .fini = close_epoch)
+{
+    brolga_epoch_member *member;
+
+    cr_assert_eq(brolga_epoch_join(epoch, &member), BROLGA_OK);
+    brolga__epoch_gate_closing(epoch);
+    brolga_epoch_quiesce(member);
+    brolga_epoch_offline(member);
+    brolga_epoch_online(member);
+    brolga__epoch_gate_close(epoch);
+    cr_assert_not(nobody_runs());
+    brolga__epoch_gate_open(epoch);
     brolga_epoch_leave(member);
 }
 

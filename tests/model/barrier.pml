@@ -6,8 +6,8 @@
  * safepoints. A safepoint does something only if there is a new round; a member
  * also rests now and then: it goes offline, and comes online again. Task 1 may
  * be one that adopts at top safepoints only: it holds its version across a
- * safepoint and a rest, passes the gate while it does so, and stands at it
- * otherwise. A closer commits twice, or gives up a try and opens the gate.
+ * safepoint or a rest, passes the gate while it does so, and stands at it
+ * otherwise, also while it is closing. A closer commits twice, or gives up a try and opens the gate.
  *
  * A task that finds nothing to do at a safepoint goes on until there is, or the
  * closer has ended: so one that would never come to the gate again shows as an
@@ -38,14 +38,18 @@
 #define COMMITS 2
 #define TRIES 1 /* That may fail, and one more. */
 
-byte gate;              /* Odd: closed. */
+byte gate;              /* 0 open, 1 closing, 2 closed; and 4 times opened. */
 byte round = 1;
 byte seen[MEMBERS] = 1; /* 0: offline. */
 byte holds;
 byte left, right;       /* The cells. */
 bool ended;             /* The closer has. */
 
-#define is_closed ((gate & 1) != 0)
+bool stays;             /* Task 1 adopts at top safepoints only. */
+
+#define OPEN 0
+#define CLOSED 2
+#define state(g) ((g) % 4)
 
 /* --- a member --------------------------------------------------------------- */
 
@@ -65,9 +69,9 @@ inline appear(m)
 inline halt(m)
 {
     do
-    :: (saw_gate & 1) != 0 ->
+    :: state(saw_gate) != OPEN ->
         seen[m] = 0;
-        gate != saw_gate;
+        gate / 4 != saw_gate / 4;
         appear(m)
     :: else -> break
     od
@@ -79,7 +83,10 @@ inline online(m)
 #ifdef NO_GATE_AT_ONLINE
     saw_gate = 0;
 #endif
-    halt(m)
+    if
+    :: state(saw_gate) == CLOSED -> halt(m)
+    :: else
+    fi
 }
 
 inline look_at_round_and_gate()
@@ -98,7 +105,8 @@ inline refresh(m, holding)
 {
     look_at_round_and_gate();
     do
-    :: (saw_gate & 1) != 0 && !(holding) ->
+    :: !(holding) && (state(saw_gate) == CLOSED ||
+                      (m == 1 && stays && state(saw_gate) != OPEN)) ->
         halt(m);
         look_at_round_and_gate()
     :: else -> break
@@ -144,7 +152,7 @@ inline calls(m)
     call_left();
 #ifdef HALT_EARLY
     if
-    :: is_closed -> seen[m] = 0
+    :: state(gate) == CLOSED -> seen[m] = 0
     :: true
     fi;
 #endif
@@ -177,9 +185,9 @@ proctype member(byte m)
     :: steps < STEPS(m) ->
         steps++;
         if
-        :: calls(m); safepoint(m)
-        :: calls(m); rest(m, false)
-        :: m == 1 -> step_of_one_version(m); refresh(m, false)
+        :: !(m == 1 && stays) -> calls(m); safepoint(m)
+        :: !(m == 1 && stays) -> calls(m); rest(m, false)
+        :: m == 1 && stays -> step_of_one_version(m); refresh(m, false)
         fi
     :: else -> break
     od;
@@ -195,11 +203,23 @@ proctype member(byte m)
 
 inline close()
 {
+    /* First for those who hold, if there are any: until none does, or some
+     * time later. */
+    if
+    :: holds != 0 ->
+        gate = gate + 1;
+        round++;
+        if
+        :: holds == 0
+        :: true
+        fi
+    :: else
+    fi;
 #ifdef GATE_AFTER_ROUND
     round++;
-    gate++
+    gate = gate - state(gate) + CLOSED
 #else
-    gate++;
+    gate = gate - state(gate) + CLOSED;
 #ifndef NO_ROUND
     round++
 #endif
@@ -242,7 +262,7 @@ proctype closer()
         :: came ->
             left = left + 1;
 #ifdef OPEN_EARLY
-            gate++;
+            gate = gate + 2;
 #endif
             right = right + 1;
             commits++
@@ -250,11 +270,11 @@ proctype closer()
         fi;
 #ifdef OPEN_EARLY
         if
-        :: !came -> gate++
+        :: !came -> gate = gate + 2
         :: else
         fi
 #else
-        gate++
+        gate = gate + 2
 #endif
     :: else -> break
     od;
@@ -262,5 +282,9 @@ proctype closer()
 }
 
 init {
+    if
+    :: stays = false
+    :: stays = true
+    fi;
     atomic { run member(0); run member(1); run closer() }
 }

@@ -293,7 +293,7 @@ static brolga_word spawn_many(void *arg)
 Test(barrier, starting_threads_does_not_wait_at_the_gate, .init = world_open,
      .fini = world_close)
 {
-    struct gate gate = {0};
+    static struct gate gate; /* Threads may outlive the test's frame. */
     brolga_task *task = spawned(spawn_many, &gate);
 
     cr_assert(gate_reached(&gate));
