@@ -79,6 +79,9 @@ struct brolga_got_opts {
     uint32_t versions_max;
     /* Cap on the bytes of retired RECLAIM units; 0 = 64 MiB. */
     size_t retired_bytes_max;
+    /* How many versions before the current one can be restored: their units
+     * are kept for that, and count in no cap; 0 = none. */
+    uint32_t history;
     /* Compares signatures that are not equal; NULL = BROLGA_COMPAT_FRESH.
      * Called under a lock: it must not call Brolga. */
     enum brolga_compat (*compatible)(void *arg, const char *module,
@@ -98,7 +101,8 @@ enum brolga_refusal {
     BROLGA_REFUSED_COMPAT,    /* The host's callback said so. */
     BROLGA_REFUSED_LIMIT,     /* Too many slots, live versions or bytes. */
     BROLGA_REFUSED_MEMORY,    /* Out of memory. */
-    BROLGA_REFUSED_BARRIER    /* A task did not come to a safepoint in time. */
+    BROLGA_REFUSED_BARRIER,   /* A task did not come to a safepoint in time. */
+    BROLGA_REFUSED_HISTORY    /* The version to restore is not kept. */
 };
 
 /** What a commit did, or why it did not. */
@@ -160,6 +164,7 @@ struct brolga_got_stats {
     uint32_t units_retired;   /* Waiting to be reclaimed. */
     uint32_t units_kept;      /* Out of use but KEEP. */
     size_t retired_bytes;     /* Text bytes of the retired ones. */
+    uint64_t oldest_version;  /* That can be restored; or the current one. */
     uint64_t commits;         /* Since creation. */
     uint64_t units_reclaimed; /* Since creation. */
 };
@@ -197,7 +202,8 @@ struct brolga_unit_opts {
  * Owns:     the blob belongs to Brolga from here on: `release` is called when
  *           the transaction is aborted or refused, or the unit is reclaimed.
  *           On failure it stays the caller's. `*out` is valid until then.
- * Returns:  BROLGA_OK, BROLGA_EINVAL (no text), BROLGA_ENOMEM.
+ * Returns:  BROLGA_OK, BROLGA_EINVAL (no text, or the transaction restores a
+ *           version), BROLGA_ENOMEM.
  */
 BROLGA_API BROLGA_NODISCARD int
 brolga_txn_unit(brolga_txn *txn, const struct brolga_unit_opts *opts,
@@ -241,6 +247,34 @@ brolga_txn_import(brolga_txn *txn, brolga_unit *unit, const char *module,
  * that live units still import is not a reason to refuse.
  */
 BROLGA_API void brolga_txn_allow_stale(brolga_txn *txn);
+
+/**
+ * Stage the restoration of an older version: every slot that has changed since
+ * then gets back what it had, and what was new goes. It is published as a new
+ * version like any other transaction, and can be taken back like any other.
+ *
+ * How far one can go back is `history` of struct brolga_got_opts. What must be
+ * done is found out when the transaction is checked, as things are then. It is
+ * refused with BROLGA_REFUSED_HISTORY if the version is not kept any more, and
+ * with BROLGA_REFUSED_IMPORTERS if tasks run a slot that would go.
+ *
+ * Nothing else can be staged in the same transaction. Units that define nothing
+ * are not brought back.
+ *
+ * Returns:  BROLGA_OK, or BROLGA_EINVAL: something else is staged.
+ */
+BROLGA_API BROLGA_NODISCARD int brolga_txn_restore(brolga_txn *txn,
+                                                   uint64_t version);
+
+/**
+ * Restore an older version: brolga_txn_begin(), _restore() and _commit().
+ *
+ * Threads:  any. `report` may be NULL.
+ * Blocks:   as brolga_txn_commit().
+ * Returns:  BROLGA_OK, BROLGA_EREFUSED, BROLGA_ENOMEM.
+ */
+BROLGA_API int brolga_got_rollback(brolga_got *got, uint64_t version,
+                                   struct brolga_report *report);
 
 /**
  * Check without committing: what brolga_txn_commit() would say now.

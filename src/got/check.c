@@ -29,9 +29,35 @@ static int refuse(struct brolga_report *report, enum brolga_refusal reason)
     return BROLGA_EREFUSED;
 }
 
-static bool in_force(const struct brolga__slot *slot)
+/* --- restoring ---------------------------------------------------------- */
+
+static int stage_past(struct brolga_txn *txn, struct brolga_report *report)
 {
-    return slot->owner != NULL && !slot->removed;
+    struct brolga_got *got = txn->got;
+    int err;
+
+    if (txn->restores == 0)
+        return BROLGA_OK;
+    err = brolga__past_stage(txn);
+    if (err == BROLGA_OK)
+        return BROLGA_OK;
+    if (err == BROLGA_ENOMEM) {
+        say(report, "%s", brolga_strerror(err));
+        return refuse(report, BROLGA_REFUSED_MEMORY);
+    }
+    say(report,
+        "version %llu cannot be restored: ", (unsigned long long)txn->restores);
+    if (txn->restores == report->version)
+        say(report, "it is the current one");
+    else if (txn->restores > report->version)
+        say(report, "the current one is %llu",
+            (unsigned long long)report->version);
+    else if (got->opts.history == 0)
+        say(report, "no history is kept");
+    else
+        say(report, "the oldest that is kept is %llu",
+            (unsigned long long)(report->version - got->past_count));
+    return refuse(report, BROLGA_REFUSED_HISTORY);
 }
 
 /* --- duplicates --------------------------------------------------------- */
@@ -70,7 +96,7 @@ static int doom(struct brolga_txn *txn, struct brolga__slot *slot)
 {
     int err;
 
-    if (!in_force(slot) || slot->staged != 0 || slot->doomed)
+    if (!brolga__slot_in_force(slot) || slot->staged != 0 || slot->doomed)
         return BROLGA_OK;
     err = brolga__grow((void **)&txn->removed, txn->removed_count,
                        &txn->removed_capacity, sizeof *txn->removed);
@@ -115,6 +141,8 @@ static int mark_doomed(struct brolga_txn *txn, struct brolga_report *report)
         err = doom_module(txn, txn->replaced[i]);
     for (uint32_t i = 0; err == BROLGA_OK && i < txn->def_count; i++)
         err = doom_signatures(txn, txn->defs[i].slot);
+    for (uint32_t i = 0; err == BROLGA_OK && i < txn->gone_count; i++)
+        err = doom(txn, txn->gone[i]);
     if (err == BROLGA_OK)
         return BROLGA_OK;
     say(report, "%s", brolga_strerror(err));
@@ -125,7 +153,7 @@ static int mark_doomed(struct brolga_txn *txn, struct brolga_report *report)
 
 static bool will_be_defined(const struct brolga__slot *slot)
 {
-    return slot->staged != 0 || (in_force(slot) && !slot->doomed);
+    return slot->staged != 0 || (brolga__slot_in_force(slot) && !slot->doomed);
 }
 
 /* Another signature of the same symbol that will be defined, or NULL. */
@@ -195,7 +223,7 @@ static void count_losses(struct brolga_txn *txn, int sign)
     for (uint32_t i = 0; i < txn->def_count; i++) {
         struct brolga__slot *slot = txn->defs[i].slot;
 
-        if (in_force(slot))
+        if (brolga__slot_in_force(slot))
             slot->owner->doomed_slots += (uint32_t)sign;
     }
     for (uint32_t i = 0; i < txn->removed_count; i++)
@@ -289,6 +317,21 @@ static int check_cells(struct brolga_txn *txn, struct brolga_report *report)
     return BROLGA_OK;
 }
 
+/* Of retired units that are not there for history's sake. */
+static size_t bytes_in_use(struct brolga_got *got)
+{
+    size_t bytes = got->retired_bytes;
+
+    brolga__list_each (node, &got->retired) {
+        struct brolga_unit *unit =
+            brolga__container_of(node, struct brolga_unit, link);
+
+        if (unit->past > 0)
+            bytes -= unit->high - unit->low;
+    }
+    return bytes;
+}
+
 static int check_limits(struct brolga_txn *txn, struct brolga_report *report)
 {
     struct brolga_got *got = txn->got;
@@ -303,11 +346,11 @@ static int check_limits(struct brolga_txn *txn, struct brolga_report *report)
             got->version_count);
         return refuse(report, BROLGA_REFUSED_LIMIT);
     }
-    if (got->retired_bytes > got->opts.retired_bytes_max) {
+    if (bytes_in_use(got) > got->opts.retired_bytes_max) {
         say(report,
             "%zu bytes of old code are still in use, more than the %zu "
             "allowed",
-            got->retired_bytes, got->opts.retired_bytes_max);
+            bytes_in_use(got), got->opts.retired_bytes_max);
         return refuse(report, BROLGA_REFUSED_LIMIT);
     }
     return check_cells(txn, report);
@@ -335,7 +378,9 @@ int brolga__txn_check(struct brolga_txn *txn, struct brolga_report *report)
             txn->refused_by_host);
         return refuse(report, BROLGA_REFUSED_COMPAT);
     }
-    err = mark_staged(txn, report);
+    err = stage_past(txn, report);
+    if (err == BROLGA_OK)
+        err = mark_staged(txn, report);
     if (err == BROLGA_OK)
         err = mark_doomed(txn, report);
     if (err == BROLGA_OK)

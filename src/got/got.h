@@ -46,7 +46,8 @@ struct brolga__slot {
     struct brolga_unit *owner; /* Whose code it is. */
     bool removed;              /* Only units that imported it still use it. */
     uint32_t runners; /* Tasks that call it by number, again and again. */
-    uint32_t refs;    /* Staged uses + imports + 1 if defined. */
+    uint32_t refs;    /* See slot.c. */
+    uint32_t past;    /* Of these, those of kept pasts. */
     uint32_t staged;  /* Scratch of check.c: definition + 1. */
     bool doomed;      /* Scratch of check.c: would be removed. */
     uint32_t cell;    /* Index in the module's cells, or NO_CELL. */
@@ -78,6 +79,7 @@ struct brolga__module {
  *   RETIRED --no version maps it, no pin--> SUSPECT --stacks clean--> CLEAN
  *   CLEAN --one more grace period--> released
  *   SUSPECT or CLEAN --pinned meanwhile--> RETIRED
+ *   RETIRED or KEPT --a version is restored--> LIVE
  *
  * Moved by brolga__unit_set_state() only.
  */
@@ -107,6 +109,7 @@ struct brolga_unit {
     uint32_t owned_slots;  /* Whose owner it is, removed ones too. */
     uint32_t live_slots;   /* Of these, the ones that are not removed. */
     uint32_t doomed_slots; /* Scratch of check.c: those a commit takes away. */
+    uint32_t past;         /* Entries of kept pasts that lead to it. */
 
     uint64_t first_version, last_version;
     uint64_t retired_ns;
@@ -209,6 +212,8 @@ struct brolga_got {
     struct brolga__list live, retired, kept; /* Units. */
     size_t retired_bytes;
     uint64_t commits, reclaimed, generation;
+    struct brolga__list pasts; /* The last commits, oldest first; past.c */
+    uint32_t past_count;
 
     pthread_mutex_t barrier_lock; /* One barrier at a time; reclaim_lock and
                                      `lock` nest in it. */
@@ -272,6 +277,8 @@ int brolga__slot_ref(struct brolga_got *got, struct brolga__module *module,
  * got->lock themselves. */
 int brolga__slot_enter(struct brolga_got *got, brolga_slot number);
 void brolga__slot_leave(struct brolga_got *got, brolga_slot number);
+/* The code behind it goes, or nobody can call it: it leads nowhere. */
+void brolga__slot_disown(struct brolga_got *got, struct brolga__slot *slot);
 /* Drops a reference; the last one recycles the number. */
 void brolga__slot_unref(struct brolga_got *got, struct brolga__slot *slot);
 
@@ -298,6 +305,8 @@ void brolga__unit_unlink(struct brolga_unit *unit);
 void brolga__unit_free(struct brolga_unit *unit);
 /* The newest version maps nothing to it any more; under got->lock. */
 void brolga__unit_retire(struct brolga_unit *unit, uint64_t last_version);
+/* It is mapped again; nothing for one that is live. Under got->lock. */
+void brolga__unit_revive(struct brolga_unit *unit);
 /* Names the function at an address of its text, or writes "". The unit cannot
  * go away meanwhile. */
 void brolga__unit_describe(const struct brolga_unit *unit, uintptr_t address,

@@ -44,7 +44,8 @@ int brolga_txn_unit(brolga_txn *txn, const struct brolga_unit_opts *opts,
     struct brolga_got *got = txn->got;
     int err;
 
-    if (opts == NULL || opts->text == NULL || opts->text_bytes == 0)
+    if (opts == NULL || opts->text == NULL || opts->text_bytes == 0 ||
+        txn->restores != 0)
         return BROLGA_EINVAL;
     (void)pthread_mutex_lock(&got->lock);
     err = brolga__unit_create(got, opts, out);
@@ -60,7 +61,7 @@ int brolga_txn_replace(brolga_txn *txn, const char *module)
     struct brolga__module *found;
     int err;
 
-    if (module == NULL)
+    if (module == NULL || txn->restores != 0)
         return BROLGA_EINVAL;
     (void)pthread_mutex_lock(&got->lock);
     err = brolga__module_get(got, module, &found);
@@ -245,23 +246,52 @@ int brolga_txn_import(brolga_txn *txn, brolga_unit *unit, const char *module,
     return err;
 }
 
+int brolga_txn_restore(brolga_txn *txn, uint64_t version)
+{
+    if (version == 0 || !brolga__list_empty(&txn->units) ||
+        txn->def_count > 0 || txn->replaced_count > 0)
+        return BROLGA_EINVAL;
+    txn->restores = version;
+    return BROLGA_OK;
+}
+
+int brolga_got_rollback(brolga_got *got, uint64_t version,
+                        struct brolga_report *report)
+{
+    brolga_txn *txn;
+    int err = brolga_txn_begin(got, &txn);
+
+    if (err != BROLGA_OK)
+        return err;
+    txn->restores = version;
+    return brolga_txn_commit(txn, report);
+}
+
 void brolga_txn_allow_stale(brolga_txn *txn)
 {
     txn->allow_stale = true;
 }
 
-void brolga__txn_free(struct brolga_txn *txn)
+void brolga__txn_unstage(struct brolga_txn *txn)
 {
     for (uint32_t i = 0; i < txn->def_count; i++) {
         brolga__slot_unref(txn->got, txn->defs[i].slot);
         brolga__free(txn->defs[i].signature);
     }
+    txn->def_count = 0;
+    txn->gone_count = 0;
+}
+
+void brolga__txn_free(struct brolga_txn *txn)
+{
+    brolga__txn_unstage(txn);
     for (uint32_t i = 0; i < txn->place_count; i++)
         brolga__free(txn->places[i].where);
     brolga__free(txn->defs);
     brolga__free(txn->places);
     brolga__free(txn->replaced);
     brolga__free(txn->removed);
+    brolga__free(txn->gone);
     brolga__free(txn->refused_by_host);
     brolga__free(txn);
 }

@@ -4,8 +4,8 @@
  * version between two of its safepoints.
  * Method: as race_calls, but the pair is called through two cells. Fibers that
  * sleep, yield, join, fork and go into foreign code; threads; a loop that
- * adopts at top safepoints only and yields in between. Commits come from a thread of
- * the host and from a task; some have deadlines that are too short.
+ * adopts at top safepoints only and yields in between. Commits come from a
+ * thread of the host and from a task; some have deadlines that are too short.
  */
 #include "race/reloads.h"
 
