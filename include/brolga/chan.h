@@ -257,7 +257,6 @@ BROLGA_API void brolga_chan_stats(brolga_chan *chan,
 
 /* --- waiting without blocking ------------------------------------------- */
 
-
 /**
  * One operation that waits in a channel. The caller owns the memory and sets
  * the first two fields; it must not move before the operation has ended.

@@ -170,6 +170,29 @@ struct brolga_got_stats {
 };
 BROLGA_API void brolga_got_stats(brolga_got *got, struct brolga_got_stats *out);
 
+/** A caller of code that is not in force any more: see
+ * brolga_txn_allow_stale(). */
+struct brolga_stale {
+    const char *importer; /* The unit's name; NULL: tasks, by number. */
+    uint32_t tasks;       /* That call the slot again and again. */
+    const char *module, *symbol, *signature; /* What they call. */
+    uint64_t since_version;                  /* That has it no more. */
+};
+
+/**
+ * Visit every import of a slot that has been changed or removed, of units that
+ * live, or are being reclaimed, and the tasks that run one. When the last of a
+ * slot's importers is gone, so is the slot.
+ *
+ * Threads:  any; `visit` must not call Brolga.
+ * Blocks:   for a lock shared with commits.
+ * Returns:  how many there were.
+ */
+BROLGA_API size_t brolga_got_stale(brolga_got *got,
+                                   void (*visit)(void *arg,
+                                                 const struct brolga_stale *),
+                                   void *arg);
+
 /* --- transactions ------------------------------------------------------- */
 
 /**

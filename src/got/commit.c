@@ -119,6 +119,7 @@ static void apply_removal(struct brolga__slot *slot,
 
     brolga__past_note(past, slot);
     slot->removed = true;
+    slot->removed_at = next->number;
     lose_slot(owner, next->number - 1);
     if (slot->refs > 1 + slot->past)
         return;

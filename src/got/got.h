@@ -45,6 +45,7 @@ struct brolga__slot {
     const void *code;          /* NULL: not defined. */
     struct brolga_unit *owner; /* Whose code it is. */
     bool removed;              /* Only units that imported it still use it. */
+    uint64_t removed_at;       /* The version that has it no more. */
     uint32_t runners; /* Tasks that call it by number, again and again. */
     uint32_t refs;    /* See slot.c. */
     uint32_t past;    /* Of these, those of kept pasts. */

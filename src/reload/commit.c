@@ -86,8 +86,7 @@ static void load_all(struct brolga_reload *session)
             load(session->sources[i]);
 }
 
-/* The plan's view of the session; NULL without memory. */
-static struct brolga__plan_item *make_plan(const struct brolga_reload *session)
+struct brolga__plan_item *brolga__plan_make(const struct brolga_reload *session)
 {
     size_t count = session->sources_count;
     struct brolga__plan_item *items =
@@ -111,7 +110,7 @@ static struct brolga__plan_item *make_plan(const struct brolga_reload *session)
  */
 static bool rebuild_importers(struct brolga_reload *session)
 {
-    struct brolga__plan_item *items = make_plan(session);
+    struct brolga__plan_item *items = brolga__plan_make(session);
     bool found = false;
 
     for (size_t i = 0; items != NULL && i < session->sources_count; i++) {
@@ -180,13 +179,14 @@ static void drop_misfit(struct source *source)
 
 static void check_plan(struct brolga_reload *session)
 {
-    struct brolga__plan_item *items = make_plan(session);
+    struct brolga__plan_item *items = brolga__plan_make(session);
 
     if (items == NULL) {
         refuse_all(session, "out of memory", NULL);
         return;
     }
-    brolga__plan_check(items, session->sources_count, tell_misfit, session);
+    brolga__plan_check(items, session->sources_count, session->opts.allow_stale,
+                       tell_misfit, session);
     for (size_t i = 0; i < session->sources_count; i++)
         if (items[i].out)
             drop_misfit(session->sources[i]);
@@ -281,6 +281,8 @@ static int stage_all(struct brolga_reload *session)
 {
     int err = brolga_txn_begin(session->got, &session->txn);
 
+    if (err == BROLGA_OK && session->opts.allow_stale)
+        brolga_txn_allow_stale(session->txn);
     for (size_t i = 0; err == BROLGA_OK && i < session->sources_count; i++)
         if (session->sources[i]->next != NULL)
             err = stage(session->txn, session->sources[i]);
@@ -394,7 +396,10 @@ static void commit(struct brolga_reload *session)
     }
     if (brolga_txn_commit(session->txn, &report) == BROLGA_OK) {
         adopt_all(session, report.version);
+        brolga__back_note(session, report.version);
         tell_reloaded(session, &report);
+        brolga__stale_tell(session);
+        brolga__back_guard(session);
     } else {
         refuse_all(session, report.text, &report);
     }
@@ -402,10 +407,8 @@ static void commit(struct brolga_reload *session)
     end_round(session);
 }
 
-void brolga__round_retry(void *arg)
+void brolga__round_retry(struct brolga_reload *session)
 {
-    struct brolga_reload *session = arg;
-
     if (session->round == ROUND_WAITING)
         commit(session);
 }

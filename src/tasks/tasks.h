@@ -405,6 +405,7 @@ struct brolga {
     _Alignas(BROLGA__CACHE_LINE) _Atomic int64_t live; /* Others' share. */
     bool counts_exactly;                               /* Here only. */
     _Atomic uint64_t next_id;
+    _Atomic uint64_t failed;    /* Tasks, ever. */
     _Atomic uint32_t threads;   /* Of THREAD tasks, that have not gone. */
     pthread_mutex_t free_lock;  /* Leaf. */
     brolga_task *free_tasks[2]; /* Of threads; of fibers. */

@@ -98,7 +98,7 @@ Test(plan, who_relies_on_a_refused_file_is_refused_too)
     set_item(&items[0], 0, NULL, &a);
     set_item(&items[1], 1, NULL, &b);
     set_item(&items[2], 2, NULL, &c);
-    brolga__plan_check(items, 3, tell, &told);
+    brolga__plan_check(items, 3, false, tell, &told);
     for (size_t i = 0; i < 3; i++) {
         cr_assert(items[i].out);
         cr_assert_eq(told.count[i], 1);
@@ -119,7 +119,7 @@ Test(plan, modules_may_import_from_each_other)
     add_import(&b, "alpha", "f", signatures[0]);
     set_item(&items[0], 0, NULL, &a);
     set_item(&items[1], 1, NULL, &b);
-    brolga__plan_check(items, 2, tell, &told);
+    brolga__plan_check(items, 2, false, tell, &told);
     cr_assert(!items[0].out);
     cr_assert(!items[1].out);
 }
@@ -157,7 +157,7 @@ Test(plan, a_module_keeps_its_name_against_a_newcomer)
     make(&now, 1, "beta");
     set_item(&items[0], 0, NULL, &copy);
     set_item(&items[1], 1, &now, NULL);
-    brolga__plan_check(items, 2, tell, &told);
+    brolga__plan_check(items, 2, false, tell, &told);
     cr_assert(items[0].out);
     cr_assert(strstr(told.last, "module 'beta' is b.c already") != NULL, "%s",
               told.last);
@@ -235,7 +235,7 @@ Test(plan, what_runs_always_fits_together)
             }
             set_item(&items[i], i, running[i], next[i]);
         }
-        brolga__plan_check(items, FILES, tell, &told);
+        brolga__plan_check(items, FILES, false, tell, &told);
         for (size_t i = 0; i < FILES; i++) {
             cr_assert_eq(told.count[i] > 0, items[i].out);
             refused += items[i].out;
