@@ -70,7 +70,8 @@ static void put_reload(struct news *news, struct text *text,
     put_modules(&modules, event);
     text_pad(&modules, MODULES_WIDTH);
     text_put(text, modules.data);
-    put_time(text, "build", event->build_ns);
+    if (event->kind == BROLGA_RELOAD_RELOADED)
+        put_time(text, "build", event->build_ns);
     put_time(text, "commit", event->commit_ns);
     if (news->out->verbose && event->saved_ns > 0)
         put_time(text, "since save", event->saved_ns);
@@ -235,6 +236,14 @@ static void tell_person(struct news *news,
     case BROLGA_RELOAD_UNLOCKED:
         tell_text(news, STYLE_NONE, event);
         break;
+    case BROLGA_RELOAD_ROLLED_BACK:
+        tell_text(news, STYLE_HELD, event);
+        tell_reload(news, event);
+        break;
+    case BROLGA_RELOAD_STALE_ENDED:
+        tell_text(news, STYLE_NONE, event);
+        break;
+    case BROLGA_RELOAD_STALE:
     case BROLGA_RELOAD_FILE_REMOVED:
     case BROLGA_RELOAD_UNLOAD_REFUSED:
     case BROLGA_RELOAD_WATCH_PROBLEM:
@@ -292,6 +301,10 @@ static void tell_program(struct news *news,
         put_json_modules(&text, event);
     if (event->kind == BROLGA_RELOAD_RELOADED)
         put_json_times(&text, event);
+    if (event->kind == BROLGA_RELOAD_ROLLED_BACK) {
+        json_number(&text, "restored", event->restored);
+        json_number(&text, "commit_ns", event->commit_ns);
+    }
     out_json(news->out, &text);
 }
 
