@@ -102,8 +102,24 @@ enum brolga_refusal {
     BROLGA_REFUSED_LIMIT,     /* Too many slots, live versions or bytes. */
     BROLGA_REFUSED_MEMORY,    /* Out of memory. */
     BROLGA_REFUSED_BARRIER,   /* A task did not come to a safepoint in time. */
-    BROLGA_REFUSED_HISTORY    /* The version to restore is not kept. */
+    BROLGA_REFUSED_HISTORY,   /* The version to restore is not kept. */
+    BROLGA_REFUSED_LOAD,      /* A built file cannot be loaded, or is no module
+                                 (reload.h). */
+    BROLGA_REFUSED_HEADER     /* Another user of a changed header is not in
+                                 order (reload.h). */
 };
+
+/** What does not fit with what, for programs; cut where it is too long. Empty
+ * where it does not apply. */
+struct brolga_conflict {
+    char importer[48];  /* A unit's name; "" for a task that runs the slot. */
+    char where[64];     /* The import's place, if it was said. */
+    char module[48];    /* What is imported, or defined twice. */
+    char symbol[64];    /* */
+    char signature[96]; /* */
+    char defined[96];   /* The signature that it has instead. */
+};
+#define BROLGA_CONFLICTS_MAX 8
 
 /** What a commit did, or why it did not. */
 struct brolga_report {
@@ -120,7 +136,25 @@ struct brolga_report {
     uint64_t task;
     char task_name[32];
     char function[64];
+    /* How many do not fit, and the first of them. */
+    uint32_t conflicts;
+    struct brolga_conflict conflict[BROLGA_CONFLICTS_MAX];
 };
+
+/** A word for a refusal: "importers", "signature", ...; "" for none. */
+BROLGA_API const char *brolga_refusal_name(enum brolga_refusal refusal);
+
+/**
+ * Write a report as a JSON object: refusal (a word, or null), version, text,
+ * and those of commit_ns, waited_ns, stood_ns, task, task_name, function and
+ * conflicts that are not empty. Valid UTF-8 if what it was made from is.
+ *
+ * Threads:  any.
+ * Returns:  the length of the whole, which may not have fitted; `text` ends
+ *           with a NUL if `bytes` is not 0.
+ */
+BROLGA_API size_t brolga_report_json(const struct brolga_report *report,
+                                     char *text, size_t bytes);
 
 /**
  * Create a GOT whose readers are the members of `epoch`.

@@ -96,6 +96,7 @@ struct brolga_reload_event {
     uint64_t commit_ns;
     uint64_t saved_ns; /* From the first save that was noticed until the
                               code was current; 0 in the initial load. */
+    enum brolga_refusal refusal;        /* For REFUSED: why. */
     const struct brolga_report *report; /* NULL where it does not apply. */
 };
 

@@ -29,6 +29,38 @@ static int refuse(struct brolga_report *report, enum brolga_refusal reason)
     return BROLGA_EREFUSED;
 }
 
+/* One more that does not fit, of which the first are kept. */
+static struct brolga_conflict *add_conflict(struct brolga_report *report,
+                                            const struct brolga__slot *slot)
+{
+    struct brolga_conflict *conflict;
+
+    if (report->conflicts++ >= BROLGA_CONFLICTS_MAX)
+        return NULL;
+    conflict = &report->conflict[report->conflicts - 1];
+    (void)snprintf(conflict->module, sizeof conflict->module, "%s",
+                   slot->module->name);
+    (void)snprintf(conflict->symbol, sizeof conflict->symbol, "%s",
+                   slot->symbol);
+    (void)snprintf(conflict->signature, sizeof conflict->signature, "%s",
+                   slot->signature);
+    return conflict;
+}
+
+static void add_importer(struct brolga_report *report,
+                         const struct brolga__slot *slot, const char *importer,
+                         const char *where, const char *defined)
+{
+    struct brolga_conflict *conflict = add_conflict(report, slot);
+
+    if (conflict == NULL)
+        return;
+    (void)snprintf(conflict->importer, sizeof conflict->importer, "%s",
+                   importer);
+    (void)snprintf(conflict->where, sizeof conflict->where, "%s", where);
+    (void)snprintf(conflict->defined, sizeof conflict->defined, "%s", defined);
+}
+
 /* --- restoring ---------------------------------------------------------- */
 
 static int stage_past(struct brolga_txn *txn, struct brolga_report *report)
@@ -83,6 +115,7 @@ static int mark_staged(struct brolga_txn *txn, struct brolga_report *report)
         if (symbol_is_staged(slot)) {
             say(report, "%s.%s is defined twice in this transaction",
                 slot->module->name, slot->symbol);
+            (void)add_conflict(report, slot);
             return refuse(report, BROLGA_REFUSED_DUPLICATE);
         }
         slot->staged = i + 1;
@@ -196,6 +229,9 @@ static int check_import(const struct brolga__import_place *place,
         place->where != NULL ? place->where : place->unit->name,
         place->unit->name, slot->module->name, slot->symbol);
     other = defined_otherwise(slot);
+    add_importer(report, slot, place->unit->name,
+                 place->where != NULL ? place->where : "",
+                 other != NULL ? other->signature : "");
     if (other != NULL) {
         say(report, " as %s, but it is defined as %s", slot->signature,
             other->signature);
@@ -241,6 +277,7 @@ static void name_importer(struct brolga_unit *unit,
         say(report, "%s%s imports %s.%s as %s",
             report->text[0] == '\0' ? "" : "; ", unit->name, slot->module->name,
             slot->symbol, slot->signature);
+        add_importer(report, slot, unit->name, "", "");
         report->refusal = BROLGA_REFUSED_IMPORTERS;
     }
 }
@@ -257,6 +294,7 @@ static void name_runners(struct brolga_txn *txn, struct brolga_report *report)
             report->text[0] == '\0' ? "" : "; ", slot->runners,
             slot->runners == 1 ? "" : "s", slot->runners == 1 ? "s" : "",
             slot->module->name, slot->symbol, slot->signature);
+        add_importer(report, slot, "", "", "");
         report->refusal = BROLGA_REFUSED_IMPORTERS;
     }
 }
@@ -373,9 +411,9 @@ int brolga__txn_check(struct brolga_txn *txn, struct brolga_report *report)
     *report = (struct brolga_report){
         .version = brolga__load_relaxed(&txn->got->current)->number};
     txn->removed_count = 0; /* What an earlier check found may be gone. */
-    if (txn->refused_by_host != NULL) {
+    if (txn->refused) {
         say(report, "the host refused the new signature of %s",
-            txn->refused_by_host);
+            txn->refused_by_host != NULL ? txn->refused_by_host : "a symbol");
         return refuse(report, BROLGA_REFUSED_COMPAT);
     }
     err = stage_past(txn, report);

@@ -71,6 +71,7 @@ struct brolga__module {
     struct brolga__list slots;
     struct brolga__list link; /* got->modules */
     struct brolga_cells *cells;
+    uint32_t staged; /* Those who have entered it: transactions. */
 };
 
 /*
@@ -260,6 +261,8 @@ struct brolga__module *brolga__module_find(struct brolga_got *got,
                                            const char *name);
 int brolga__module_get(struct brolga_got *got, const char *name,
                        struct brolga__module **out);
+/* Frees a module that nothing refers to. */
+void brolga__module_prune(struct brolga__module *module);
 /* The slot of exactly this identity, or NULL. */
 struct brolga__slot *brolga__slot_exact(struct brolga_got *got,
                                         struct brolga__module *module,

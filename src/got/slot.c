@@ -176,6 +176,15 @@ int brolga__module_get(struct brolga_got *got, const char *name,
     return BROLGA_OK;
 }
 
+void brolga__module_prune(struct brolga__module *module)
+{
+    if (!brolga__list_empty(&module->slots) || module->cells != NULL ||
+        module->staged > 0)
+        return;
+    brolga__list_remove(&module->link);
+    module_free(module);
+}
+
 struct brolga__slot *brolga__slot_any(struct brolga_got *got,
                                       struct brolga__module *module,
                                       const char *symbol)
@@ -344,6 +353,8 @@ static bool is_forsaken(const struct brolga__slot *slot)
 
 static void slot_recycle(struct brolga_got *got, struct brolga__slot *slot)
 {
+    struct brolga__module *module = slot->module;
+
     brolga__assert(slot->owner == NULL);
     if (slot->cell != BROLGA__NO_CELL)
         slot->module->cells->taken[slot->cell] = 0;
@@ -353,6 +364,7 @@ static void slot_recycle(struct brolga_got *got, struct brolga__slot *slot)
     got->free_slots[got->free_count++] = slot->number;
     got->slots_used--;
     slot_free(slot);
+    brolga__module_prune(module);
 }
 
 /* Disowning drops one more reference, and then nobody owns it. */

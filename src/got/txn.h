@@ -29,7 +29,8 @@ struct brolga_txn {
     struct brolga__module **replaced;
     uint32_t replaced_count, replaced_capacity;
     bool allow_stale;
-    char *refused_by_host; /* Text, if the callback said REFUSE. */
+    bool refused;          /* The callback said REFUSE, */
+    char *refused_by_host; /* to this symbol; NULL: there was no memory. */
 
     /* A version to restore; 0: none. Then the definitions, and the slots that
      * are to go, are filled in by each check. */

@@ -145,8 +145,10 @@ static void tell_refused(struct brolga_reload *session,
                          const struct brolga_report *report)
 {
     struct brolga__text text = {0};
-    struct brolga_reload_event event = {
-        .kind = BROLGA_RELOAD_REFUSED, .text = text.at, .report = report};
+    struct brolga_reload_event event = {.kind = BROLGA_RELOAD_REFUSED,
+                                        .text = text.at,
+                                        .refusal = report->refusal,
+                                        .report = report};
 
     brolga__text_add(&text, "not taken back: %s", report->text);
     brolga__session_emit(session, &event);
@@ -351,7 +353,6 @@ void brolga__back_guard(struct brolga_reload *session)
         return;
     session->guard_until_ns =
         brolga_after_ns((window_ms == 0 ? 2000 : window_ms) * BROLGA_MS);
-    session->guard_failed = brolga_tasks_failed(session->rt);
     brolga__loop_timer(session->loop, LOOK_MS);
 }
 

@@ -24,8 +24,9 @@
 
 /* --- refusing ----------------------------------------------------------- */
 
-static void refuse(struct source *source, const char *file, int line,
-                   const char *what, const struct brolga_report *report)
+static void refuse(struct source *source, enum brolga_refusal why,
+                   const char *file, int line, const char *what,
+                   const struct brolga_report *report)
 {
     struct brolga__text text = {0};
     struct brolga_reload_event event;
@@ -34,6 +35,7 @@ static void refuse(struct source *source, const char *file, int line,
     event = brolga__source_event(source, BROLGA_RELOAD_REFUSED, &text);
     event.file = file;
     event.line = line > 0 ? (uint32_t)line : 0;
+    event.refusal = why;
     event.report = report;
     brolga__round_note_error(source->session, BROLGA_EREFUSED, text.at);
     brolga__session_emit(source->session, &event);
@@ -46,15 +48,16 @@ static void give_up(struct source *source)
     brolga__source_lock(source, LOCK_REFUSED);
 }
 
-static void refuse_all(struct brolga_reload *session, const char *what,
-                       const struct brolga_report *report)
+static void refuse_all(struct brolga_reload *session, enum brolga_refusal why,
+                       const char *what, const struct brolga_report *report)
 {
     for (size_t i = 0; i < session->sources_count; i++) {
         struct source *source = session->sources[i];
 
         if (source->next == NULL)
             continue;
-        refuse(source, source->file->path, source->next->line, what, report);
+        refuse(source, why, source->file->path, source->next->line, what,
+               report);
         give_up(source);
     }
 }
@@ -72,7 +75,7 @@ static void load(struct source *source)
     if (brolga__image_load(source->built, path, session->opts.keep_files,
                            session->outlet, &source->next, &why,
                            &line) != BROLGA_OK) {
-        refuse(source, path, line, why.at, NULL);
+        refuse(source, BROLGA_REFUSED_LOAD, path, line, why.at, NULL);
         brolga__source_lock(source, LOCK_REFUSED);
     }
     brolga__free(source->built);
@@ -153,20 +156,21 @@ static void hold_back(struct brolga_reload *session)
                          "which includes it too, is not in order\n"
                          "  mend that file; both run together then",
                          source->file->path, straggler->file->path);
-        refuse(source, source->file->path, 0, text.at, NULL);
+        refuse(source, BROLGA_REFUSED_HEADER, source->file->path, 0, text.at,
+               NULL);
         give_up(source);
     }
 }
 
 /* A file that was built again only for its imports is not at fault: what it
  * imports is refused as well, with both places in the text. */
-static void tell_misfit(void *arg, size_t item, const char *file, int line,
-                        const char *text)
+static void tell_misfit(void *arg, size_t item, enum brolga_refusal why,
+                        const char *file, int line, const char *text)
 {
     struct brolga_reload *session = arg;
 
     if (!session->sources[item]->by_import)
-        refuse(session->sources[item], file, line, text, NULL);
+        refuse(session->sources[item], why, file, line, text, NULL);
 }
 
 static void drop_misfit(struct source *source)
@@ -182,7 +186,7 @@ static void check_plan(struct brolga_reload *session)
     struct brolga__plan_item *items = brolga__plan_make(session);
 
     if (items == NULL) {
-        refuse_all(session, "out of memory", NULL);
+        refuse_all(session, BROLGA_REFUSED_MEMORY, "out of memory", NULL);
         return;
     }
     brolga__plan_check(items, session->sources_count, session->opts.allow_stale,
@@ -369,8 +373,10 @@ static void wait_for_room(struct brolga_reload *session,
                           const struct brolga_report *report)
 {
     struct brolga__text text = {0};
-    struct brolga_reload_event event = {
-        .kind = BROLGA_RELOAD_REFUSED, .text = text.at, .report = report};
+    struct brolga_reload_event event = {.kind = BROLGA_RELOAD_REFUSED,
+                                        .text = text.at,
+                                        .refusal = report->refusal,
+                                        .report = report};
 
     session->round = ROUND_WAITING;
     brolga__loop_timer(session->loop, RETRY_MS);
@@ -394,6 +400,7 @@ static void commit(struct brolga_reload *session)
         wait_for_room(session, &report);
         return;
     }
+    session->guard_failed = brolga_tasks_failed(session->rt); /* Until now. */
     if (brolga_txn_commit(session->txn, &report) == BROLGA_OK) {
         adopt_all(session, report.version);
         brolga__back_note(session, report.version);
@@ -401,7 +408,7 @@ static void commit(struct brolga_reload *session)
         brolga__stale_tell(session);
         brolga__back_guard(session);
     } else {
-        refuse_all(session, report.text, &report);
+        refuse_all(session, report.refusal, report.text, &report);
     }
     session->txn = NULL;
     end_round(session);
@@ -438,7 +445,10 @@ static void load_and_commit(struct brolga_reload *session)
     if (session->txn != NULL)
         brolga_txn_abort(session->txn);
     session->txn = NULL;
-    refuse_all(session, brolga_strerror(err), NULL);
+    refuse_all(session,
+               err == BROLGA_ELIMIT ? BROLGA_REFUSED_LIMIT
+                                    : BROLGA_REFUSED_MEMORY,
+               brolga_strerror(err), NULL);
     end_round(session);
 }
 

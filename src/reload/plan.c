@@ -157,10 +157,10 @@ static void explain_signature(struct brolga__text *text,
                            "they agree");
 }
 
-/* Whether an import is served; if not, says why. */
-static bool is_served(const struct check *check,
-                      const struct brolga__symbol *import,
-                      struct brolga__text *text)
+/* Whether an import is not served, and why. */
+static enum brolga_refusal why_unserved(const struct check *check,
+                                        const struct brolga__symbol *import,
+                                        struct brolga__text *text)
 {
     const struct brolga__image *image =
         find_module(check->items, check->count, import->module);
@@ -168,7 +168,7 @@ static bool is_served(const struct check *check,
         image == NULL ? NULL : brolga__image_export(image, import->name);
 
     if (export != NULL && strcmp(export->signature, import->signature) == 0)
-        return true;
+        return BROLGA_REFUSED_NOT;
     brolga__text_add(text, "%s:%d: ", import->file, import->line);
     if (image == NULL)
         explain_module(check, text, import);
@@ -176,7 +176,7 @@ static bool is_served(const struct check *check,
         explain_name(text, import, image);
     else
         explain_signature(text, import, export);
-    return false;
+    return export == NULL ? BROLGA_REFUSED_IMPORT : BROLGA_REFUSED_SIGNATURE;
 }
 
 static bool imports_fit(const struct check *check, size_t i)
@@ -187,10 +187,11 @@ static bool imports_fit(const struct check *check, size_t i)
     for (size_t k = 0; k < next->imports_count; k++) {
         const struct brolga__symbol *import = &next->imports[k];
         struct brolga__text text = {0};
+        enum brolga_refusal why = why_unserved(check, import, &text);
 
-        if (is_served(check, import, &text))
+        if (why == BROLGA_REFUSED_NOT)
             continue;
-        check->tell(check->arg, i, import->file, import->line, text.at);
+        check->tell(check->arg, i, why, import->file, import->line, text.at);
         fit = false;
     }
     return fit;
@@ -231,7 +232,8 @@ static bool name_fits(const struct check *check, size_t i)
                          "BROLGA_MODULE()",
                          next->file, next->line, next->module, other->file,
                          other->file, other->line);
-        check->tell(check->arg, i, next->file, next->line, text.at);
+        check->tell(check->arg, i, BROLGA_REFUSED_DUPLICATE, next->file,
+                    next->line, text.at);
         return false;
     }
     return true;
@@ -305,7 +307,7 @@ static bool spares(const struct check *check, size_t i, size_t j)
             continue;
         explain_break(&text, import, next);
         export = brolga__image_export(next, import->name);
-        check->tell(check->arg, i, next->file,
+        check->tell(check->arg, i, BROLGA_REFUSED_IMPORTERS, next->file,
                     export == NULL ? next->line : export->line, text.at);
         fit = false;
     }

@@ -154,7 +154,8 @@ struct brolga__plan_item {
     bool out;                         /* Result: `next` does not fit. */
 };
 
-typedef void (*brolga__plan_tell)(void *arg, size_t item, const char *file,
+typedef void (*brolga__plan_tell)(void *arg, size_t item,
+                                  enum brolga_refusal why, const char *file,
                                   int line, const char *text);
 
 /*
@@ -256,8 +257,9 @@ int brolga__watch_file(struct brolga__watch *watch, const char *path,
 /* Takes a header that a build has read: what it holds now counts as told. */
 int brolga__watch_header(struct brolga__watch *watch, const char *path,
                          struct brolga__watch_file **out);
-/* Reads everything at once and tells all files as added; no quiet period. */
-void brolga__watch_scan(struct brolga__watch *watch);
+/* Reads everything at once and tells all files as added; no quiet period.
+ * BROLGA_OK, or BROLGA_ENOMEM: there may be others. */
+int brolga__watch_scan(struct brolga__watch *watch);
 /* Whether the content on disk is still what was last told. */
 bool brolga__watch_is_fresh(const struct brolga__watch_file *file);
 /* Reads all files after a quiet period, as if they had been saved. */

@@ -337,6 +337,9 @@ void brolga__round_file(void *arg, struct brolga__watch_file *file,
         source = add_source(session, file);
     if (source != NULL)
         take_source(source, what);
+    else
+        brolga__round_note_error(session, BROLGA_ENOMEM,
+                                 brolga_strerror(BROLGA_ENOMEM));
 }
 
 /* Content that runs already needs no build: an edit that was undone. */

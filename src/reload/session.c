@@ -248,12 +248,14 @@ int brolga_reload_load(brolga_reload *session, struct brolga_report *report)
     session->loaded = true;
     session->loading = true;
     session->load_err = BROLGA_OK;
-    brolga__watch_scan(session->watch);
+    if (brolga__watch_scan(session->watch) != BROLGA_OK)
+        brolga__round_note_error(session, BROLGA_ENOMEM,
+                                 brolga_strerror(BROLGA_ENOMEM));
     /* Each step waits for a compiler; the round ends when all have ended. */
     while (session->round != ROUND_QUIET)
         brolga__loop_step(session->loop);
     session->loading = false;
-    if (session->sources_count == 0) {
+    if (session->sources_count == 0 && session->load_err == BROLGA_OK) {
         session->load_err = BROLGA_ENOENT;
         brolga__text_add(&session->load_text,
                          "there is no .c file\n"

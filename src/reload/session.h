@@ -100,7 +100,7 @@ struct brolga_reload {
     brolga_txn *txn;               /* While waiting. */
     struct brolga__list moments;   /* What ran when, oldest first; back.c */
     uint64_t guard_until_ns; /* A reload is taken back if tasks fail; 0: no. */
-    uint64_t guard_failed;   /* Tasks that had failed before. */
+    uint64_t guard_failed;   /* Tasks that had failed before that. */
 
     /* The thread, and what others ask of it. */
     pthread_t thread;
@@ -173,7 +173,7 @@ void brolga__back_init(struct brolga_reload *session);
 void brolga__back_fini(struct brolga_reload *session);
 /* A commit of the session has made this version. */
 void brolga__back_note(struct brolga_reload *session, uint64_t version);
-/* Tasks that fail from now on may take it back. */
+/* Tasks that fail since that commit may take it back. */
 void brolga__back_guard(struct brolga_reload *session);
 /* For the timer: looks whether they do. */
 void brolga__back_look(struct brolga_reload *session);

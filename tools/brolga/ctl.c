@@ -1,9 +1,9 @@
 /*
- * Asking a run from outside: `brolga ctl` connects to a socket of the run, sends
- * a line, and prints the answer. Only the user who runs it can: the socket is in
- * $XDG_RUNTIME_DIR, which is that user's own, or in a directory of ours under
- * $TMPDIR, which is made, and checked to be, accessible to nobody else; and its
- * mode says the same.
+ * Asking a run from outside: `brolga ctl` connects to a socket of the run,
+ * sends a line, and prints the answer. Only the user who runs it can: the
+ * socket is in $XDG_RUNTIME_DIR, which is that user's own, or in a directory of
+ * ours under $TMPDIR, which is made, and checked to be, accessible to nobody
+ * else; and its mode says the same.
  *
  * The answer begins with "ok" or "no", for the exit status. One who has
  * connected is answered at once, and has a second to say what it wants, so that

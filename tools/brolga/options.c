@@ -307,7 +307,7 @@ static bool complete(const struct options *options)
 
 bool options_parse(int argc, char **argv, struct options *out)
 {
-    struct options options = {.history = HISTORY};
+    struct options options = {.history = HISTORY_DEFAULT};
 
     options.paths = calloc((size_t)argc + 1, sizeof(options.paths[0]));
     if (!options.paths)
@@ -323,6 +323,8 @@ bool options_parse(int argc, char **argv, struct options *out)
     }
     if (!complete(&options))
         goto fail;
+    if (options.history == HISTORY_DEFAULT)
+        options.history = options.reclaim ? 0 : HISTORY;
     *out = options;
     return true;
 fail:

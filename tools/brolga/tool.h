@@ -55,8 +55,9 @@ struct options {
     bool help;
 };
 
-/* Unless --history says otherwise. */
-#define HISTORY 8
+/* Unless --history says otherwise, or --reclaim: none. */
+#define HISTORY         8
+#define HISTORY_DEFAULT UINT32_MAX
 
 /**
  * Reads the arguments after `run`. On success paths belongs to the caller.
