@@ -57,7 +57,8 @@ BROLGA_API int brolga_epoch_destroy(brolga_epoch *epoch);
  *
  * Owns:     `*out` belongs to the caller; end it with brolga_epoch_leave().
  * Threads:  any; the member may then be used by one thread at a time.
- * Blocks:   for a short lock shared with other joins and the reclaimer.
+ * Blocks:   for a short lock shared with other joins and the reclaimer, and as
+ *           brolga_epoch_quiesce().
  * Returns:  BROLGA_OK or BROLGA_ENOMEM.
  */
 BROLGA_API BROLGA_NODISCARD int brolga_epoch_join(brolga_epoch *epoch,
@@ -73,14 +74,19 @@ BROLGA_API void brolga_epoch_leave(brolga_epoch_member *member);
  * has begun since the last call.
  *
  * Threads:  the member's own, online.
- * Blocks:   no.
+ * Blocks:   while all are to stand still for brolga_txn_commit_barrier().
  */
 BROLGA_API void brolga_epoch_quiesce(brolga_epoch_member *member);
 
 /** Stop being awaited, e.g. before blocking. Threads: the member's own. */
 BROLGA_API void brolga_epoch_offline(brolga_epoch_member *member);
 
-/** Be awaited again; holds no pointer yet. Threads: the member's own. */
+/**
+ * Be awaited again; holds no pointer yet.
+ *
+ * Threads:  the member's own, offline.
+ * Blocks:   as brolga_epoch_quiesce().
+ */
 BROLGA_API void brolga_epoch_online(brolga_epoch_member *member);
 
 /**

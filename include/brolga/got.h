@@ -14,7 +14,8 @@
  *             for compilers that embed the address. A commit stores each
  *             changed cell with release order, so that the old or the new
  *             function is called, never a mixture; but two calls may straddle
- *             a commit.
+ *             a commit, unless it is one that waits for all tasks to stand at
+ *             a safepoint (brolga_txn_commit_barrier()).
  */
 #ifndef BROLGA_GOT_H
 #define BROLGA_GOT_H
@@ -78,6 +79,9 @@ struct brolga_got_opts {
     uint32_t versions_max;
     /* Cap on the bytes of retired RECLAIM units; 0 = 64 MiB. */
     size_t retired_bytes_max;
+    /* How many versions before the current one can be restored: their units
+     * are kept for that, and count in no cap; 0 = none. */
+    uint32_t history;
     /* Compares signatures that are not equal; NULL = BROLGA_COMPAT_FRESH.
      * Called under a lock: it must not call Brolga. */
     enum brolga_compat (*compatible)(void *arg, const char *module,
@@ -96,8 +100,26 @@ enum brolga_refusal {
                                   import: rebuild these with it. */
     BROLGA_REFUSED_COMPAT,    /* The host's callback said so. */
     BROLGA_REFUSED_LIMIT,     /* Too many slots, live versions or bytes. */
-    BROLGA_REFUSED_MEMORY     /* Out of memory. */
+    BROLGA_REFUSED_MEMORY,    /* Out of memory. */
+    BROLGA_REFUSED_BARRIER,   /* A task did not come to a safepoint in time. */
+    BROLGA_REFUSED_HISTORY,   /* The version to restore is not kept. */
+    BROLGA_REFUSED_LOAD,      /* A built file cannot be loaded, or is no module
+                                 (reload.h). */
+    BROLGA_REFUSED_HEADER     /* Another user of a changed header is not in
+                                 order (reload.h). */
 };
+
+/** What does not fit with what, for programs; cut where it is too long. Empty
+ * where it does not apply. */
+struct brolga_conflict {
+    char importer[48];  /* A unit's name; "" for a task that runs the slot. */
+    char where[64];     /* The import's place, if it was said. */
+    char module[48];    /* What is imported, or defined twice. */
+    char symbol[64];    /* */
+    char signature[96]; /* */
+    char defined[96];   /* The signature that it has instead. */
+};
+#define BROLGA_CONFLICTS_MAX 8
 
 /** What a commit did, or why it did not. */
 struct brolga_report {
@@ -105,7 +127,34 @@ struct brolga_report {
     uint64_t version;   /* Published, or still current. */
     uint64_t commit_ns; /* Time spent in the commit. */
     char text[1024];    /* For a person; "" on success. */
+    /* Of a barrier: how long it took until all stood, tries that failed
+     * included, and how long they stood in the last one. */
+    uint64_t waited_ns, stood_ns;
+    /* For BROLGA_REFUSED_BARRIER, of the first that did not come: its number
+     * (0: no task), its name, and the function on its stack that keeps it in
+     * its version, if that is why. */
+    uint64_t task;
+    char task_name[32];
+    char function[64];
+    /* How many do not fit, and the first of them. */
+    uint32_t conflicts;
+    struct brolga_conflict conflict[BROLGA_CONFLICTS_MAX];
 };
+
+/** A word for a refusal: "importers", "signature", ...; "" for none. */
+BROLGA_API const char *brolga_refusal_name(enum brolga_refusal refusal);
+
+/**
+ * Write a report as a JSON object: refusal (a word, or null), version, text,
+ * and those of commit_ns, waited_ns, stood_ns, task, task_name, function and
+ * conflicts that are not empty. Valid UTF-8 if what it was made from is.
+ *
+ * Threads:  any.
+ * Returns:  the length of the whole, which may not have fitted; `text` ends
+ *           with a NUL if `bytes` is not 0.
+ */
+BROLGA_API size_t brolga_report_json(const struct brolga_report *report,
+                                     char *text, size_t bytes);
 
 /**
  * Create a GOT whose readers are the members of `epoch`.
@@ -149,10 +198,34 @@ struct brolga_got_stats {
     uint32_t units_retired;   /* Waiting to be reclaimed. */
     uint32_t units_kept;      /* Out of use but KEEP. */
     size_t retired_bytes;     /* Text bytes of the retired ones. */
+    uint64_t oldest_version;  /* That can be restored; or the current one. */
     uint64_t commits;         /* Since creation. */
     uint64_t units_reclaimed; /* Since creation. */
 };
 BROLGA_API void brolga_got_stats(brolga_got *got, struct brolga_got_stats *out);
+
+/** A caller of code that is not in force any more: see
+ * brolga_txn_allow_stale(). */
+struct brolga_stale {
+    const char *importer; /* The unit's name; NULL: tasks, by number. */
+    uint32_t tasks;       /* That call the slot again and again. */
+    const char *module, *symbol, *signature; /* What they call. */
+    uint64_t since_version;                  /* That has it no more. */
+};
+
+/**
+ * Visit every import of a slot that has been changed or removed, of units that
+ * live, or are being reclaimed, and the tasks that run one. When the last of a
+ * slot's importers is gone, so is the slot.
+ *
+ * Threads:  any; `visit` must not call Brolga.
+ * Blocks:   for a lock shared with commits.
+ * Returns:  how many there were.
+ */
+BROLGA_API size_t brolga_got_stale(brolga_got *got,
+                                   void (*visit)(void *arg,
+                                                 const struct brolga_stale *),
+                                   void *arg);
 
 /* --- transactions ------------------------------------------------------- */
 
@@ -186,7 +259,8 @@ struct brolga_unit_opts {
  * Owns:     the blob belongs to Brolga from here on: `release` is called when
  *           the transaction is aborted or refused, or the unit is reclaimed.
  *           On failure it stays the caller's. `*out` is valid until then.
- * Returns:  BROLGA_OK, BROLGA_EINVAL (no text), BROLGA_ENOMEM.
+ * Returns:  BROLGA_OK, BROLGA_EINVAL (no text, or the transaction restores a
+ *           version), BROLGA_ENOMEM.
  */
 BROLGA_API BROLGA_NODISCARD int
 brolga_txn_unit(brolga_txn *txn, const struct brolga_unit_opts *opts,
@@ -232,6 +306,34 @@ brolga_txn_import(brolga_txn *txn, brolga_unit *unit, const char *module,
 BROLGA_API void brolga_txn_allow_stale(brolga_txn *txn);
 
 /**
+ * Stage the restoration of an older version: every slot that has changed since
+ * then gets back what it had, and what was new goes. It is published as a new
+ * version like any other transaction, and can be taken back like any other.
+ *
+ * How far one can go back is `history` of struct brolga_got_opts. What must be
+ * done is found out when the transaction is checked, as things are then. It is
+ * refused with BROLGA_REFUSED_HISTORY if the version is not kept any more, and
+ * with BROLGA_REFUSED_IMPORTERS if tasks run a slot that would go.
+ *
+ * Nothing else can be staged in the same transaction. Units that define nothing
+ * are not brought back.
+ *
+ * Returns:  BROLGA_OK, or BROLGA_EINVAL: something else is staged.
+ */
+BROLGA_API BROLGA_NODISCARD int brolga_txn_restore(brolga_txn *txn,
+                                                   uint64_t version);
+
+/**
+ * Restore an older version: brolga_txn_begin(), _restore() and _commit().
+ *
+ * Threads:  any. `report` may be NULL.
+ * Blocks:   as brolga_txn_commit().
+ * Returns:  BROLGA_OK, BROLGA_EREFUSED, BROLGA_ENOMEM.
+ */
+BROLGA_API int brolga_got_rollback(brolga_got *got, uint64_t version,
+                                   struct brolga_report *report);
+
+/**
  * Check without committing: what brolga_txn_commit() would say now.
  *
  * Returns:  BROLGA_OK, or BROLGA_EREFUSED with the report filled in.
@@ -250,6 +352,30 @@ BROLGA_API int brolga_txn_check(brolga_txn *txn, struct brolga_report *report);
  * Returns:  BROLGA_OK, BROLGA_EREFUSED.
  */
 BROLGA_API int brolga_txn_commit(brolga_txn *txn, struct brolga_report *report);
+
+/**
+ * The same while nobody runs: the new version becomes visible, in cells too,
+ * when every task is at a safepoint, and none goes on before it is. So between
+ * two of its safepoints a task calls one version only, through cells as well
+ * (C1 and C2), and once the call returns, no task calls an older one.
+ *
+ * A task that adopts at top safepoints only stands at those. Tasks that are
+ * parked, in foreign code, or not started need not be woken; they go on when
+ * the commit is over. Threads that are neither attached nor members of the
+ * epoch are not stopped: they must not call through cells meanwhile.
+ *
+ * Tasks are stopped for 1 ms at the most; if somebody has not come by then,
+ * all go on, and it is tried again, for longer each time, until the deadline.
+ *
+ * Owns:     as brolga_txn_commit().
+ * Threads:  any but a member of the epoch that is online, if that is no task; a
+ *           task is at a safepoint meanwhile. Not from a callback.
+ * Blocks:   until all stand, or the deadline; others' barriers come first.
+ * Returns:  as brolga_txn_commit(); BROLGA_ETIMEOUT with nothing changed, and
+ *           the report says who did not come.
+ */
+BROLGA_API int brolga_txn_commit_barrier(brolga_txn *txn, uint64_t deadline_ns,
+                                         struct brolga_report *report);
 
 /** End a transaction without a trace; staged units are released. */
 BROLGA_API void brolga_txn_abort(brolga_txn *txn);

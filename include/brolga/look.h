@@ -57,6 +57,13 @@ BROLGA_API size_t brolga_tasks_each(
     brolga *rt, void (*visit)(void *arg, const struct brolga_task_info *task),
     void *arg);
 
+/**
+ * How many tasks have failed since the runtime was created, joined or not.
+ *
+ * Threads:  any.
+ */
+BROLGA_API uint64_t brolga_tasks_failed(brolga *rt);
+
 /** A word for a state: "new", "ready", "running", "parked", "blocked". */
 BROLGA_API const char *brolga_task_state_name(enum brolga_task_state state);
 

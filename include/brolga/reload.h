@@ -51,14 +51,23 @@ enum brolga_reload_event_kind {
      * file. */
     BROLGA_RELOAD_UNLOAD_REFUSED,
     /* Changes may be seen late, or not at all: file (a directory). */
-    BROLGA_RELOAD_WATCH_PROBLEM
+    BROLGA_RELOAD_WATCH_PROBLEM,
+    /* An older version runs again, as a new one: version, restored, modules,
+     * commit_ns. */
+    BROLGA_RELOAD_ROLLED_BACK,
+    /* After a commit with allow_stale, each time until it has ended: module and
+     * file of one that calls what is not in force any more; text names what. */
+    BROLGA_RELOAD_STALE,
+    /* It calls nothing of that kind any more: module, file. */
+    BROLGA_RELOAD_STALE_ENDED
 };
 
 /** Why a module is part of a reload. */
 enum brolga_reload_why {
     BROLGA_RELOAD_NEW,     /* It was not loaded before. */
     BROLGA_RELOAD_CHANGED, /* Its file has changed. */
-    BROLGA_RELOAD_REBUILT  /* Something that it includes or imports has. */
+    BROLGA_RELOAD_REBUILT, /* Something that it includes or imports has. */
+    BROLGA_RELOAD_RESTORED /* It was taken back. */
 };
 
 /** One module, in events and for brolga_reload_each(). */
@@ -83,9 +92,11 @@ struct brolga_reload_event {
     const struct brolga_reload_module *modules;
     size_t modules_count;
     uint64_t build_ns; /* The slowest compile of the round, or this one. */
+    uint64_t restored; /* The version that was taken back to. */
     uint64_t commit_ns;
     uint64_t saved_ns; /* From the first save that was noticed until the
                               code was current; 0 in the initial load. */
+    enum brolga_refusal refusal;        /* For REFUSED: why. */
     const struct brolga_report *report; /* NULL where it does not apply. */
 };
 
@@ -111,8 +122,16 @@ struct brolga_reload_opts {
     bool bystander;          /* on_event() acts on no task: the session's
                                 thread is a bystander (look.h). */
     enum brolga_reload_policy policy;
-    bool no_watch;   /* brolga_reload_start() watches nothing. */
-    bool keep_files; /* Leave built files, for debuggers. */
+    /* Let functions change their signatures, or go, though other modules import
+     * them and cannot be built again with them: these go on calling the old
+     * code. */
+    bool allow_stale;
+    /* Go back if so many of a hundred tasks fail within a time after a reload:
+     * failed * 100 >= rollback_percent * (failed + live). 0 = never. */
+    uint32_t rollback_percent;
+    uint32_t rollback_window_ms; /* That time; 0 = 2000. */
+    bool no_watch;               /* brolga_reload_start() watches nothing. */
+    bool keep_files;             /* Leave built files, for debuggers. */
     /* Called with no lock held, by the thread that runs brolga_reload_load(),
      * later by the session's own. What the event points to is valid during
      * the call. It must not call brolga_reload_stop() or _destroy(). */
@@ -181,6 +200,23 @@ BROLGA_API void brolga_reload_destroy(brolga_reload *session);
  * Blocks:   no; the look happens on the session's thread.
  */
 BROLGA_API void brolga_reload_look(brolga_reload *session);
+
+/**
+ * Go back to an older version of the GOT, as brolga_got_rollback() does; 0: the
+ * one before the last reload, and if that has been taken back already, the one
+ * before that. The runtime's GOT must keep a history.
+ *
+ * A file whose newest content does not run by this is locked until it is saved
+ * again.
+ *
+ * Threads:  any, but not from an event; not during brolga_reload_load().
+ *           `report` may be NULL.
+ * Blocks:   until the session's thread has done it.
+ * Returns:  BROLGA_OK; BROLGA_EREFUSED, and the report says why;
+ *           BROLGA_ESTATE: the session was stopped meanwhile.
+ */
+BROLGA_API int brolga_reload_rollback(brolga_reload *session, uint64_t version,
+                                      struct brolga_report *report);
 
 /**
  * Find the slot of an exported function; `module` may be NULL: whichever

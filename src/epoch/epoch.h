@@ -18,6 +18,11 @@ struct brolga_epoch {
     _Alignas(BROLGA__CACHE_LINE) struct brolga_epoch_node *_Atomic fresh;
     _Atomic size_t retired; /* All nodes that wait; a statistic. */
 
+    /* Written by who closes the gate, read by members at rest; gate.c. */
+    _Alignas(BROLGA__CACHE_LINE) _Atomic uint32_t
+        gate;                  /* enum brolga__gate, and times opened. */
+    _Atomic uint32_t arrivals; /* Members that have come to it. */
+
     /* Guards `members`; leaf lock: nothing else is locked inside. */
     _Alignas(BROLGA__CACHE_LINE) pthread_mutex_t members_lock;
     struct brolga__list members;
@@ -50,5 +55,44 @@ bool brolga__epoch_passed(struct brolga_epoch *epoch, uint64_t round);
 
 /* Announces that the member holds nothing from before it read `round`. */
 void brolga__epoch_announce(struct brolga_epoch_member *member, uint64_t round);
+
+/* --- the gate (gate.c) -------------------------------------------------- */
+
+/* The same as brolga_epoch_join(), but the member is offline. Never waits at
+ * the gate, so that it may be called between two safepoints. */
+int brolga__epoch_enlist(struct brolga_epoch *epoch,
+                         struct brolga_epoch_member **out);
+/* The same as brolga_epoch_online(), but past the gate: for who needs what the
+ * epoch protects, and runs no code of a host. */
+void brolga__epoch_appear(struct brolga_epoch_member *member);
+
+/* The low bits of the gate. */
+enum brolga__gate {
+    BROLGA__GATE_OPEN,
+    BROLGA__GATE_CLOSING, /* Stops those only who say so: the layer above. */
+    BROLGA__GATE_CLOSED,  /* Stops all members. */
+    BROLGA__GATES = 4
+};
+
+/* Whom the gate stops. Asked after a load of the round: whoever has seen a
+ * round that began behind the gate sees the gate. */
+static inline enum brolga__gate brolga__epoch_gate(struct brolga_epoch *epoch)
+{
+    uint32_t gate = brolga__load_acquire(&epoch->gate); /* BA: move */
+
+    return (enum brolga__gate)(gate % BROLGA__GATES);
+}
+
+/* Stands at the gate, which is not open, until it is; offline meanwhile. */
+void brolga__epoch_halt(struct brolga_epoch_member *member);
+
+/* One closer at a time. From the close on members stop where they pass the
+ * gate, or come online; once the wait is true, and until the gate opens, no
+ * member runs. */
+void brolga__epoch_gate_closing(struct brolga_epoch *epoch);
+void brolga__epoch_gate_close(struct brolga_epoch *epoch);
+/* Waits until nobody runs; false at the deadline. */
+bool brolga__epoch_gate_wait(struct brolga_epoch *epoch, uint64_t deadline_ns);
+void brolga__epoch_gate_open(struct brolga_epoch *epoch);
 
 #endif

@@ -36,7 +36,8 @@ int brolga_epoch_destroy(brolga_epoch *epoch)
     return BROLGA_OK;
 }
 
-int brolga_epoch_join(brolga_epoch *epoch, brolga_epoch_member **out)
+int brolga__epoch_enlist(struct brolga_epoch *epoch,
+                         struct brolga_epoch_member **out)
 {
     struct brolga_epoch_member *member = brolga__alloc_line(sizeof *member);
 
@@ -47,9 +48,17 @@ int brolga_epoch_join(brolga_epoch *epoch, brolga_epoch_member **out)
     (void)pthread_mutex_lock(&epoch->members_lock);
     brolga__list_push_back(&epoch->members, &member->link);
     (void)pthread_mutex_unlock(&epoch->members_lock);
-    brolga_epoch_online(member);
     *out = member;
     return BROLGA_OK;
+}
+
+int brolga_epoch_join(brolga_epoch *epoch, brolga_epoch_member **out)
+{
+    int err = brolga__epoch_enlist(epoch, out);
+
+    if (err == BROLGA_OK)
+        brolga_epoch_online(*out);
+    return err;
 }
 
 void brolga_epoch_leave(brolga_epoch_member *member)

@@ -63,7 +63,15 @@ void brolga__epoch_announce(struct brolga_epoch_member *member, uint64_t round)
 
 void brolga_epoch_quiesce(brolga_epoch_member *member)
 {
-    brolga__epoch_announce(member, brolga__epoch_round(member->epoch));
+    uint64_t round = brolga__epoch_round(member->epoch);
+
+    /* The gate after the round: see gate.c. Ends as barriers do. */
+    while (brolga__unlikely(brolga__epoch_gate(member->epoch) ==
+                            BROLGA__GATE_CLOSED)) {
+        brolga__epoch_halt(member);
+        round = brolga__epoch_round(member->epoch);
+    }
+    brolga__epoch_announce(member, round);
 }
 
 void brolga_epoch_offline(brolga_epoch_member *member)
@@ -72,7 +80,7 @@ void brolga_epoch_offline(brolga_epoch_member *member)
     brolga__store_release(&member->seen, 0); /* B: load in member_passed */
 }
 
-void brolga_epoch_online(brolga_epoch_member *member)
+void brolga__epoch_appear(struct brolga_epoch_member *member)
 {
     struct brolga_epoch *epoch = member->epoch;
 
@@ -83,6 +91,14 @@ void brolga_epoch_online(brolga_epoch_member *member)
      */
     brolga__store_release(&member->seen, brolga__load_relaxed(&epoch->round));
     (void)brolga__add_acq_rel(&epoch->round, 0); /* C: begin_round */
+}
+
+void brolga_epoch_online(brolga_epoch_member *member)
+{
+    brolga__epoch_appear(member);
+    if (brolga__unlikely(brolga__epoch_gate(member->epoch) ==
+                         BROLGA__GATE_CLOSED)) /* BB */
+        brolga__epoch_halt(member);
 }
 
 /* Doubles from 10 us to 1 ms: short waits stay short, long ones stay cheap. */

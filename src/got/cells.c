@@ -46,10 +46,13 @@ int brolga_cells_attach(brolga_got *got, const char *module, const void **base,
     err = brolga__module_get(got, module, &found);
     if (err == BROLGA_OK && found->cells != NULL)
         err = BROLGA_EEXIST;
-    if (err == BROLGA_OK)
+    if (err == BROLGA_OK) {
         err = cells_create(got, base, count, &found->cells);
-    if (err == BROLGA_OK)
-        *out = found->cells;
+        if (err == BROLGA_OK)
+            *out = found->cells;
+        else
+            brolga__module_prune(found);
+    }
     (void)pthread_mutex_unlock(&got->lock);
     return err;
 }

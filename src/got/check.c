@@ -29,9 +29,67 @@ static int refuse(struct brolga_report *report, enum brolga_refusal reason)
     return BROLGA_EREFUSED;
 }
 
-static bool in_force(const struct brolga__slot *slot)
+/* One more that does not fit, of which the first are kept. */
+static struct brolga_conflict *add_conflict(struct brolga_report *report,
+                                            const struct brolga__slot *slot)
 {
-    return slot->owner != NULL && !slot->removed;
+    struct brolga_conflict *conflict;
+
+    if (report->conflicts++ >= BROLGA_CONFLICTS_MAX)
+        return NULL;
+    conflict = &report->conflict[report->conflicts - 1];
+    (void)snprintf(conflict->module, sizeof conflict->module, "%s",
+                   slot->module->name);
+    (void)snprintf(conflict->symbol, sizeof conflict->symbol, "%s",
+                   slot->symbol);
+    (void)snprintf(conflict->signature, sizeof conflict->signature, "%s",
+                   slot->signature);
+    return conflict;
+}
+
+static void add_importer(struct brolga_report *report,
+                         const struct brolga__slot *slot, const char *importer,
+                         const char *where, const char *defined)
+{
+    struct brolga_conflict *conflict = add_conflict(report, slot);
+
+    if (conflict == NULL)
+        return;
+    (void)snprintf(conflict->importer, sizeof conflict->importer, "%s",
+                   importer);
+    (void)snprintf(conflict->where, sizeof conflict->where, "%s", where);
+    (void)snprintf(conflict->defined, sizeof conflict->defined, "%s", defined);
+}
+
+/* --- restoring ---------------------------------------------------------- */
+
+static int stage_past(struct brolga_txn *txn, struct brolga_report *report)
+{
+    struct brolga_got *got = txn->got;
+    int err;
+
+    if (txn->restores == 0)
+        return BROLGA_OK;
+    err = brolga__past_stage(txn);
+    if (err == BROLGA_OK)
+        return BROLGA_OK;
+    if (err == BROLGA_ENOMEM) {
+        say(report, "%s", brolga_strerror(err));
+        return refuse(report, BROLGA_REFUSED_MEMORY);
+    }
+    say(report,
+        "version %llu cannot be restored: ", (unsigned long long)txn->restores);
+    if (txn->restores == report->version)
+        say(report, "it is the current one");
+    else if (txn->restores > report->version)
+        say(report, "the current one is %llu",
+            (unsigned long long)report->version);
+    else if (got->opts.history == 0)
+        say(report, "no history is kept");
+    else
+        say(report, "the oldest that is kept is %llu",
+            (unsigned long long)(report->version - got->past_count));
+    return refuse(report, BROLGA_REFUSED_HISTORY);
 }
 
 /* --- duplicates --------------------------------------------------------- */
@@ -57,6 +115,7 @@ static int mark_staged(struct brolga_txn *txn, struct brolga_report *report)
         if (symbol_is_staged(slot)) {
             say(report, "%s.%s is defined twice in this transaction",
                 slot->module->name, slot->symbol);
+            (void)add_conflict(report, slot);
             return refuse(report, BROLGA_REFUSED_DUPLICATE);
         }
         slot->staged = i + 1;
@@ -70,7 +129,7 @@ static int doom(struct brolga_txn *txn, struct brolga__slot *slot)
 {
     int err;
 
-    if (!in_force(slot) || slot->staged != 0 || slot->doomed)
+    if (!brolga__slot_in_force(slot) || slot->staged != 0 || slot->doomed)
         return BROLGA_OK;
     err = brolga__grow((void **)&txn->removed, txn->removed_count,
                        &txn->removed_capacity, sizeof *txn->removed);
@@ -115,6 +174,8 @@ static int mark_doomed(struct brolga_txn *txn, struct brolga_report *report)
         err = doom_module(txn, txn->replaced[i]);
     for (uint32_t i = 0; err == BROLGA_OK && i < txn->def_count; i++)
         err = doom_signatures(txn, txn->defs[i].slot);
+    for (uint32_t i = 0; err == BROLGA_OK && i < txn->gone_count; i++)
+        err = doom(txn, txn->gone[i]);
     if (err == BROLGA_OK)
         return BROLGA_OK;
     say(report, "%s", brolga_strerror(err));
@@ -125,7 +186,7 @@ static int mark_doomed(struct brolga_txn *txn, struct brolga_report *report)
 
 static bool will_be_defined(const struct brolga__slot *slot)
 {
-    return slot->staged != 0 || (in_force(slot) && !slot->doomed);
+    return slot->staged != 0 || (brolga__slot_in_force(slot) && !slot->doomed);
 }
 
 /* Another signature of the same symbol that will be defined, or NULL. */
@@ -168,6 +229,9 @@ static int check_import(const struct brolga__import_place *place,
         place->where != NULL ? place->where : place->unit->name,
         place->unit->name, slot->module->name, slot->symbol);
     other = defined_otherwise(slot);
+    add_importer(report, slot, place->unit->name,
+                 place->where != NULL ? place->where : "",
+                 other != NULL ? other->signature : "");
     if (other != NULL) {
         say(report, " as %s, but it is defined as %s", slot->signature,
             other->signature);
@@ -195,7 +259,7 @@ static void count_losses(struct brolga_txn *txn, int sign)
     for (uint32_t i = 0; i < txn->def_count; i++) {
         struct brolga__slot *slot = txn->defs[i].slot;
 
-        if (in_force(slot))
+        if (brolga__slot_in_force(slot))
             slot->owner->doomed_slots += (uint32_t)sign;
     }
     for (uint32_t i = 0; i < txn->removed_count; i++)
@@ -213,6 +277,7 @@ static void name_importer(struct brolga_unit *unit,
         say(report, "%s%s imports %s.%s as %s",
             report->text[0] == '\0' ? "" : "; ", unit->name, slot->module->name,
             slot->symbol, slot->signature);
+        add_importer(report, slot, unit->name, "", "");
         report->refusal = BROLGA_REFUSED_IMPORTERS;
     }
 }
@@ -229,6 +294,7 @@ static void name_runners(struct brolga_txn *txn, struct brolga_report *report)
             report->text[0] == '\0' ? "" : "; ", slot->runners,
             slot->runners == 1 ? "" : "s", slot->runners == 1 ? "s" : "",
             slot->module->name, slot->symbol, slot->signature);
+        add_importer(report, slot, "", "", "");
         report->refusal = BROLGA_REFUSED_IMPORTERS;
     }
 }
@@ -289,6 +355,21 @@ static int check_cells(struct brolga_txn *txn, struct brolga_report *report)
     return BROLGA_OK;
 }
 
+/* Of retired units that are not there for history's sake. */
+static size_t bytes_in_use(struct brolga_got *got)
+{
+    size_t bytes = got->retired_bytes;
+
+    brolga__list_each (node, &got->retired) {
+        struct brolga_unit *unit =
+            brolga__container_of(node, struct brolga_unit, link);
+
+        if (unit->past > 0)
+            bytes -= unit->high - unit->low;
+    }
+    return bytes;
+}
+
 static int check_limits(struct brolga_txn *txn, struct brolga_report *report)
 {
     struct brolga_got *got = txn->got;
@@ -303,11 +384,11 @@ static int check_limits(struct brolga_txn *txn, struct brolga_report *report)
             got->version_count);
         return refuse(report, BROLGA_REFUSED_LIMIT);
     }
-    if (got->retired_bytes > got->opts.retired_bytes_max) {
+    if (bytes_in_use(got) > got->opts.retired_bytes_max) {
         say(report,
             "%zu bytes of old code are still in use, more than the %zu "
             "allowed",
-            got->retired_bytes, got->opts.retired_bytes_max);
+            bytes_in_use(got), got->opts.retired_bytes_max);
         return refuse(report, BROLGA_REFUSED_LIMIT);
     }
     return check_cells(txn, report);
@@ -327,17 +408,17 @@ int brolga__txn_check(struct brolga_txn *txn, struct brolga_report *report)
 {
     int err;
 
-    report->refusal = BROLGA_REFUSED_NOT;
-    report->text[0] = '\0';
-    report->version = brolga__load_relaxed(&txn->got->current)->number;
-    report->commit_ns = 0;
+    *report = (struct brolga_report){
+        .version = brolga__load_relaxed(&txn->got->current)->number};
     txn->removed_count = 0; /* What an earlier check found may be gone. */
-    if (txn->refused_by_host != NULL) {
+    if (txn->refused) {
         say(report, "the host refused the new signature of %s",
-            txn->refused_by_host);
+            txn->refused_by_host != NULL ? txn->refused_by_host : "a symbol");
         return refuse(report, BROLGA_REFUSED_COMPAT);
     }
-    err = mark_staged(txn, report);
+    err = stage_past(txn, report);
+    if (err == BROLGA_OK)
+        err = mark_staged(txn, report);
     if (err == BROLGA_OK)
         err = mark_doomed(txn, report);
     if (err == BROLGA_OK)

@@ -64,12 +64,28 @@ static void lose_slot(struct brolga_unit *unit, uint64_t last_version)
         brolga__unit_retire(unit, last_version);
 }
 
-static void apply_definition(struct brolga_txn *txn,
-                             struct brolga__definition *def,
-                             struct brolga__version *next)
+/* The signature of a slot that the host patched; the old one goes into the
+ * past, or with the transaction. */
+static void patch_signature(struct brolga__definition *def,
+                            struct brolga__past *past)
+{
+    char *old = def->slot->signature;
+
+    def->slot->signature = def->signature;
+    def->signature = NULL;
+    if (past != NULL)
+        past->before[past->count - 1].signature = old;
+    else
+        def->signature = old;
+}
+
+static void apply_definition(struct brolga__definition *def,
+                             struct brolga__version *next,
+                             struct brolga__past *past)
 {
     struct brolga__slot *slot = def->slot;
 
+    brolga__past_note(past, slot);
     if (slot->owner == NULL) {
         slot->refs++;
     } else {
@@ -79,12 +95,9 @@ static void apply_definition(struct brolga_txn *txn,
         else /* Tables up to the present one still lead to it. */
             slot->owner->last_version = next->number - 1;
     }
-    if (def->signature != NULL) {
-        char *old = slot->signature;
-
-        slot->signature = def->signature;
-        def->signature = old; /* Freed with the transaction. */
-    }
+    if (def->signature != NULL)
+        patch_signature(def, past);
+    brolga__unit_revive(def->unit); /* If it is one that was. */
     slot->removed = false;
     slot->owner = def->unit;
     slot->code = def->code;
@@ -92,7 +105,6 @@ static void apply_definition(struct brolga_txn *txn,
     def->unit->live_slots++;
     next->slots[slot->number] = def->code;
     cell_store(slot, def->code);
-    (void)txn;
 }
 
 /*
@@ -100,13 +112,16 @@ static void apply_definition(struct brolga_txn *txn,
  * still be running. Without importers it is gone at once.
  */
 static void apply_removal(struct brolga__slot *slot,
-                          struct brolga__version *next)
+                          struct brolga__version *next,
+                          struct brolga__past *past)
 {
     struct brolga_unit *owner = slot->owner;
 
+    brolga__past_note(past, slot);
     slot->removed = true;
+    slot->removed_at = next->number;
     lose_slot(owner, next->number - 1);
-    if (slot->refs > 1)
+    if (slot->refs > 1 + slot->past)
         return;
     next->slots[slot->number] = brolga__version_missing();
     brolga__cell_clear(slot);
@@ -147,14 +162,31 @@ static void publish(struct brolga_got *got, struct brolga__version *next)
     brolga__store_release(&next->announced, true); /* AC: adopt */
 }
 
-static void apply(struct brolga_txn *txn, struct brolga__version *next)
+static void apply(struct brolga_txn *txn, struct brolga__version *next,
+                  struct brolga__past *past)
 {
     for (uint32_t i = 0; i < txn->def_count; i++)
-        apply_definition(txn, &txn->defs[i], next);
+        apply_definition(&txn->defs[i], next, past);
     for (uint32_t i = 0; i < txn->removed_count; i++)
-        apply_removal(txn->removed[i], next);
+        apply_removal(txn->removed[i], next, past);
     adopt_units(txn, next->number);
     publish(txn->got, next);
+    brolga__past_keep(txn->got, past);
+}
+
+/* All that a commit needs. */
+static int prepare(struct brolga_txn *txn, struct brolga__version **next,
+                   struct brolga__past **past)
+{
+    int err = brolga__past_create(txn, past);
+
+    if (err != BROLGA_OK)
+        return err;
+    *next = copy_current(txn->got);
+    if (*next != NULL)
+        return BROLGA_OK;
+    brolga__free(*past);
+    return BROLGA_ENOMEM;
 }
 
 int brolga_txn_check(brolga_txn *txn, struct brolga_report *report)
@@ -167,38 +199,52 @@ int brolga_txn_check(brolga_txn *txn, struct brolga_report *report)
     return err;
 }
 
+static int publish_locked(struct brolga_txn *txn, struct brolga_report *report)
+{
+    struct brolga__version *next;
+    struct brolga__past *past;
+    int err = brolga__txn_check(txn, report);
+
+    if (err != BROLGA_OK)
+        return err;
+    if (prepare(txn, &next, &past) != BROLGA_OK) {
+        report->refusal = BROLGA_REFUSED_MEMORY;
+        (void)snprintf(report->text, sizeof report->text, "%s",
+                       brolga_strerror(BROLGA_ENOMEM));
+        return BROLGA_EREFUSED;
+    }
+    apply(txn, next, past);
+    report->version = next->number;
+    brolga__txn_free(txn);
+    return BROLGA_OK;
+}
+
+int brolga__txn_publish(struct brolga_txn *txn, struct brolga_report *report)
+{
+    struct brolga_got *got = txn->got;
+    uint64_t begun = brolga__plat_now_ns();
+    int err;
+
+    (void)pthread_mutex_lock(&got->lock);
+    err = publish_locked(txn, report);
+    (void)pthread_mutex_unlock(&got->lock);
+    if (err == BROLGA_OK)
+        report->commit_ns = brolga__plat_now_ns() - begun;
+    return err;
+}
+
 int brolga_txn_commit(brolga_txn *txn, struct brolga_report *report)
 {
-    struct brolga_report local;
     struct brolga_got *got = txn->got;
-    struct brolga__version *next = NULL;
-    uint64_t begun = brolga__plat_now_ns();
+    struct brolga_report local;
     int err;
 
     if (report == NULL)
         report = &local;
-    (void)pthread_mutex_lock(&got->lock);
-    err = brolga__txn_check(txn, report);
-    if (err == BROLGA_OK) {
-        next = copy_current(got);
-        if (next == NULL) {
-            report->refusal = BROLGA_REFUSED_MEMORY;
-            (void)snprintf(report->text, sizeof report->text, "%s",
-                           brolga_strerror(BROLGA_ENOMEM));
-            err = BROLGA_EREFUSED;
-        }
-    }
-    if (err != BROLGA_OK) {
-        (void)pthread_mutex_unlock(&got->lock);
+    err = brolga__txn_publish(txn, report);
+    if (err != BROLGA_OK)
         brolga_txn_abort(txn);
-        return err;
-    }
-    apply(txn, next);
-    report->version = next->number;
-    brolga__txn_free(txn);
-    (void)pthread_mutex_unlock(&got->lock);
-    report->commit_ns = brolga__plat_now_ns() - begun;
-    if (got->stacks.notify != NULL)
+    else if (got->stacks.notify != NULL)
         got->stacks.notify(got->stacks.arg);
-    return BROLGA_OK;
+    return err;
 }

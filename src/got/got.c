@@ -1,5 +1,5 @@
 /* GOTs: creation, destruction, queries. */
-#include "got/got.h"
+#include "got/txn.h"
 
 #include "alloc.h"
 #include "plat.h"
@@ -51,10 +51,12 @@ int brolga_got_create(brolga_epoch *epoch, const struct brolga_got_opts *opts,
     atomic_init(&got->lowest, UINTPTR_MAX);
     (void)pthread_mutex_init(&got->lock, NULL);
     (void)pthread_mutex_init(&got->reclaim_lock, NULL);
+    (void)pthread_mutex_init(&got->barrier_lock, NULL);
     brolga__list_init(&got->versions);
     brolga__list_init(&got->live);
     brolga__list_init(&got->retired);
     brolga__list_init(&got->kept);
+    brolga__list_init(&got->pasts);
     if (brolga__slots_init(got) != BROLGA_OK ||
         first_version(got) != BROLGA_OK) {
         brolga_got_destroy(got);
@@ -77,6 +79,7 @@ void brolga_got_destroy(brolga_got *got)
     struct brolga__suspects *set = brolga__load_relaxed(&got->suspects);
     struct brolga__list *node;
 
+    brolga__pasts_free(got);
     free_units(&got->live);
     free_units(&got->retired);
     free_units(&got->kept);
@@ -89,6 +92,7 @@ void brolga_got_destroy(brolga_got *got)
     brolga__free(got->held);
     (void)pthread_mutex_destroy(&got->lock);
     (void)pthread_mutex_destroy(&got->reclaim_lock);
+    (void)pthread_mutex_destroy(&got->barrier_lock);
     brolga__free(got);
 }
 
@@ -151,6 +155,7 @@ void brolga_got_stats(brolga_got *got, struct brolga_got_stats *out)
     out->units_retired = length(&got->retired);
     out->units_kept = length(&got->kept);
     out->retired_bytes = got->retired_bytes;
+    out->oldest_version = out->version - got->past_count;
     out->commits = got->commits;
     out->units_reclaimed = got->reclaimed;
     (void)pthread_mutex_unlock(&got->lock);

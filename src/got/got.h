@@ -45,8 +45,10 @@ struct brolga__slot {
     const void *code;          /* NULL: not defined. */
     struct brolga_unit *owner; /* Whose code it is. */
     bool removed;              /* Only units that imported it still use it. */
+    uint64_t removed_at;       /* The version that has it no more. */
     uint32_t runners; /* Tasks that call it by number, again and again. */
-    uint32_t refs;    /* Staged uses + imports + 1 if defined. */
+    uint32_t refs;    /* See slot.c. */
+    uint32_t past;    /* Of these, those of kept pasts. */
     uint32_t staged;  /* Scratch of check.c: definition + 1. */
     bool doomed;      /* Scratch of check.c: would be removed. */
     uint32_t cell;    /* Index in the module's cells, or NO_CELL. */
@@ -69,6 +71,7 @@ struct brolga__module {
     struct brolga__list slots;
     struct brolga__list link; /* got->modules */
     struct brolga_cells *cells;
+    uint32_t staged; /* Those who have entered it: transactions. */
 };
 
 /*
@@ -78,6 +81,7 @@ struct brolga__module {
  *   RETIRED --no version maps it, no pin--> SUSPECT --stacks clean--> CLEAN
  *   CLEAN --one more grace period--> released
  *   SUSPECT or CLEAN --pinned meanwhile--> RETIRED
+ *   RETIRED or KEPT --a version is restored--> LIVE
  *
  * Moved by brolga__unit_set_state() only.
  */
@@ -114,6 +118,7 @@ struct brolga_unit {
     uint32_t owned_slots;  /* Whose owner it is, removed ones too. */
     uint32_t live_slots;   /* Of these, the ones that are not removed. */
     uint32_t doomed_slots; /* Scratch of check.c: those a commit takes away. */
+    uint32_t past;         /* Entries of kept pasts that lead to it. */
 
     uint64_t first_version, last_version;
     uint64_t retired_ns;
@@ -171,6 +176,12 @@ struct brolga__stacks {
                   uint64_t after_ns);
     /* There is something to reclaim: wake the reclaimer. */
     void (*notify)(void *arg);
+    /* The calling thread will wait for all members to stand, or does so no
+     * more: it is not to be one that runs. */
+    void (*wait_begin)(void *arg);
+    void (*wait_end)(void *arg);
+    /* Says in the report who does not stand at the gate. */
+    void (*blame)(void *arg, struct brolga_report *report);
     void *arg;
 };
 
@@ -208,7 +219,11 @@ struct brolga_got {
     struct brolga__list live, retired, kept; /* Units. */
     size_t retired_bytes;
     uint64_t commits, reclaimed, generation;
+    struct brolga__list pasts; /* The last commits, oldest first; past.c */
+    uint32_t past_count;
 
+    pthread_mutex_t barrier_lock; /* One barrier at a time; reclaim_lock and
+                                     `lock` nest in it. */
     pthread_mutex_t reclaim_lock; /* One reclaimer; `lock` nests in it. */
     bool *held; /* Scratch of one step: which suspects a stack holds. */
     uint32_t held_capacity;
@@ -238,6 +253,8 @@ void brolga__version_put(struct brolga_got *got,
 const void *brolga__version_missing(void);
 /* Whether a version in [first, last] is alive. */
 bool brolga__version_any(struct brolga_got *got, uint64_t first, uint64_t last);
+/* Whether a task stays in some version, the current one too. */
+bool brolga__versions_held(struct brolga_got *got);
 /* Frees the versions that nobody can name; returns whether some are left. */
 bool brolga__versions_reclaim(struct brolga_got *got);
 
@@ -249,6 +266,8 @@ struct brolga__module *brolga__module_find(struct brolga_got *got,
                                            const char *name);
 int brolga__module_get(struct brolga_got *got, const char *name,
                        struct brolga__module **out);
+/* Frees a module that nothing refers to. */
+void brolga__module_prune(struct brolga__module *module);
 /* The slot of exactly this identity, or NULL. */
 struct brolga__slot *brolga__slot_exact(struct brolga_got *got,
                                         struct brolga__module *module,
@@ -267,6 +286,8 @@ int brolga__slot_ref(struct brolga_got *got, struct brolga__module *module,
  * got->lock themselves. */
 int brolga__slot_enter(struct brolga_got *got, brolga_slot number);
 void brolga__slot_leave(struct brolga_got *got, brolga_slot number);
+/* The code behind it goes, or nobody can call it: it leads nowhere. */
+void brolga__slot_disown(struct brolga_got *got, struct brolga__slot *slot);
 /* Drops a reference; the last one recycles the number. */
 void brolga__slot_unref(struct brolga_got *got, struct brolga__slot *slot);
 
@@ -297,6 +318,8 @@ void brolga__unit_at_end(struct brolga_unit *unit,
 void brolga__unit_free(struct brolga_unit *unit);
 /* The newest version maps nothing to it any more; under got->lock. */
 void brolga__unit_retire(struct brolga_unit *unit, uint64_t last_version);
+/* It is mapped again; nothing for one that is live. Under got->lock. */
+void brolga__unit_revive(struct brolga_unit *unit);
 /* Names the function at an address of its text, or writes "". The unit cannot
  * go away meanwhile. */
 void brolga__unit_describe(const struct brolga_unit *unit, uintptr_t address,

@@ -8,7 +8,8 @@
  *   (i)   no version that a task views maps to it: version_alive(). All
  *         retired versions count, not only the last one.
  *   (ii)  no stack holds an address in it: the watermarks, below.
- *   (iii) its pins are zero, and no pin was made since (ii) began.
+ *   (iii) its pins are zero, and no pin was made since (ii) began; and no past
+ *         commit that can be taken back leads to it (past.c).
  *   (iv)  registrations are withdrawn: by the unit's release function.
  *   (v)   one more grace period has passed: brolga__unit state CLEAN.
  *
@@ -172,8 +173,8 @@ static bool find_suspects(struct brolga_got *got)
             unit->dead_stamp = 0;
             changed = true;
         }
-        if (unit->state == BROLGA__UNIT_RETIRED && !version_alive(unit) &&
-            unpinned(unit)) {
+        if (unit->state == BROLGA__UNIT_RETIRED && unit->past == 0 &&
+            !version_alive(unit) && unpinned(unit)) {
             brolga__unit_set_state(unit, BROLGA__UNIT_SUSPECT);
             unit->dead_stamp = 0;
         }
@@ -356,9 +357,15 @@ static void conclude(struct brolga_got *got)
         (void)brolga__suspects_publish(got);
 }
 
+/* Units that are there for history's sake do not wait. */
 static bool waiting(struct brolga_got *got)
 {
-    return got->version_count > 1 || !brolga__list_empty(&got->retired);
+    if (got->version_count > 1)
+        return true;
+    brolga__list_each (node, &got->retired)
+        if (unit_of(node)->past == 0)
+            return true;
+    return false;
 }
 
 bool brolga__got_reclaim(struct brolga_got *got)

@@ -4,7 +4,7 @@
  * imports them, so that no live code can call through a stranger's slot.
  *
  * Invariant: slot->refs = staged uses + imports by units that exist
- *                         + runners + (slot->owner != NULL).
+ *                         + runners + entries of pasts + (owner != NULL).
  */
 #include "got/got.h"
 
@@ -176,6 +176,15 @@ int brolga__module_get(struct brolga_got *got, const char *name,
     return BROLGA_OK;
 }
 
+void brolga__module_prune(struct brolga__module *module)
+{
+    if (!brolga__list_empty(&module->slots) || module->cells != NULL ||
+        module->staged > 0)
+        return;
+    brolga__list_remove(&module->link);
+    module_free(module);
+}
+
 struct brolga__slot *brolga__slot_any(struct brolga_got *got,
                                       struct brolga__module *module,
                                       const char *symbol)
@@ -317,11 +326,35 @@ int brolga__slot_ref(struct brolga_got *got, struct brolga__module *module,
     return BROLGA_OK;
 }
 
-void brolga__slot_unref(struct brolga_got *got, struct brolga__slot *slot)
+/* Nobody may call it any more, but a stale number in a host's hand should not
+ * jump into nothing. */
+void brolga__slot_disown(struct brolga_got *got, struct brolga__slot *slot)
 {
-    brolga__assert(slot->refs > 0);
-    if (--slot->refs > 0)
-        return;
+    brolga__list_each (node, &got->versions) {
+        struct brolga__version *version =
+            brolga__container_of(node, struct brolga__version, link);
+
+        if (slot->number < version->capacity)
+            __atomic_store_n(&version->slots[slot->number],
+                             brolga__version_missing(), __ATOMIC_RELAXED);
+    }
+    brolga__cell_clear(slot);
+    slot->owner->owned_slots--;
+    slot->owner = NULL;
+    slot->code = NULL;
+    brolga__slot_unref(got, slot);
+}
+
+/* A removed slot whose last importer has gone: whoever may have called it. */
+static bool is_forsaken(const struct brolga__slot *slot)
+{
+    return slot->removed && slot->owner != NULL && slot->refs == 1 + slot->past;
+}
+
+static void slot_recycle(struct brolga_got *got, struct brolga__slot *slot)
+{
+    struct brolga__module *module = slot->module;
+
     brolga__assert(slot->owner == NULL);
     if (slot->cell != BROLGA__NO_CELL)
         slot->module->cells->taken[slot->cell] = 0;
@@ -331,6 +364,17 @@ void brolga__slot_unref(struct brolga_got *got, struct brolga__slot *slot)
     got->free_slots[got->free_count++] = slot->number;
     got->slots_used--;
     slot_free(slot);
+    brolga__module_prune(module);
+}
+
+/* Disowning drops one more reference, and then nobody owns it. */
+void brolga__slot_unref(struct brolga_got *got, struct brolga__slot *slot)
+{
+    brolga__assert(slot->refs > 0);
+    if (--slot->refs == 0)
+        slot_recycle(got, slot);
+    else if (is_forsaken(slot))
+        brolga__slot_disown(got, slot);
 }
 
 int brolga__slot_enter(struct brolga_got *got, brolga_slot number)

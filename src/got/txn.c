@@ -44,7 +44,8 @@ int brolga_txn_unit(brolga_txn *txn, const struct brolga_unit_opts *opts,
     struct brolga_got *got = txn->got;
     int err;
 
-    if (opts == NULL || opts->text == NULL || opts->text_bytes == 0)
+    if (opts == NULL || opts->text == NULL || opts->text_bytes == 0 ||
+        txn->restores != 0)
         return BROLGA_EINVAL;
     (void)pthread_mutex_lock(&got->lock);
     err = brolga__unit_create(got, opts, out);
@@ -54,19 +55,36 @@ int brolga_txn_unit(brolga_txn *txn, const struct brolga_unit_opts *opts,
     return err;
 }
 
+/* A module, which stays until it is left, though nothing is in it. */
+static int enter_module(struct brolga_got *got, const char *name,
+                        struct brolga__module **out)
+{
+    int err = brolga__module_get(got, name, out);
+
+    if (err == BROLGA_OK)
+        (*out)->staged++;
+    return err;
+}
+
+static void leave_module(struct brolga__module *module)
+{
+    module->staged--;
+    brolga__module_prune(module);
+}
+
 int brolga_txn_replace(brolga_txn *txn, const char *module)
 {
     struct brolga_got *got = txn->got;
     struct brolga__module *found;
     int err;
 
-    if (module == NULL)
+    if (module == NULL || txn->restores != 0)
         return BROLGA_EINVAL;
     (void)pthread_mutex_lock(&got->lock);
-    err = brolga__module_get(got, module, &found);
+    err = brolga__grow((void **)&txn->replaced, txn->replaced_count,
+                       &txn->replaced_capacity, sizeof *txn->replaced);
     if (err == BROLGA_OK)
-        err = brolga__grow((void **)&txn->replaced, txn->replaced_count,
-                           &txn->replaced_capacity, sizeof *txn->replaced);
+        err = enter_module(got, module, &found);
     if (err == BROLGA_OK)
         txn->replaced[txn->replaced_count++] = found;
     (void)pthread_mutex_unlock(&got->lock);
@@ -115,6 +133,7 @@ static struct brolga__slot *patched(struct brolga_txn *txn,
     case BROLGA_COMPAT_PATCH:
         return old;
     case BROLGA_COMPAT_REFUSE:
+        txn->refused = true; /* With or without memory for the name. */
         if (txn->refused_by_host == NULL)
             txn->refused_by_host = brolga__strdup(symbol);
         return NULL;
@@ -125,17 +144,14 @@ static struct brolga__slot *patched(struct brolga_txn *txn,
 }
 
 static int define(struct brolga_txn *txn, struct brolga_unit *unit,
-                  const char *module_name, const char *symbol,
+                  struct brolga__module *module, const char *symbol,
                   const char *signature, const void *code, brolga_slot *out)
 {
     struct brolga_got *got = txn->got;
     struct brolga__definition def = {.unit = unit, .code = code};
-    struct brolga__module *module;
-    int err = brolga__module_get(got, module_name, &module);
-
-    if (err == BROLGA_OK)
-        err = brolga__grow((void **)&txn->defs, txn->def_count,
+    int err = brolga__grow((void **)&txn->defs, txn->def_count,
                            &txn->def_capacity, sizeof *txn->defs);
+
     if (err != BROLGA_OK)
         return err;
     def.slot = patched(txn, module, symbol, signature);
@@ -159,6 +175,7 @@ int brolga_txn_define(brolga_txn *txn, brolga_unit *unit, const char *module,
                       const char *symbol, const char *signature,
                       const void *code, brolga_slot *out)
 {
+    struct brolga__module *found;
     uintptr_t at = (uintptr_t)code;
     int err;
 
@@ -167,7 +184,11 @@ int brolga_txn_define(brolga_txn *txn, brolga_unit *unit, const char *module,
         at >= unit->high)
         return BROLGA_EINVAL;
     (void)pthread_mutex_lock(&txn->got->lock);
-    err = define(txn, unit, module, symbol, signature, code, out);
+    err = enter_module(txn->got, module, &found);
+    if (err == BROLGA_OK) {
+        err = define(txn, unit, found, symbol, signature, code, out);
+        leave_module(found);
+    }
     (void)pthread_mutex_unlock(&txn->got->lock);
     return err;
 }
@@ -193,16 +214,13 @@ static struct brolga__slot *patched_here(struct brolga_txn *txn,
 }
 
 static int import(struct brolga_txn *txn, struct brolga_unit *unit,
-                  const char *module_name, const char *symbol,
+                  struct brolga__module *module, const char *symbol,
                   const char *signature, const char *where, brolga_slot *out)
 {
     struct brolga__import_place place = {.unit = unit};
-    struct brolga__module *module;
-    int err = brolga__module_get(txn->got, module_name, &module);
-
-    if (err == BROLGA_OK)
-        err = brolga__grow((void **)&txn->places, txn->place_count,
+    int err = brolga__grow((void **)&txn->places, txn->place_count,
                            &txn->place_capacity, sizeof *txn->places);
+
     if (err != BROLGA_OK)
         return err;
     if (where != NULL) {
@@ -234,15 +252,41 @@ int brolga_txn_import(brolga_txn *txn, brolga_unit *unit, const char *module,
                       const char *symbol, const char *signature,
                       const char *where, brolga_slot *out)
 {
+    struct brolga__module *found;
     int err;
 
     if (module == NULL || symbol == NULL || signature == NULL ||
         unit->state != BROLGA__UNIT_STAGED)
         return BROLGA_EINVAL;
     (void)pthread_mutex_lock(&txn->got->lock);
-    err = import(txn, unit, module, symbol, signature, where, out);
+    err = enter_module(txn->got, module, &found);
+    if (err == BROLGA_OK) {
+        err = import(txn, unit, found, symbol, signature, where, out);
+        leave_module(found);
+    }
     (void)pthread_mutex_unlock(&txn->got->lock);
     return err;
+}
+
+int brolga_txn_restore(brolga_txn *txn, uint64_t version)
+{
+    if (version == 0 || !brolga__list_empty(&txn->units) ||
+        txn->def_count > 0 || txn->replaced_count > 0)
+        return BROLGA_EINVAL;
+    txn->restores = version;
+    return BROLGA_OK;
+}
+
+int brolga_got_rollback(brolga_got *got, uint64_t version,
+                        struct brolga_report *report)
+{
+    brolga_txn *txn;
+    int err = brolga_txn_begin(got, &txn);
+
+    if (err != BROLGA_OK)
+        return err;
+    txn->restores = version;
+    return brolga_txn_commit(txn, report);
 }
 
 void brolga_txn_allow_stale(brolga_txn *txn)
@@ -250,18 +294,28 @@ void brolga_txn_allow_stale(brolga_txn *txn)
     txn->allow_stale = true;
 }
 
-void brolga__txn_free(struct brolga_txn *txn)
+void brolga__txn_unstage(struct brolga_txn *txn)
 {
     for (uint32_t i = 0; i < txn->def_count; i++) {
         brolga__slot_unref(txn->got, txn->defs[i].slot);
         brolga__free(txn->defs[i].signature);
     }
+    txn->def_count = 0;
+    txn->gone_count = 0;
+}
+
+void brolga__txn_free(struct brolga_txn *txn)
+{
+    brolga__txn_unstage(txn);
+    for (uint32_t i = 0; i < txn->replaced_count; i++)
+        leave_module(txn->replaced[i]);
     for (uint32_t i = 0; i < txn->place_count; i++)
         brolga__free(txn->places[i].where);
     brolga__free(txn->defs);
     brolga__free(txn->places);
     brolga__free(txn->replaced);
     brolga__free(txn->removed);
+    brolga__free(txn->gone);
     brolga__free(txn->refused_by_host);
     brolga__free(txn);
 }

@@ -29,7 +29,14 @@ struct brolga_txn {
     struct brolga__module **replaced;
     uint32_t replaced_count, replaced_capacity;
     bool allow_stale;
-    char *refused_by_host; /* Text, if the callback said REFUSE. */
+    bool refused;          /* The callback said REFUSE, */
+    char *refused_by_host; /* to this symbol; NULL: there was no memory. */
+
+    /* A version to restore; 0: none. Then the definitions, and the slots that
+     * are to go, are filled in by each check. */
+    uint64_t restores;
+    struct brolga__slot **gone;
+    uint32_t gone_count, gone_capacity;
 
     /* Filled in by check.c for the commit, under got->lock. */
     struct brolga__slot **removed;
@@ -38,6 +45,49 @@ struct brolga_txn {
 
 /* Under got->lock. Fills txn->removed and, on refusal, the report. */
 int brolga__txn_check(struct brolga_txn *txn, struct brolga_report *report);
+
+/* Checks and publishes; on refusal the transaction is as before, and the
+ * caller's to abort. */
+int brolga__txn_publish(struct brolga_txn *txn, struct brolga_report *report);
+
+/* --- pasts (past.c); under got->lock ------------------------------------ */
+
+/* What a slot was before a commit. Holds a reference to the slot, and keeps
+ * the owner. */
+struct brolga__before {
+    struct brolga__slot *slot;
+    struct brolga_unit *owner; /* NULL: it was not in force. */
+    const void *code;
+    char *signature; /* NULL: it is the same. */
+};
+
+/* What a commit has changed: the way back. */
+struct brolga__past {
+    uint64_t version; /* That was current before. */
+    struct brolga__list link;
+    uint32_t count;
+    struct brolga__before before[];
+};
+
+/* One for a transaction that has been checked; `*out` is NULL if none is kept.
+ */
+int brolga__past_create(struct brolga_txn *txn, struct brolga__past **out);
+/* Notes a slot as it is. */
+void brolga__past_note(struct brolga__past *past, struct brolga__slot *slot);
+/* Keeps it, and lets go of those that are too old. */
+void brolga__past_keep(struct brolga_got *got, struct brolga__past *past);
+void brolga__pasts_free(struct brolga_got *got);
+/* Stages what restores a version. BROLGA_OK, BROLGA_ENOENT, BROLGA_ENOMEM. */
+int brolga__past_stage(struct brolga_txn *txn);
+
+/* Whether a slot leads to code for all. */
+static inline bool brolga__slot_in_force(const struct brolga__slot *slot)
+{
+    return slot->owner != NULL && !slot->removed;
+}
+
+/* Forgets what a check has staged to restore a version. */
+void brolga__txn_unstage(struct brolga_txn *txn);
 
 /* Frees the record and its references to slots, not its units. */
 void brolga__txn_free(struct brolga_txn *txn);

@@ -99,25 +99,6 @@ bool brolga__unit_imports(const struct brolga_unit *unit,
     return false;
 }
 
-/* A slot that only this unit's code still stood behind: nobody may call it any
- * more, but a stale number in a host's hand should not jump into nothing. */
-static void slot_disown(struct brolga_got *got, struct brolga__slot *slot)
-{
-    brolga__list_each (node, &got->versions) {
-        struct brolga__version *version =
-            brolga__container_of(node, struct brolga__version, link);
-
-        if (slot->number < version->capacity)
-            __atomic_store_n(&version->slots[slot->number],
-                             brolga__version_missing(), __ATOMIC_RELAXED);
-    }
-    brolga__cell_clear(slot);
-    slot->owner->owned_slots--;
-    slot->owner = NULL;
-    slot->code = NULL;
-    brolga__slot_unref(got, slot);
-}
-
 void brolga__unit_unlink(struct brolga_unit *unit)
 {
     struct brolga_got *got = unit->got;
@@ -126,7 +107,7 @@ void brolga__unit_unlink(struct brolga_unit *unit)
     /* What it still owns was removed and has no other importer left. */
     for (brolga_slot n = 1; unit->owned_slots > 0 && n < got->slot_end; n++)
         if (got->slots[n] != NULL && got->slots[n]->owner == unit)
-            slot_disown(got, got->slots[n]);
+            brolga__slot_disown(got, got->slots[n]);
     for (uint32_t i = 0; i < unit->import_count; i++)
         brolga__slot_unref(got, unit->imports[i]);
     unit->import_count = 0;
@@ -176,6 +157,19 @@ void brolga__unit_retire(struct brolga_unit *unit, uint64_t last_version)
     brolga__unit_set_state(unit, BROLGA__UNIT_RETIRED);
     brolga__list_push_back(&got->retired, &unit->link);
     got->retired_bytes += unit->high - unit->low;
+}
+
+void brolga__unit_revive(struct brolga_unit *unit)
+{
+    struct brolga_got *got = unit->got;
+
+    if (unit->state != BROLGA__UNIT_RETIRED && unit->state != BROLGA__UNIT_KEPT)
+        return;
+    if (unit->state == BROLGA__UNIT_RETIRED)
+        got->retired_bytes -= unit->high - unit->low;
+    brolga__list_remove(&unit->link);
+    brolga__unit_set_state(unit, BROLGA__UNIT_LIVE);
+    brolga__list_push_back(&got->live, &unit->link);
 }
 
 void brolga__unit_describe(const struct brolga_unit *unit, uintptr_t address,

@@ -88,6 +88,16 @@ bool brolga__version_any(struct brolga_got *got, uint64_t first, uint64_t last)
     return false;
 }
 
+bool brolga__versions_held(struct brolga_got *got)
+{
+    brolga__list_each (node, &got->versions)
+        if (brolga__load_acquire(
+                &brolga__container_of(node, struct brolga__version, link)
+                     ->holds) != 0) /* I: unhold */
+            return true;
+    return false;
+}
+
 static bool nobody_can_name(struct brolga_got *got,
                             struct brolga__version *version)
 {

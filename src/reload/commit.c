@@ -24,8 +24,9 @@
 
 /* --- refusing ----------------------------------------------------------- */
 
-static void refuse(struct source *source, const char *file, int line,
-                   const char *what, const struct brolga_report *report)
+static void refuse(struct source *source, enum brolga_refusal why,
+                   const char *file, int line, const char *what,
+                   const struct brolga_report *report)
 {
     struct brolga__text text = {0};
     struct brolga_reload_event event;
@@ -34,6 +35,7 @@ static void refuse(struct source *source, const char *file, int line,
     event = brolga__source_event(source, BROLGA_RELOAD_REFUSED, &text);
     event.file = file;
     event.line = line > 0 ? (uint32_t)line : 0;
+    event.refusal = why;
     event.report = report;
     brolga__round_note_error(source->session, BROLGA_EREFUSED, text.at);
     brolga__session_emit(source->session, &event);
@@ -46,15 +48,16 @@ static void give_up(struct source *source)
     brolga__source_lock(source, LOCK_REFUSED);
 }
 
-static void refuse_all(struct brolga_reload *session, const char *what,
-                       const struct brolga_report *report)
+static void refuse_all(struct brolga_reload *session, enum brolga_refusal why,
+                       const char *what, const struct brolga_report *report)
 {
     for (size_t i = 0; i < session->sources_count; i++) {
         struct source *source = session->sources[i];
 
         if (source->next == NULL)
             continue;
-        refuse(source, source->file->path, source->next->line, what, report);
+        refuse(source, why, source->file->path, source->next->line, what,
+               report);
         give_up(source);
     }
 }
@@ -72,7 +75,7 @@ static void load(struct source *source)
     if (brolga__image_load(source->built, path, session->opts.keep_files,
                            session->outlet, &source->next, &why,
                            &line) != BROLGA_OK) {
-        refuse(source, path, line, why.at, NULL);
+        refuse(source, BROLGA_REFUSED_LOAD, path, line, why.at, NULL);
         brolga__source_lock(source, LOCK_REFUSED);
     }
     brolga__free(source->built);
@@ -86,8 +89,7 @@ static void load_all(struct brolga_reload *session)
             load(session->sources[i]);
 }
 
-/* The plan's view of the session; NULL without memory. */
-static struct brolga__plan_item *make_plan(const struct brolga_reload *session)
+struct brolga__plan_item *brolga__plan_make(const struct brolga_reload *session)
 {
     size_t count = session->sources_count;
     struct brolga__plan_item *items =
@@ -111,7 +113,7 @@ static struct brolga__plan_item *make_plan(const struct brolga_reload *session)
  */
 static bool rebuild_importers(struct brolga_reload *session)
 {
-    struct brolga__plan_item *items = make_plan(session);
+    struct brolga__plan_item *items = brolga__plan_make(session);
     bool found = false;
 
     for (size_t i = 0; items != NULL && i < session->sources_count; i++) {
@@ -154,20 +156,21 @@ static void hold_back(struct brolga_reload *session)
                          "which includes it too, is not in order\n"
                          "  mend that file; both run together then",
                          source->file->path, straggler->file->path);
-        refuse(source, source->file->path, 0, text.at, NULL);
+        refuse(source, BROLGA_REFUSED_HEADER, source->file->path, 0, text.at,
+               NULL);
         give_up(source);
     }
 }
 
 /* A file that was built again only for its imports is not at fault: what it
  * imports is refused as well, with both places in the text. */
-static void tell_misfit(void *arg, size_t item, const char *file, int line,
-                        const char *text)
+static void tell_misfit(void *arg, size_t item, enum brolga_refusal why,
+                        const char *file, int line, const char *text)
 {
     struct brolga_reload *session = arg;
 
     if (!session->sources[item]->by_import)
-        refuse(session->sources[item], file, line, text, NULL);
+        refuse(session->sources[item], why, file, line, text, NULL);
 }
 
 static void drop_misfit(struct source *source)
@@ -180,13 +183,14 @@ static void drop_misfit(struct source *source)
 
 static void check_plan(struct brolga_reload *session)
 {
-    struct brolga__plan_item *items = make_plan(session);
+    struct brolga__plan_item *items = brolga__plan_make(session);
 
     if (items == NULL) {
-        refuse_all(session, "out of memory", NULL);
+        refuse_all(session, BROLGA_REFUSED_MEMORY, "out of memory", NULL);
         return;
     }
-    brolga__plan_check(items, session->sources_count, tell_misfit, session);
+    brolga__plan_check(items, session->sources_count, session->opts.allow_stale,
+                       tell_misfit, session);
     for (size_t i = 0; i < session->sources_count; i++)
         if (items[i].out)
             drop_misfit(session->sources[i]);
@@ -281,6 +285,8 @@ static int stage_all(struct brolga_reload *session)
 {
     int err = brolga_txn_begin(session->got, &session->txn);
 
+    if (err == BROLGA_OK && session->opts.allow_stale)
+        brolga_txn_allow_stale(session->txn);
     for (size_t i = 0; err == BROLGA_OK && i < session->sources_count; i++)
         if (session->sources[i]->next != NULL)
             err = stage(session->txn, session->sources[i]);
@@ -367,8 +373,10 @@ static void wait_for_room(struct brolga_reload *session,
                           const struct brolga_report *report)
 {
     struct brolga__text text = {0};
-    struct brolga_reload_event event = {
-        .kind = BROLGA_RELOAD_REFUSED, .text = text.at, .report = report};
+    struct brolga_reload_event event = {.kind = BROLGA_RELOAD_REFUSED,
+                                        .text = text.at,
+                                        .refusal = report->refusal,
+                                        .report = report};
 
     session->round = ROUND_WAITING;
     brolga__loop_timer(session->loop, RETRY_MS);
@@ -392,20 +400,22 @@ static void commit(struct brolga_reload *session)
         wait_for_room(session, &report);
         return;
     }
+    session->guard_failed = brolga_tasks_failed(session->rt); /* Until now. */
     if (brolga_txn_commit(session->txn, &report) == BROLGA_OK) {
         adopt_all(session, report.version);
+        brolga__back_note(session, report.version);
         tell_reloaded(session, &report);
+        brolga__stale_tell(session);
+        brolga__back_guard(session);
     } else {
-        refuse_all(session, report.text, &report);
+        refuse_all(session, report.refusal, report.text, &report);
     }
     session->txn = NULL;
     end_round(session);
 }
 
-void brolga__round_retry(void *arg)
+void brolga__round_retry(struct brolga_reload *session)
 {
-    struct brolga_reload *session = arg;
-
     if (session->round == ROUND_WAITING)
         commit(session);
 }
@@ -435,7 +445,10 @@ static void load_and_commit(struct brolga_reload *session)
     if (session->txn != NULL)
         brolga_txn_abort(session->txn);
     session->txn = NULL;
-    refuse_all(session, brolga_strerror(err), NULL);
+    refuse_all(session,
+               err == BROLGA_ELIMIT ? BROLGA_REFUSED_LIMIT
+                                    : BROLGA_REFUSED_MEMORY,
+               brolga_strerror(err), NULL);
     end_round(session);
 }
 

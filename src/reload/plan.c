@@ -8,7 +8,7 @@
  *   - an import of it names no export that would run, or one with another
  *     signature, or
  *   - it no longer offers, under the same signature, what a file that stays
- *     as it is imports.
+ *     as it is imports, unless stale callers are allowed.
  *
  * A candidate that does not fit is out, and then its old image counts, which
  * may make another one unfit: so the search is repeated until nothing changes.
@@ -157,10 +157,10 @@ static void explain_signature(struct brolga__text *text,
                            "they agree");
 }
 
-/* Whether an import is served; if not, says why. */
-static bool is_served(const struct check *check,
-                      const struct brolga__symbol *import,
-                      struct brolga__text *text)
+/* Whether an import is not served, and why. */
+static enum brolga_refusal why_unserved(const struct check *check,
+                                        const struct brolga__symbol *import,
+                                        struct brolga__text *text)
 {
     const struct brolga__image *image =
         find_module(check->items, check->count, import->module);
@@ -168,7 +168,7 @@ static bool is_served(const struct check *check,
         image == NULL ? NULL : brolga__image_export(image, import->name);
 
     if (export != NULL && strcmp(export->signature, import->signature) == 0)
-        return true;
+        return BROLGA_REFUSED_NOT;
     brolga__text_add(text, "%s:%d: ", import->file, import->line);
     if (image == NULL)
         explain_module(check, text, import);
@@ -176,7 +176,7 @@ static bool is_served(const struct check *check,
         explain_name(text, import, image);
     else
         explain_signature(text, import, export);
-    return false;
+    return export == NULL ? BROLGA_REFUSED_IMPORT : BROLGA_REFUSED_SIGNATURE;
 }
 
 static bool imports_fit(const struct check *check, size_t i)
@@ -187,10 +187,11 @@ static bool imports_fit(const struct check *check, size_t i)
     for (size_t k = 0; k < next->imports_count; k++) {
         const struct brolga__symbol *import = &next->imports[k];
         struct brolga__text text = {0};
+        enum brolga_refusal why = why_unserved(check, import, &text);
 
-        if (is_served(check, import, &text))
+        if (why == BROLGA_REFUSED_NOT)
             continue;
-        check->tell(check->arg, i, import->file, import->line, text.at);
+        check->tell(check->arg, i, why, import->file, import->line, text.at);
         fit = false;
     }
     return fit;
@@ -231,7 +232,8 @@ static bool name_fits(const struct check *check, size_t i)
                          "BROLGA_MODULE()",
                          next->file, next->line, next->module, other->file,
                          other->file, other->line);
-        check->tell(check->arg, i, next->file, next->line, text.at);
+        check->tell(check->arg, i, BROLGA_REFUSED_DUPLICATE, next->file,
+                    next->line, text.at);
         return false;
     }
     return true;
@@ -239,18 +241,24 @@ static bool name_fits(const struct check *check, size_t i)
 
 /* --- an export that others need as it was ------------------------------- */
 
-/* Whether `image` would no longer offer what the import needs, but did. */
-static bool is_broken_by(const struct brolga__symbol *import,
-                         const struct brolga__plan_item *item)
+/* Whether an image, which may be NULL, has what the import needs. */
+static bool offers(const struct brolga__image *image,
+                   const struct brolga__symbol *import)
 {
     const struct brolga__symbol *export;
 
-    if (item->now == NULL || strcmp(item->now->module, import->module) != 0)
+    if (image == NULL || strcmp(image->module, import->module) != 0)
         return false;
-    if (strcmp(item->next->module, import->module) != 0)
-        return true; /* The file has another module now. */
-    export = brolga__image_export(item->next, import->name);
-    return export == NULL || strcmp(export->signature, import->signature) != 0;
+    export = brolga__image_export(image, import->name);
+    return export != NULL && strcmp(export->signature, import->signature) == 0;
+}
+
+/* Whether the candidate would no longer offer what the import needs, but what
+ * runs does: a stale import is not its fault. */
+static bool is_broken_by(const struct brolga__symbol *import,
+                         const struct brolga__plan_item *item)
+{
+    return offers(item->now, import) && !offers(item->next, import);
 }
 
 static void explain_break(struct brolga__text *text,
@@ -299,7 +307,7 @@ static bool spares(const struct check *check, size_t i, size_t j)
             continue;
         explain_break(&text, import, next);
         export = brolga__image_export(next, import->name);
-        check->tell(check->arg, i, next->file,
+        check->tell(check->arg, i, BROLGA_REFUSED_IMPORTERS, next->file,
                     export == NULL ? next->line : export->line, text.at);
         fit = false;
     }
@@ -320,7 +328,7 @@ static bool importers_fit(const struct check *check, size_t i)
 /* --- all together ------------------------------------------------------- */
 
 void brolga__plan_check(struct brolga__plan_item *items, size_t count,
-                        brolga__plan_tell tell, void *arg)
+                        bool allow_stale, brolga__plan_tell tell, void *arg)
 {
     struct check check = {
         .items = items, .count = count, .tell = tell, .arg = arg};
@@ -332,7 +340,7 @@ void brolga__plan_check(struct brolga__plan_item *items, size_t count,
             if (!is_candidate(&items[i]))
                 continue;
             if (!name_fits(&check, i) || !imports_fit(&check, i) ||
-                !importers_fit(&check, i)) {
+                (!allow_stale && !importers_fit(&check, i))) {
                 items[i].out = true;
                 settled = false;
             }
@@ -353,4 +361,26 @@ bool brolga__plan_importer(const struct brolga__plan_item *items, size_t count,
                 is_broken_by(&now->imports[k], &items[j]))
                 return true;
     return false;
+}
+
+size_t brolga__plan_stale(const struct brolga__plan_item *items, size_t count,
+                          size_t i, struct brolga__text *text)
+{
+    const struct brolga__image *now = items[i].now;
+    size_t stale = 0;
+
+    for (size_t k = 0; now != NULL && k < now->imports_count; k++) {
+        const struct brolga__symbol *import = &now->imports[k];
+        bool offered = false;
+
+        for (size_t j = 0; !offered && j < count; j++)
+            offered = offers(items[j].now, import);
+        if (offered)
+            continue;
+        brolga__text_add(text, "%s%s:%d: goes on calling the old '%s.%s', %s",
+                         stale == 0 ? "" : "\n", import->file, import->line,
+                         import->module, import->name, import->signature);
+        stale++;
+    }
+    return stale;
 }

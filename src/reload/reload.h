@@ -10,6 +10,7 @@
  *   report.c     texts and names
  *   round.c      rounds: from what has changed to what is built
  *   commit.c     from what is built to the commit, or to refusals
+ *   back.c       older versions, and what goes back to them
  *   session.c    the public functions, and a session's life
  *
  * All but load.c's release of an image runs on one thread: the session's, or
@@ -153,15 +154,22 @@ struct brolga__plan_item {
     bool out;                         /* Result: `next` does not fit. */
 };
 
-typedef void (*brolga__plan_tell)(void *arg, size_t item, const char *file,
+typedef void (*brolga__plan_tell)(void *arg, size_t item,
+                                  enum brolga_refusal why, const char *file,
                                   int line, const char *text);
 
 /*
  * Marks every candidate that does not fit with what would run beside it, and
- * tells why. What is left fits together.
+ * tells why. What is left fits together. With `allow_stale`, what stays as it
+ * is may go on importing what a candidate has no more.
  */
 void brolga__plan_check(struct brolga__plan_item *items, size_t count,
-                        brolga__plan_tell tell, void *arg);
+                        bool allow_stale, brolga__plan_tell tell, void *arg);
+
+/* Writes what item `i` imports of what runs that is not there as it was, a line
+ * each; returns how many. */
+size_t brolga__plan_stale(const struct brolga__plan_item *items, size_t count,
+                          size_t i, struct brolga__text *text);
 
 /* Whether item `i`, which has no candidate, imports something that a candidate
  * no longer offers as it was: rebuild it with them. */
@@ -249,8 +257,9 @@ int brolga__watch_file(struct brolga__watch *watch, const char *path,
 /* Takes a header that a build has read: what it holds now counts as told. */
 int brolga__watch_header(struct brolga__watch *watch, const char *path,
                          struct brolga__watch_file **out);
-/* Reads everything at once and tells all files as added; no quiet period. */
-void brolga__watch_scan(struct brolga__watch *watch);
+/* Reads everything at once and tells all files as added; no quiet period.
+ * BROLGA_OK, or BROLGA_ENOMEM: there may be others. */
+int brolga__watch_scan(struct brolga__watch *watch);
 /* Whether the content on disk is still what was last told. */
 bool brolga__watch_is_fresh(const struct brolga__watch_file *file);
 /* Reads all files after a quiet period, as if they had been saved. */

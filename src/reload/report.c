@@ -127,6 +127,12 @@ const char *brolga_reload_event_name(enum brolga_reload_event_kind kind)
         return "unload-refused";
     case BROLGA_RELOAD_WATCH_PROBLEM:
         return "watch-problem";
+    case BROLGA_RELOAD_ROLLED_BACK:
+        return "rolled-back";
+    case BROLGA_RELOAD_STALE:
+        return "stale";
+    case BROLGA_RELOAD_STALE_ENDED:
+        return "stale-ended";
     }
     return "unknown";
 }
@@ -140,6 +146,8 @@ const char *brolga_reload_why_name(enum brolga_reload_why why)
         return "changed";
     case BROLGA_RELOAD_REBUILT:
         return "rebuilt";
+    case BROLGA_RELOAD_RESTORED:
+        return "restored";
     }
     return "unknown";
 }

@@ -75,7 +75,11 @@ static void set_lock(struct source *source, enum lock lock)
 /* Why the lock is there has been told. */
 void brolga__source_lock(struct source *source, enum lock lock)
 {
-    const char *until = lock == LOCK_BUILD ? "builds" : "fits";
+    static const char *const waits_for[] = {[LOCK_FREE] = "",
+                                            [LOCK_BUILD] = "builds",
+                                            [LOCK_REFUSED] = "fits",
+                                            [LOCK_BACK] = "is saved again"};
+    const char *until = waits_for[lock];
     const char *path = source->file->path;
     struct brolga__text text = {0};
     bool fresh = source->lock == LOCK_FREE;
@@ -108,7 +112,7 @@ void brolga__source_unlock(struct source *source)
 
 /* --- what is on its way ------------------------------------------------- */
 
-static uint64_t fingerprint_of(const struct source *source)
+uint64_t brolga__source_fingerprint(const struct source *source)
 {
     uint64_t mix = source->file->hash;
 
@@ -333,13 +337,16 @@ void brolga__round_file(void *arg, struct brolga__watch_file *file,
         source = add_source(session, file);
     if (source != NULL)
         take_source(source, what);
+    else
+        brolga__round_note_error(session, BROLGA_ENOMEM,
+                                 brolga_strerror(BROLGA_ENOMEM));
 }
 
 /* Content that runs already needs no build: an edit that was undone. */
 static void drop_unchanged(struct source *source)
 {
     if (!source->dirty || source->phase != PHASE_IDLE || source->now == NULL ||
-        fingerprint_of(source) != source->fingerprint)
+        brolga__source_fingerprint(source) != source->fingerprint)
         return;
     source->dirty = false;
     source->changed = false;
@@ -504,7 +511,7 @@ static void built(void *arg, const struct brolga__build_result *result)
     }
     source->phase = PHASE_BUILT;
     source->built = result->ok ? brolga__strdup(result->built) : NULL;
-    source->built_fingerprint = fingerprint_of(source);
+    source->built_fingerprint = brolga__source_fingerprint(source);
     if (source->built == NULL) {
         (void)unlink(result->built);
         fail_build(source, result);

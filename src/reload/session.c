@@ -33,7 +33,7 @@ void brolga__session_emit(struct brolga_reload *session,
 
 /* --- what wakes the loop ------------------------------------------------ */
 
-static void ask(struct brolga_reload *session, _Atomic uint32_t *flag)
+void brolga__session_ask(struct brolga_reload *session, _Atomic uint32_t *flag)
 {
     brolga__store_release(flag, 1); /* A: swap in woken */
     brolga__loop_wake(session->loop);
@@ -65,11 +65,19 @@ static void woken(void *arg)
 
     if (brolga__swap_acquire(&session->look_wanted, 0) != 0) /* A: ask */
         brolga__watch_look(session->watch);
+    if (brolga__swap_acquire(&session->back_wanted, 0) != 0) /* A: ask */
+        brolga__back_serve(session);
     /* As many as have been released since; each turn takes one. */
     while ((image = brolga__outlet_take(session->outlet)) != NULL) {
         tell_stuck(session, image);
         brolga__image_unref(image);
     }
+}
+
+static void timed(void *arg)
+{
+    brolga__round_retry(arg);
+    brolga__back_look(arg);
 }
 
 /* An image that is stuck; called by any thread. */
@@ -159,8 +167,7 @@ static int create_builder(struct brolga_reload *session)
 
 static int create_parts(struct brolga_reload *session)
 {
-    int err = brolga__loop_create(woken, brolga__round_retry, session,
-                                  &session->loop);
+    int err = brolga__loop_create(woken, timed, session, &session->loop);
 
     if (err == BROLGA_OK)
         err = create_watch(session);
@@ -186,6 +193,7 @@ int brolga_reload_create(brolga *rt, const struct brolga_reload_opts *opts,
     session->got = brolga_runtime_got(rt);
     session->opts = *opts;
     (void)pthread_mutex_init(&session->lock, NULL);
+    brolga__back_init(session);
     err = create_parts(session);
     if (err != BROLGA_OK) {
         brolga_reload_destroy(session);
@@ -203,6 +211,7 @@ int brolga_reload_create(brolga *rt, const struct brolga_reload_opts *opts,
 void brolga_reload_destroy(brolga_reload *session)
 {
     brolga_reload_stop(session);
+    brolga__back_fini(session);
     for (size_t i = 0; i < session->sources_count; i++)
         brolga__source_free(session->sources[i]);
     if (session->outlet != NULL)
@@ -239,12 +248,14 @@ int brolga_reload_load(brolga_reload *session, struct brolga_report *report)
     session->loaded = true;
     session->loading = true;
     session->load_err = BROLGA_OK;
-    brolga__watch_scan(session->watch);
+    if (brolga__watch_scan(session->watch) != BROLGA_OK)
+        brolga__round_note_error(session, BROLGA_ENOMEM,
+                                 brolga_strerror(BROLGA_ENOMEM));
     /* Each step waits for a compiler; the round ends when all have ended. */
     while (session->round != ROUND_QUIET)
         brolga__loop_step(session->loop);
     session->loading = false;
-    if (session->sources_count == 0) {
+    if (session->sources_count == 0 && session->load_err == BROLGA_OK) {
         session->load_err = BROLGA_ENOENT;
         brolga__text_add(&session->load_text,
                          "there is no .c file\n"
@@ -282,7 +293,9 @@ int brolga_reload_start(brolga_reload *session)
     brolga__store_relaxed(&session->stop_wanted, 0); /* No thread yet. */
     if (!brolga__plat_thread_start(&session->thread, NULL, run, session))
         return BROLGA_ELIMIT;
+    (void)pthread_mutex_lock(&session->back_lock);
     session->started = true;
+    (void)pthread_mutex_unlock(&session->back_lock);
     return BROLGA_OK;
 }
 
@@ -290,16 +303,16 @@ void brolga_reload_stop(brolga_reload *session)
 {
     if (!session->started)
         return;
-    ask(session, &session->stop_wanted);
+    brolga__session_ask(session, &session->stop_wanted);
     (void)pthread_join(session->thread, NULL);
-    session->started = false;
+    brolga__back_cancel(session);
     brolga__watch_stop(session->watch);
     brolga__round_abandon(session);
 }
 
 void brolga_reload_look(brolga_reload *session)
 {
-    ask(session, &session->look_wanted);
+    brolga__session_ask(session, &session->look_wanted);
 }
 
 /* --- questions ---------------------------------------------------------- */

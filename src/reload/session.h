@@ -7,6 +7,8 @@
 
 #include "reload/reload.h"
 
+#include "list.h"
+
 #include <brolga/look.h>
 
 #include <pthread.h>
@@ -24,11 +26,12 @@ enum phase { PHASE_IDLE, PHASE_BUILDING, PHASE_STALE, PHASE_BUILT };
 
 /* Why a file's newest content does not run. */
 enum lock {
-    LOCK_FREE,   /* It does, or is about to be tried. */
-    LOCK_BUILD,  /* It does not compile: only a change of it, or of a header,
+    LOCK_FREE,    /* It does, or is about to be tried. */
+    LOCK_BUILD,   /* It does not compile: only a change of it, or of a header,
                     can help. */
-    LOCK_REFUSED /* It does not fit: a change of another file may help, so it
-                    is part of every round. */
+    LOCK_REFUSED, /* It does not fit: a change of another file may help, so it
+                     is part of every round. */
+    LOCK_BACK     /* It was taken back: until it is saved again. */
 };
 
 struct source {
@@ -51,6 +54,7 @@ struct source {
     bool by_header; /* Nor is a header that it has read. */
     bool by_import; /* Built again only for what it imports. */
     bool adopted;   /* By the commit that is being told. */
+    bool stale;     /* It has been told that what runs calls old code. */
     struct brolga__build *build;
     char *built;
     uint64_t built_fingerprint;
@@ -94,13 +98,32 @@ struct brolga_reload {
     int load_err;                  /* The first error of the load... */
     struct brolga__text load_text; /* ...and what it says. */
     brolga_txn *txn;               /* While waiting. */
+    struct brolga__list moments;   /* What ran when, oldest first; back.c */
+    uint64_t guard_until_ns; /* A reload is taken back if tasks fail; 0: no. */
+    uint64_t guard_failed;   /* Tasks that had failed before that. */
 
     /* The thread, and what others ask of it. */
     pthread_t thread;
     bool started;
     _Atomic uint32_t stop_wanted;
     _Atomic uint32_t look_wanted;
+    _Atomic uint32_t back_wanted;
+
+    /* A rollback that is asked for: one at a time. The lock guards what follows
+     * and, for who asks, `started`. */
+    pthread_mutex_t back_turn; /* back_lock nests in it. */
+    pthread_mutex_t back_lock;
+    pthread_cond_t back_done;
+    struct brolga__back {
+        bool pending;
+        uint64_t version;
+        struct brolga_report report;
+        int err;
+    } back;
 };
+
+/* Asks the loop's thread by one of the flags. */
+void brolga__session_ask(struct brolga_reload *session, _Atomic uint32_t *flag);
 
 /* Calls the host; no lock is held. */
 void brolga__session_emit(struct brolga_reload *session,
@@ -141,7 +164,30 @@ void brolga__source_free(struct source *source);
 
 /* Everything is built: sees what fits, and commits it. */
 void brolga__round_finish(struct brolga_reload *session);
-/* The timer of a round that waits: tries again. */
-void brolga__round_retry(void *arg);
+/* For the timer of a round that waits: tries again. */
+void brolga__round_retry(struct brolga_reload *session);
+
+/* --- back.c ------------------------------------------------------------- */
+
+void brolga__back_init(struct brolga_reload *session);
+void brolga__back_fini(struct brolga_reload *session);
+/* A commit of the session has made this version. */
+void brolga__back_note(struct brolga_reload *session, uint64_t version);
+/* Tasks that fail since that commit may take it back. */
+void brolga__back_guard(struct brolga_reload *session);
+/* For the timer: looks whether they do. */
+void brolga__back_look(struct brolga_reload *session);
+/* Does what was asked for. */
+void brolga__back_serve(struct brolga_reload *session);
+/* The thread has ended: who has asked is told so. */
+void brolga__back_cancel(struct brolga_reload *session);
+
+/* Tells who calls what is not in force any more, and who does so no more. */
+void brolga__stale_tell(struct brolga_reload *session);
+/* The plan's view of the session; NULL without memory. */
+struct brolga__plan_item *
+brolga__plan_make(const struct brolga_reload *session);
+/* Of the content of a file, and of what it includes, as last told. */
+uint64_t brolga__source_fingerprint(const struct source *source);
 
 #endif

@@ -51,6 +51,7 @@ struct dir {
 
 struct brolga__watch {
     uv_loop_t *loop;
+    bool missed; /* There was no memory for a file. */
     struct brolga__watch_opts opts;
     uint64_t quiet_ns;
     uint64_t quiet_max_ns;
@@ -382,10 +383,13 @@ static bool list_dir(struct brolga__watch *watch, const struct dir *dir)
             join_path(path, sizeof path, dir->path, entry.name);
             if (find_file(watch, path) != NULL)
                 continue;
-            found |= brolga__watch_file(watch, path,
-                                        source ? BROLGA__WATCH_SOURCE
-                                               : BROLGA__WATCH_HEADER,
-                                        &file) == BROLGA_OK;
+            if (brolga__watch_file(watch, path,
+                                   source ? BROLGA__WATCH_SOURCE
+                                          : BROLGA__WATCH_HEADER,
+                                   &file) == BROLGA_OK)
+                found = true;
+            else /* The next sweep tries again. */
+                watch->missed = true;
         }
     }
     uv_fs_req_cleanup(&request);
@@ -684,10 +688,12 @@ bool brolga__watch_is_fresh(const struct brolga__watch_file *file)
     return hash_file(file->path, &hash) == BROLGA_OK && hash == file->hash;
 }
 
-void brolga__watch_scan(struct brolga__watch *watch)
+int brolga__watch_scan(struct brolga__watch *watch)
 {
+    watch->missed = false;
     (void)check_dirs(watch);
     look(watch, true);
+    return watch->missed ? BROLGA_ENOMEM : BROLGA_OK;
 }
 
 /* --- life --------------------------------------------------------------- */

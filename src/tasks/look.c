@@ -104,6 +104,11 @@ size_t brolga_tasks_each(brolga *rt,
     return all.visited;
 }
 
+uint64_t brolga_tasks_failed(brolga *rt)
+{
+    return brolga__load_relaxed(&rt->failed);
+}
+
 const char *brolga_task_state_name(enum brolga_task_state state)
 {
     switch (state) {

@@ -350,6 +350,9 @@ static int init_got(struct brolga *rt)
     rt->got->stacks.look = brolga__scan_look;
     rt->got->stacks.event = on_event;
     rt->got->stacks.notify = brolga__reclaimer_notify;
+    rt->got->stacks.wait_begin = brolga__barrier_wait_begin;
+    rt->got->stacks.wait_end = brolga__barrier_wait_end;
+    rt->got->stacks.blame = brolga__barrier_blame;
     rt->got->stacks.arg = rt;
     return BROLGA_OK;
 }

@@ -10,6 +10,12 @@
  * task in their joins. If they have not seen the round they are parked first,
  * wherever the task is at its safepoint. So a joiner that is switched back to
  * is current, and the reclaimer can look at its stack before.
+ *
+ * The gate of barrier commits (epoch/gate.c) is passed here, too, behind the
+ * load of the round and before the task adopts: whoever goes on is in the
+ * version that was committed behind it. A task that adopts at top safepoints
+ * only stands at those only, since in between it is to see one version; while
+ * it has frames of units it holds its version, by which the closer knows.
  */
 #include "tasks/tasks.h"
 
@@ -63,11 +69,67 @@ static void move_watermark(brolga_task *task, bool top, uintptr_t sp)
     brolga__scan_stack(task, set, sp);
 }
 
+/* --- standing at the gate ----------------------------------------------- */
+
+const char brolga__at_gate[] = "commit";
+
+/* Not within what it is to see in one version. While the gate is closing, who
+ * would hold a version from here on stands already, so that holds come to an
+ * end, and all others go on, so that they can. */
+static bool stands(brolga_task *task, bool top)
+{
+    switch (brolga__epoch_gate(task->rt->epoch)) {
+    case BROLGA__GATE_CLOSED:
+        return top || !task->holding;
+    case BROLGA__GATE_CLOSING:
+        return brolga__load_relaxed(&task->adopt_at_top) &&
+               (top || !task->holding);
+    case BROLGA__GATE_OPEN:
+    default:
+        return false;
+    }
+}
+
+/* Shows those who look on that a task stands; returns what it was in. */
+static const char *show_standing(brolga_task *task)
+{
+    const char *was = brolga__load_relaxed(&task->parked_in);
+
+    if (was == NULL)
+        brolga__store_relaxed(&task->parked_in, brolga__at_gate);
+    return was;
+}
+
+/* The calling thread stands, and with it the task that it is about to run, and
+ * the one that it is about to leave for that. */
+__attribute__((noinline)) static void stand(brolga_task *task,
+                                            struct brolga_epoch_member *member)
+{
+    brolga_task *self = brolga__self();
+    const char *was = show_standing(task);
+    const char *self_was = NULL;
+
+    if (task->holding) { /* At a top safepoint: it will adopt anew. */
+        brolga__version_unhold(task->version);
+        task->holding = false;
+    }
+    if (self != NULL && self != task)
+        self_was = show_standing(self);
+    brolga__epoch_halt(member);
+    if (self != NULL && self != task)
+        brolga__store_relaxed(&self->parked_in, self_was);
+    brolga__store_relaxed(&task->parked_in, was);
+}
+
 void brolga__task_refresh(brolga_task *task, struct brolga_epoch_member *member,
                           bool top, uintptr_t sp)
 {
     uint64_t round = brolga__epoch_round(task->rt->epoch);
 
+    while (brolga__unlikely(stands(task, top))) { /* Ends as barriers do. */
+        stand(task, member);
+        round = brolga__epoch_round(task->rt->epoch);
+    }
     if (task->under != NULL && task->under->view.seen != round)
         brolga__part(task);
     move_view(task, top);

@@ -428,6 +428,8 @@ static inline void wind_up(brolga_task *task, struct brolga__worker *worker)
     }
     if (brolga__unlikely(task->pinned != NULL || task->slot != 0))
         let_go(task); /* It never started, or was a runner. */
+    if (brolga__unlikely(task->failed))
+        (void)brolga__add_relaxed(&task->rt->failed, 1);
     if (brolga__unlikely(task->holding)) {
         task->holding = false;
         brolga__version_unhold(task->version);

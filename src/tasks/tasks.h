@@ -440,6 +440,7 @@ struct brolga {
     _Alignas(BROLGA__CACHE_LINE) _Atomic int64_t live; /* Others' share. */
     bool counts_exactly;                               /* Here only. */
     _Atomic uint64_t next_id;
+    _Atomic uint64_t failed;    /* Tasks, ever. */
     _Atomic uint32_t threads;   /* Of THREAD tasks, that have not gone. */
     pthread_mutex_t free_lock;  /* Leaf. */
     brolga_task *free_tasks[2]; /* Of threads; of fibers. */
@@ -903,6 +904,17 @@ void brolga__scan_look(void *rt, const struct brolga__suspects *set);
 /* Looks at the words from `sp` up of a task that the caller owns. */
 void brolga__scan_stack(brolga_task *task, const struct brolga__suspects *set,
                         uintptr_t sp);
+
+/* --- barrier commits (barrier.c) ---------------------------------------- */
+
+/* What a task is shown as parked in that stands at the gate. */
+extern const char brolga__at_gate[];
+
+/* Of struct brolga__stacks: the caller's task, if it is one, rests while it
+ * waits for others; and who has not come to the gate. */
+void brolga__barrier_wait_begin(void *rt);
+void brolga__barrier_wait_end(void *rt);
+void brolga__barrier_blame(void *rt, struct brolga_report *report);
 
 /* --- deadlocks (deadlock.c) --------------------------------------------- */
 

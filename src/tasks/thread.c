@@ -69,22 +69,13 @@ static void *thread_main(void *arg)
     return NULL;
 }
 
-static int join_offline(brolga_task *task)
-{
-    int err = brolga_epoch_join(task->rt->epoch, &task->member);
-
-    if (err == BROLGA_OK)
-        brolga_epoch_offline(task->member);
-    return err;
-}
-
 int brolga__thread_start(brolga_task *task)
 {
     pthread_attr_t attr;
     pthread_t thread;
     size_t bytes = task->stack_bytes;
     bool started;
-    int err = join_offline(task);
+    int err = brolga__epoch_enlist(task->rt->epoch, &task->member);
 
     if (err != BROLGA_OK)
         return err;
@@ -126,7 +117,9 @@ int brolga_attach_thread(brolga *rt, const char *name)
     /* Nobody joins it. */
     brolga__store_relaxed(&task->end, BROLGA__END_DETACHED);
     task->spilled = brolga__alloc(sizeof *task->spilled);
-    err = task->spilled == NULL ? BROLGA_ENOMEM : join_offline(task);
+    err = task->spilled == NULL
+              ? BROLGA_ENOMEM
+              : brolga__epoch_enlist(rt->epoch, &task->member);
     if (err != BROLGA_OK) {
         task->member = NULL;
         forget_spilled(task);

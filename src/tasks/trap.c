@@ -338,8 +338,8 @@ static bool on_trap(struct brolga__trap *trap)
         return false;
     member = brolga__member_of(task);
     offline = brolga__load_relaxed(&member->seen) == 0; /* ours alone */
-    if (offline)
-        brolga_epoch_online(member);
+    if (offline) /* Not through the gate: nothing of the host's runs here. */
+        brolga__epoch_appear(member);
     handled = handle(task, trap);
     if (offline)
         brolga_epoch_offline(member);

@@ -151,7 +151,7 @@ static struct brolga__carrier *carrier_create(struct brolga *rt)
     if (carrier == NULL)
         return NULL;
     carrier->rt = rt;
-    if (brolga_epoch_join(rt->epoch, &carrier->member) != BROLGA_OK)
+    if (brolga__epoch_enlist(rt->epoch, &carrier->member) != BROLGA_OK)
         goto fail;
     if (!brolga__plat_thread_start(&carrier->thread, NULL, carrier_main,
                                    carrier)) {
@@ -912,9 +912,9 @@ void brolga_yield(void)
 
 /* --- carriers ----------------------------------------------------------- */
 
+/* The carrier is offline. */
 static void sleep_until_woken(struct brolga__carrier *carrier)
 {
-    brolga_epoch_offline(carrier->member);
     while (brolga__load_acquire(&carrier->wake) == 0) /* T: carrier_wake */
         (void)brolga__plat_wait(&carrier->wake, 0, BROLGA_FOREVER);
     brolga__store_relaxed(&carrier->wake, 0);
@@ -944,6 +944,7 @@ static void rest(struct brolga__carrier *carrier)
         brolga__wake_one(rt);
     else
         brolga__deadlock_idle(rt);
+    brolga_epoch_offline(carrier->member);
     sleep_until_woken(carrier);
 }
 

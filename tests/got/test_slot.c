@@ -185,3 +185,25 @@ Test(slot, names_that_come_and_go_do_not_fill_the_index, .init = world_open,
     }
     cr_assert_leq(got->slot_end, 300);
 }
+
+Test(slot, a_kept_unit_does_not_hold_the_slots_that_it_lost, .init = world_open,
+     .fini = world_close)
+{
+    brolga_slot slot, user;
+    brolga_txn *txn = begun();
+    brolga_unit *unit = staged_as(txn, made(1), "kept", BROLGA_KEEP);
+
+    slot = defined(txn, unit, "m", "f", INT_FN);
+    committed(txn);
+    (void)published_user("u", "g", "m", "f", &user);
+    cr_assert_eq(user, slot);
+    emptied("m", true); /* u.g goes on calling it. */
+    cr_assert_eq(stats().slots, 2);
+    cr_assert_eq(called(slot), 1);
+    (void)published("u", "g", INT_FN, 2);
+    reclaimed();
+    cr_assert_eq(stats().slots, 1);
+    cr_assert_neq(code_at(slot), (const void *)units[0].text);
+    (void)published("m", "h", INT_FN, 3);
+    cr_assert_eq(found("m", "h"), slot);
+}

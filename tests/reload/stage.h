@@ -52,6 +52,7 @@ struct record {
 struct stage {
     char dir[128];
     uint32_t versions_max; /* For the runtime; 0 = as usual. */
+    uint32_t history;
     brolga *rt;
     brolga_reload *session;
     struct brolga_report report;
@@ -330,6 +331,7 @@ static inline void open_session(struct stage *stage,
 {
     struct brolga_opts rt_opts = {.workers = 2,
                                   .got.versions_max = stage->versions_max,
+                                  .got.history = stage->history,
                                   .on_event = on_runtime_event,
                                   .arg = stage};
     struct brolga_reload_opts opts = {0};

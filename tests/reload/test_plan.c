@@ -24,6 +24,7 @@ struct made {
 struct told {
     size_t count[FILES];
     char last[512];
+    enum brolga_refusal why[FILES];
 };
 
 static char *names[] = {"alpha", "beta", "gamma", "delta"};
@@ -61,11 +62,13 @@ static void add_import(struct made *made, char *module, char *name,
                                 .line = 4};
 }
 
-static void tell(void *arg, size_t item, const char *file, int line,
-                 const char *text)
+static void tell(void *arg, size_t item, enum brolga_refusal why,
+                 const char *file, int line, const char *text)
 {
     struct told *told = arg;
 
+    cr_assert_neq(why, BROLGA_REFUSED_NOT);
+    told->why[item] = why;
     cr_assert_str_eq(file, files[item]);
     cr_assert_gt(line, 0);
     told->count[item]++;
@@ -85,7 +88,7 @@ Test(plan, who_relies_on_a_refused_file_is_refused_too)
 {
     struct made a, b, c;
     struct brolga__plan_item items[3];
-    struct told told = {{0}, ""};
+    struct told told = {.last = ""};
 
     make(&a, 0, "alpha");
     add_import(&a, "beta", "f", signatures[0]);
@@ -98,10 +101,11 @@ Test(plan, who_relies_on_a_refused_file_is_refused_too)
     set_item(&items[0], 0, NULL, &a);
     set_item(&items[1], 1, NULL, &b);
     set_item(&items[2], 2, NULL, &c);
-    brolga__plan_check(items, 3, tell, &told);
+    brolga__plan_check(items, 3, false, tell, &told);
     for (size_t i = 0; i < 3; i++) {
         cr_assert(items[i].out);
         cr_assert_eq(told.count[i], 1);
+        cr_assert_eq(told.why[i], BROLGA_REFUSED_IMPORT);
     }
 }
 
@@ -109,7 +113,7 @@ Test(plan, modules_may_import_from_each_other)
 {
     struct made a, b;
     struct brolga__plan_item items[2];
-    struct told told = {{0}, ""};
+    struct told told = {.last = ""};
 
     make(&a, 0, "alpha");
     add_export(&a, "f", signatures[0]);
@@ -119,7 +123,7 @@ Test(plan, modules_may_import_from_each_other)
     add_import(&b, "alpha", "f", signatures[0]);
     set_item(&items[0], 0, NULL, &a);
     set_item(&items[1], 1, NULL, &b);
-    brolga__plan_check(items, 2, tell, &told);
+    brolga__plan_check(items, 2, false, tell, &told);
     cr_assert(!items[0].out);
     cr_assert(!items[1].out);
 }
@@ -147,18 +151,56 @@ Test(plan, importers_of_what_changes_are_found)
     cr_assert(!brolga__plan_importer(items, 3, 2));
 }
 
+Test(plan, a_changed_signature_is_told_as_such_unless_it_is_allowed)
+{
+    struct made old, new, user, wrong;
+    struct brolga__plan_item items[2];
+    struct told told = {.last = ""};
+    struct brolga__text text = {0};
+
+    make(&old, 0, "alpha");
+    add_export(&old, "f", signatures[0]);
+    make(&new, 0, "alpha");
+    add_export(&new, "f", signatures[1]);
+    make(&user, 1, "beta");
+    add_import(&user, "alpha", "f", signatures[0]);
+    set_item(&items[0], 0, &old, &new);
+    set_item(&items[1], 1, &user, NULL);
+    brolga__plan_check(items, 2, false, tell, &told);
+    cr_assert(items[0].out);
+    cr_assert_eq(told.why[0], BROLGA_REFUSED_IMPORTERS);
+    cr_assert_eq(brolga__plan_stale(items, 2, 1, &text), 0);
+    items[0].out = false;
+    brolga__plan_check(items, 2, true, tell, &told);
+    cr_assert_not(items[0].out);
+    /* It runs now: the caller is stale, and nobody's fault any more. */
+    set_item(&items[0], 0, &new, &new);
+    cr_assert_eq(brolga__plan_stale(items, 2, 1, &text), 1);
+    cr_assert_not(brolga__plan_importer(items, 2, 1));
+    brolga__plan_check(items, 2, false, tell, &told);
+    cr_assert_not(items[0].out);
+    /* But a new one must fit. */
+    make(&wrong, 1, "beta");
+    add_import(&wrong, "alpha", "f", signatures[0]);
+    set_item(&items[1], 1, &user, &wrong);
+    brolga__plan_check(items, 2, true, tell, &told);
+    cr_assert(items[1].out);
+    cr_assert_eq(told.why[1], BROLGA_REFUSED_SIGNATURE);
+}
+
 Test(plan, a_module_keeps_its_name_against_a_newcomer)
 {
     struct made now, copy;
     struct brolga__plan_item items[2];
-    struct told told = {{0}, ""};
+    struct told told = {.last = ""};
 
     make(&copy, 0, "beta"); /* Comes first, and is refused all the same. */
     make(&now, 1, "beta");
     set_item(&items[0], 0, NULL, &copy);
     set_item(&items[1], 1, &now, NULL);
-    brolga__plan_check(items, 2, tell, &told);
+    brolga__plan_check(items, 2, false, tell, &told);
     cr_assert(items[0].out);
+    cr_assert_eq(told.why[0], BROLGA_REFUSED_DUPLICATE);
     cr_assert(strstr(told.last, "module 'beta' is b.c already") != NULL, "%s",
               told.last);
 }
@@ -226,7 +268,7 @@ Test(plan, what_runs_always_fits_together)
     for (uint32_t round = 0; round < 20000; round++) {
         struct brolga__plan_item items[FILES];
         struct made *next[FILES] = {NULL};
-        struct told told = {{0}, ""};
+        struct told told = {.last = ""};
 
         for (size_t i = 0; i < FILES; i++) {
             if (dice(2) == 0) {
@@ -235,7 +277,7 @@ Test(plan, what_runs_always_fits_together)
             }
             set_item(&items[i], i, running[i], next[i]);
         }
-        brolga__plan_check(items, FILES, tell, &told);
+        brolga__plan_check(items, FILES, false, tell, &told);
         for (size_t i = 0; i < FILES; i++) {
             cr_assert_eq(told.count[i] > 0, items[i].out);
             refused += items[i].out;

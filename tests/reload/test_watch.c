@@ -96,7 +96,7 @@ static struct scene *begin_with(uint32_t quiet_ms, uint32_t sweep_ms)
                                       &scene->watch),
                  BROLGA_OK);
     cr_assert_eq(brolga__watch_dir(scene->watch, scene->stage.dir), BROLGA_OK);
-    brolga__watch_scan(scene->watch);
+    (void)brolga__watch_scan(scene->watch);
     cr_assert_eq(scene->count, 2);
     scene->seen = 2;
     brolga__watch_start(scene->watch);

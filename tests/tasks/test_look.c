@@ -346,3 +346,24 @@ Test(look, who_ends_in_time_is_not_named, .timeout = 30)
     (void)joined(last);
     world_close();
 }
+
+static brolga_word fail_now(void *arg)
+{
+    (void)arg;
+    brolga_panic("on purpose");
+}
+
+Test(look, failed_tasks_are_counted, .init = world_open, .fini = world_close)
+{
+    brolga_task *task;
+
+    (void)joined(spawned(gate_block, &(struct gate){.open = 1}));
+    cr_assert_eq(brolga_tasks_failed(rt), 0);
+    for (int i = 0; i < 3; i++) {
+        task = spawned_as(fail_now, NULL,
+                          &(struct brolga_spawn_opts){.thread = i == 2});
+        cr_assert_eq(brolga_join(task, BROLGA_FOREVER, NULL, NULL),
+                     BROLGA_EFAILED);
+    }
+    cr_assert_eq(brolga_tasks_failed(rt), 3);
+}

@@ -30,6 +30,8 @@ edit_and_stop() { # EVENTS
     edit counter/step.c '/^#error/d; s/number \+ 1/number + 1000/'
     wait_for "$1" '"event":"reloaded",.*"version":[0-9]+,.*"name":"step",.*"why":"changed".*"build_ns":[0-9]+,"commit_ns":[0-9]+,"saved_ns":[0-9]+'
     wait_for "$1" '"event":"adopted",.*"version":[0-9]+,"tasks":[0-9]+,"after_ns":[0-9]+'
+    edit counter/step.c 's/long/int/g'
+    wait_for "$1" '"event":"refused",.*"file":"[^"]*step\.c".*"refusal":"importers"'
     stop INT 130
     has "$1" '"event":"ended",.*"reason":"signal","status":130'
     check_lines "$1"

@@ -16,6 +16,7 @@ static const char *const general[] = {
     "",
     "    brolga run demos/counter    compile, run, and reload on every save",
     "    brolga help run             how to use it, with examples",
+    "    brolga ctl rollback         take the last reload of a run back",
     "    brolga --version",
 };
 
@@ -53,6 +54,14 @@ static const char *const on_run[] = {
     "    --quiet-period MS   wait so long after a save; default 15",
     "    --reclaim           unload old code of all modules once nothing uses",
     "                        it, as if each said .policy = BROLGA_RECLAIM",
+    "    --allow-stale       let functions change their signatures, or go,",
+    "                        though others call them and cannot follow",
+    "    --history N         versions that can be taken back to; default 8, or",
+    "                        0 with --reclaim",
+    "    --rollback-if 50%:2s  take a reload back if within this time half",
+    "                        of the tasks fail; off by default",
+    "    --no-ctl            let no `brolga ctl` in",
+    "    Ctrl-\\              takes the last reload back",
     "Reporting, on standard error; standard output is the program's",
     "    --json[=FILE]       one JSON object per event, instead of text or,",
     "                        with a file, besides it",
@@ -63,6 +72,20 @@ static const char *const on_run[] = {
     "Exit status: what main returns (modulo 256); 0 when --for is over;",
     "2 wrong usage; 3 it does not build, load or start; 4 main failed;",
     "130 after Ctrl-C, 143 after SIGTERM.",
+};
+
+static const char *const on_ctl[] = {
+    "brolga ctl [--pid PID | --socket PATH] COMMAND",
+    "",
+    "Asks a program of yours that `brolga run` runs. PID can be left out if",
+    "there is only one.",
+    "",
+    "    brolga ctl status           version, modules, what is kept",
+    "    brolga ctl rollback         take the last reload back",
+    "    brolga ctl rollback 7       go back to version 7",
+    "",
+    "Exit status: 0 if it was done; 1 if it was refused; 2 wrong usage;",
+    "3 if there is no such program.",
 };
 
 static void print_lines(FILE *to, const char *const *lines, size_t count)
@@ -79,6 +102,11 @@ void help_print(FILE *to)
 void help_print_run(FILE *to)
 {
     print_lines(to, on_run, sizeof(on_run) / sizeof(on_run[0]));
+}
+
+void help_print_ctl(FILE *to)
+{
+    print_lines(to, on_ctl, sizeof(on_ctl) / sizeof(on_ctl[0]));
 }
 
 void version_print(FILE *to)

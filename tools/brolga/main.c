@@ -34,6 +34,10 @@ static int command_help(int argc, char **argv)
         help_print_run(stdout);
         return 0;
     }
+    if (strcmp(argv[0], "ctl") == 0) {
+        help_print_ctl(stdout);
+        return 0;
+    }
     fprintf(stderr, "brolga: there is no help on '%s'; try: brolga help run\n",
             argv[0]);
     return EXIT_USAGE;
@@ -48,7 +52,8 @@ static int complain(const char *word)
     else
         fprintf(stderr,
                 "brolga: there is no command '%s'\n"
-                "        brolga run, brolga help, brolga --version\n",
+                "        brolga run, brolga ctl, brolga help, brolga "
+                "--version\n",
                 word);
     return EXIT_USAGE;
 }
@@ -59,6 +64,8 @@ int main(int argc, char **argv)
 
     if (strcmp(word, "run") == 0)
         return command_run(argc - 2, argv + 2);
+    if (strcmp(word, "ctl") == 0)
+        return ctl_main(argc - 2, argv + 2);
     if (strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 ||
         strcmp(word, "-h") == 0)
         return command_help(argc - 2, argv + 2);

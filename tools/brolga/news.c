@@ -70,7 +70,8 @@ static void put_reload(struct news *news, struct text *text,
     put_modules(&modules, event);
     text_pad(&modules, MODULES_WIDTH);
     text_put(text, modules.data);
-    put_time(text, "build", event->build_ns);
+    if (event->kind == BROLGA_RELOAD_RELOADED)
+        put_time(text, "build", event->build_ns);
     put_time(text, "commit", event->commit_ns);
     if (news->out->verbose && event->saved_ns > 0)
         put_time(text, "since save", event->saved_ns);
@@ -235,6 +236,14 @@ static void tell_person(struct news *news,
     case BROLGA_RELOAD_UNLOCKED:
         tell_text(news, STYLE_NONE, event);
         break;
+    case BROLGA_RELOAD_ROLLED_BACK:
+        tell_text(news, STYLE_HELD, event);
+        tell_reload(news, event);
+        break;
+    case BROLGA_RELOAD_STALE_ENDED:
+        tell_text(news, STYLE_NONE, event);
+        break;
+    case BROLGA_RELOAD_STALE:
     case BROLGA_RELOAD_FILE_REMOVED:
     case BROLGA_RELOAD_UNLOAD_REFUSED:
     case BROLGA_RELOAD_WATCH_PROBLEM:
@@ -266,6 +275,32 @@ static void put_json_modules(struct text *text,
     text_put(text, "]");
 }
 
+static void put_json_text(struct text *text, const char *key, const char *value)
+{
+    json_string(text, key, value[0] ? value : NULL);
+}
+
+static void put_json_conflicts(struct text *text,
+                               const struct brolga_report *report)
+{
+    json_key(text, "conflicts");
+    text_put(text, "[");
+    for (uint32_t i = 0; i < report->conflicts && i < BROLGA_CONFLICTS_MAX;
+         i++) {
+        const struct brolga_conflict *conflict = &report->conflict[i];
+
+        text_put(text, i ? ",{" : "{");
+        put_json_text(text, "importer", conflict->importer);
+        put_json_text(text, "where", conflict->where);
+        put_json_text(text, "module", conflict->module);
+        put_json_text(text, "symbol", conflict->symbol);
+        put_json_text(text, "signature", conflict->signature);
+        put_json_text(text, "defined", conflict->defined);
+        text_put(text, "}");
+    }
+    text_put(text, "]");
+}
+
 static void put_json_times(struct text *text,
                            const struct brolga_reload_event *event)
 {
@@ -286,12 +321,20 @@ static void tell_program(struct news *news,
     if (event->line > 0)
         json_number(&text, "line", event->line);
     json_string(&text, "text", event->text);
+    if (event->refusal != BROLGA_REFUSED_NOT)
+        json_string(&text, "refusal", brolga_refusal_name(event->refusal));
+    if (event->report && event->report->conflicts > 0)
+        put_json_conflicts(&text, event->report);
     if (event->output_bytes > 0)
         json_bytes(&text, "output", event->output, event->output_bytes);
     if (event->modules_count > 0)
         put_json_modules(&text, event);
     if (event->kind == BROLGA_RELOAD_RELOADED)
         put_json_times(&text, event);
+    if (event->kind == BROLGA_RELOAD_ROLLED_BACK) {
+        json_number(&text, "restored", event->restored);
+        json_number(&text, "commit_ns", event->commit_ns);
+    }
     out_json(news->out, &text);
 }
 

@@ -125,6 +125,49 @@ static bool set_no_watch(struct options *options, const char *value)
     return true;
 }
 
+static bool set_allow_stale(struct options *options, const char *value)
+{
+    (void)value;
+    options->allow_stale = true;
+    return true;
+}
+
+static bool set_no_ctl(struct options *options, const char *value)
+{
+    (void)value;
+    options->no_ctl = true;
+    return true;
+}
+
+static bool set_history(struct options *options, const char *value)
+{
+    return parse_u32("history", value, 0, 1000, &options->history);
+}
+
+/* "50%", "50", "50%:3s": a share of tasks, and a time. */
+static bool set_rollback_if(struct options *options, const char *value)
+{
+    uint64_t window_ns = 2 * BROLGA_S;
+    char *end;
+    unsigned long percent = strtoul(value, &end, 10);
+
+    if (end != value && *end == '%')
+        end++;
+    if (end == value || value[0] == '-' || percent < 1 || percent > 100 ||
+        (*end != '\0' &&
+         (*end != ':' || !duration_parse(end + 1, &window_ns) ||
+          window_ns < BROLGA_MS || window_ns > 3600 * BROLGA_S))) {
+        fprintf(stderr,
+                "brolga: --rollback-if wants a share of tasks, and maybe a "
+                "time, such as 50%% or 10%%:5s, not '%s'\n",
+                value);
+        return false;
+    }
+    options->rollback_percent = (uint32_t)percent;
+    options->rollback_window_ms = (uint32_t)(window_ns / BROLGA_MS);
+    return true;
+}
+
 static bool set_reclaim(struct options *options, const char *value)
 {
     (void)value;
@@ -147,15 +190,19 @@ static bool set_help(struct options *options, const char *value)
 }
 
 static const struct option table[] = {
+    {"allow-stale", NULL, false, set_allow_stale},
     {"cc", "a command", false, set_cc},
     {"cflags", "flags", false, set_cflags},
     {"color", "auto, always or never", false, set_color},
     {"for", "a duration", false, set_for},
     {"help", NULL, false, set_help},
+    {"history", "a number", false, set_history},
     {"json", "a file", true, set_json},
+    {"no-ctl", NULL, false, set_no_ctl},
     {"no-watch", NULL, false, set_no_watch},
     {"quiet-period", "milliseconds", false, set_quiet},
     {"reclaim", NULL, false, set_reclaim},
+    {"rollback-if", "a share of tasks", false, set_rollback_if},
     {"verbose", NULL, false, set_verbose},
     {"workers", "a number", false, set_workers},
 };
@@ -260,7 +307,7 @@ static bool complete(const struct options *options)
 
 bool options_parse(int argc, char **argv, struct options *out)
 {
-    struct options options = {0};
+    struct options options = {.history = HISTORY_DEFAULT};
 
     options.paths = calloc((size_t)argc + 1, sizeof(options.paths[0]));
     if (!options.paths)
@@ -276,6 +323,8 @@ bool options_parse(int argc, char **argv, struct options *out)
     }
     if (!complete(&options))
         goto fail;
+    if (options.history == HISTORY_DEFAULT)
+        options.history = options.reclaim ? 0 : HISTORY;
     *out = options;
     return true;
 fail:

@@ -39,6 +39,7 @@ struct run {
     struct news news;
     struct holders holders;
     struct wake wake;
+    struct ctl ctl;
     struct text include_dir;
     struct program program;
     brolga *rt;
@@ -83,6 +84,7 @@ static int create_runtime(struct run *run)
 {
     struct brolga_opts opts = {.workers = run->options->workers,
                                .deadlocks = BROLGA_DEADLOCKS_AUTO_REPORT,
+                               .got.history = run->options->history,
                                .on_event = news_on_runtime,
                                .arg = &run->news};
     int err = brolga_create(&opts, &run->rt);
@@ -104,6 +106,9 @@ static int create_session(struct run *run)
         .policy = options->reclaim ? BROLGA_RELOAD_RECLAIM_ALL
                                    : BROLGA_RELOAD_AS_DECLARED,
         .bystander = true,
+        .allow_stale = options->allow_stale,
+        .rollback_percent = options->rollback_percent,
+        .rollback_window_ms = options->rollback_window_ms,
         .no_watch = options->no_watch,
         .on_event = news_on_reload,
         .arg = &run->news};
@@ -245,12 +250,14 @@ static void say_started(struct run *run)
     json_number(&json, "modules", modules);
     json_number(&json, "workers", threads);
     json_string(&json, "watching", options->no_watch ? NULL : paths.data);
+    json_string(&json, "ctl", run->ctl.path.data);
     out_json(&run->out, &json);
     text_free(&paths);
 }
 
 static bool start(struct run *run)
 {
+    const struct options *options = run->options;
     int err = create_runtime(run);
 
     if (err == BROLGA_OK)
@@ -261,6 +268,10 @@ static bool start(struct run *run)
     }
     if (!load(run) || !find_main(run))
         return false;
+    run->ctl.session = run->session;
+    run->ctl.got = brolga_runtime_got(run->rt);
+    if (!options->no_ctl && ctl_open(&run->ctl, &run->out))
+        run->wake.fd = run->ctl.fd;
     say_started(run);
     news_started(&run->news);
     err = brolga_reload_start(run->session);
@@ -288,6 +299,11 @@ static void wait_once(struct run *run, uint64_t deadline_ns)
     deadline_ns =
         earlier(deadline_ns, holders_tick(&run->holders, run->rt, now));
     wake_wait(&run->wake, deadline_ns);
+    /* What comes of it is told as an event. */
+    for (; run->wake.back > 0; run->wake.back--)
+        (void)brolga_reload_rollback(run->session, 0, NULL);
+    if (run->wake.fd_ready)
+        ctl_serve(&run->ctl);
 }
 
 /* Until main ends, a signal comes, or --for runs out. */
@@ -397,6 +413,7 @@ static void leave(struct run *run, int status)
 {
     uint32_t tasks = brolga_tasks_live(run->rt);
 
+    ctl_close(&run->ctl);
     brolga_reload_destroy(run->session);
     if (run->out.verbose)
         out_say(&run->out, "%u task%s did not end", tasks,
@@ -407,6 +424,7 @@ static void leave(struct run *run, int status)
 
 static void tear_down(struct run *run)
 {
+    ctl_close(&run->ctl);
     if (run->session)
         brolga_reload_destroy(run->session);
     if (run->rt)
@@ -439,7 +457,8 @@ static int run_to_end(struct run *run)
 
 int run(const struct options *options)
 {
-    struct run run = {.options = options, .until_ns = BROLGA_FOREVER};
+    struct run run = {
+        .options = options, .ctl = {.fd = -1}, .until_ns = BROLGA_FOREVER};
     int status = EXIT_START;
 
     if (!check_paths(options) || !out_open(&run.out, options))

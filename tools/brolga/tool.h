@@ -6,7 +6,7 @@
  *   json.c     the same as JSON         out.c      where lines go
  *   news.c     what a reload did        holders.c  what keeps old code
  *   wake.c     signals, main's end      headers.c  where brolga/module.h is
- *   run.c      the life of one run
+ *   run.c      the life of one run      ctl.c      asking a run from outside
  *
  * The command uses the public headers only: it is a host like any other.
  */
@@ -45,11 +45,19 @@ struct options {
     const char *json_path; /* NULL: to standard error, if `json`. */
     enum color color;
     bool json;
+    uint32_t history; /* Versions that can be taken back to. */
+    uint32_t rollback_percent, rollback_window_ms; /* 0 = never. */
+    bool allow_stale;
+    bool no_ctl;
     bool no_watch;
     bool reclaim;
     bool verbose;
     bool help;
 };
+
+/* Unless --history says otherwise, or --reclaim: none. */
+#define HISTORY         8
+#define HISTORY_DEFAULT UINT32_MAX
 
 /**
  * Reads the arguments after `run`. On success paths belongs to the caller.
@@ -64,6 +72,7 @@ bool duration_parse(const char *text, uint64_t *out_ns);
 
 void help_print(FILE *to);
 void help_print_run(FILE *to);
+void help_print_ctl(FILE *to);
 void version_print(FILE *to);
 
 /* --- text.c ------------------------------------------------------------- */
@@ -201,10 +210,13 @@ void holders_released(struct holders *holders,
 
 /** What ends the main loop's wait. */
 struct wake {
-    int pipe[2]; /* A byte: 0 = a nudge, 255 = main ended, or a signal. */
-    int signal;  /* The first one, or 0. */
-    bool ended;  /* The main task has ended. */
-    bool insist; /* A second signal has come. */
+    int pipe[2];   /* A byte: 0 = a nudge, 255 = main ended, or a signal. */
+    int signal;    /* The first one, or 0. */
+    bool ended;    /* The main task has ended. */
+    bool insist;   /* A second signal has come. */
+    unsigned back; /* Times that the key for it was pressed. */
+    int fd;        /* Another one to wait for, or -1, */
+    bool fd_ready; /* and whether it is ready. */
     pthread_t joiner;
     brolga *rt;
     brolga_task *task;
@@ -220,6 +232,26 @@ void wake_nudge(void *arg);
 bool wake_watch_task(struct wake *wake, brolga *rt, brolga_task *task);
 /** Waits for anything, until the deadline. */
 void wake_wait(struct wake *wake, uint64_t deadline_ns);
+
+/* --- ctl.c -------------------------------------------------------------- */
+
+/** Where others of the same user can ask a run: a socket, named by its process.
+ */
+struct ctl {
+    int fd;              /* It listens; -1: nobody can ask. */
+    struct text path;    /* The socket's. */
+    struct text own_dir; /* Its directory's, if that is to go with it. */
+    brolga_reload *session;
+    brolga_got *got;
+};
+
+/** Listens. Without a place for a socket it says why, and returns false. */
+bool ctl_open(struct ctl *ctl, struct out *out);
+void ctl_close(struct ctl *ctl);
+/** Answers one who has connected. */
+void ctl_serve(struct ctl *ctl);
+/** `brolga ctl`: returns the exit status. */
+int ctl_main(int argc, char **argv);
 
 /* --- headers.c ---------------------------------------------------------- */
 

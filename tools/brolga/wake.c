@@ -35,6 +35,11 @@ static void on_signal(int number)
 {
     int saved = errno;
 
+    if (number == SIGQUIT) { /* A key, not an end. */
+        put_byte(handler_pipe, SIGQUIT);
+        errno = saved;
+        return;
+    }
     if (++handler_signals > 1 && !handler_loops)
         _exit(EXIT_SIGNALED + number);
     put_byte(handler_pipe, (unsigned char)number);
@@ -56,7 +61,7 @@ static void handle(int number)
 
 bool wake_init(struct wake *wake)
 {
-    *wake = (struct wake){0};
+    *wake = (struct wake){.fd = -1};
     if (pipe(wake->pipe) != 0)
         return false;
     for (int i = 0; i < 2; i++) {
@@ -67,6 +72,7 @@ bool wake_init(struct wake *wake)
     handle(SIGINT);
     handle(SIGTERM);
     handle(SIGHUP);
+    handle(SIGQUIT);
     handle(SIGPIPE); /* Nobody reads what the program prints. */
     return true;
 }
@@ -124,6 +130,10 @@ static void take_byte(struct wake *wake, unsigned char byte)
 {
     if (byte == BYTE_NUDGE)
         return;
+    if (byte == SIGQUIT) {
+        wake->back++;
+        return;
+    }
     if (byte == BYTE_ENDED) {
         pthread_join(wake->joiner, NULL);
         wake->ended = true;
@@ -134,16 +144,25 @@ static void take_byte(struct wake *wake, unsigned char byte)
     }
 }
 
-void wake_wait(struct wake *wake, uint64_t deadline_ns)
+static void take_bytes(struct wake *wake)
 {
-    struct pollfd fd = {.fd = wake->pipe[0], .events = POLLIN};
     unsigned char bytes[64];
-    ssize_t count;
+    ssize_t count = read(wake->pipe[0], bytes, sizeof(bytes));
 
-    handler_loops = 1;
-    if (poll(&fd, 1, timeout_ms(deadline_ns)) <= 0)
-        return; /* Time is up, or a signal's byte comes next. */
-    count = read(wake->pipe[0], bytes, sizeof(bytes));
     for (ssize_t i = 0; i < count; i++)
         take_byte(wake, bytes[i]);
+}
+
+void wake_wait(struct wake *wake, uint64_t deadline_ns)
+{
+    struct pollfd fds[] = {{.fd = wake->pipe[0], .events = POLLIN},
+                           {.fd = wake->fd, .events = POLLIN}};
+
+    handler_loops = 1;
+    wake->fd_ready = false;
+    if (poll(fds, 2, timeout_ms(deadline_ns)) <= 0)
+        return; /* Time is up, or a signal's byte comes next. */
+    if (fds[0].revents != 0)
+        take_bytes(wake);
+    wake->fd_ready = fds[1].revents != 0;
 }

@@ -1,0 +1,171 @@
+/*
+ * The commit that waits: everybody stands at the gate of the epoch (gate.c)
+ * while the version is published and cells are stored.
+ *
+ * C1 and C2 for cells. A task calls through cells only while its member is
+ * online, and its member goes offline at safepoints only. So if nobody is
+ * online, every task is at a safepoint, or has not started; and behind the
+ * closed gate nobody gets online and runs. What a task calls between two
+ * safepoints is hence all from before the stores, or all from after them.
+ *
+ * A task of the policy adopt_at_top holds its version from a top safepoint to
+ * the next one, also while it is parked in between. It is to see one version
+ * all that time, so nobody may hold any version (got/view.c). While the gate is
+ * closing, such tasks stand at top safepoints, and all others go on; only when
+ * no version is held any more it closes for all. That no hold begins just then
+ * is looked at once more behind the gate.
+ *
+ * Nobody is stopped for long for somebody who does not come: a try takes 1 ms,
+ * the next one twice as long, and so on up to 1 s; in between tasks run for as
+ * long as they stood. Those that stand may be what the missing one waits for.
+ *
+ * After a try that failed nothing has changed but the number of the round. The
+ * transaction is checked before the first try, so that nobody is stopped for
+ * one that will be refused, and again behind the gate, by the commit.
+ */
+#include "got/txn.h"
+
+#include "plat.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define TRY_FIRST (1 * BROLGA_MS)
+#define TRY_MOST  (1 * BROLGA_S)
+/* Between looks at holds that end without anybody's coming to the gate. */
+#define LOOK_NS   (200 * BROLGA_US)
+
+static bool is_held(struct brolga_got *got)
+{
+    bool held;
+
+    (void)pthread_mutex_lock(&got->lock);
+    held = brolga__versions_held(got);
+    (void)pthread_mutex_unlock(&got->lock);
+    return held;
+}
+
+/* Sleeps; what it waits for is time. */
+static void sleep_until(uint64_t when_ns)
+{
+    const _Atomic uint32_t nobody = 0;
+
+    while (brolga__plat_wait(&nobody, 0, when_ns))
+        continue;
+}
+
+/* Lets those who hold versions come to where they do not. */
+static void await_holders(struct brolga_got *got, uint64_t until_ns)
+{
+    if (!is_held(got))
+        return;
+    brolga__epoch_gate_closing(got->epoch);
+    while (is_held(got) && brolga__plat_now_ns() < until_ns)
+        sleep_until(brolga__plat_now_ns() + LOOK_NS);
+}
+
+/* Whether all stand by then. */
+static bool gather(struct brolga_got *got, uint64_t until_ns)
+{
+    await_holders(got, until_ns);
+    brolga__epoch_gate_close(got->epoch);
+    return brolga__epoch_gate_wait(got->epoch, until_ns) && !is_held(got);
+}
+
+/* What nobody could name. */
+static void blame_nobody(struct brolga_report *report)
+{
+    (void)snprintf(report->text, sizeof report->text,
+                   "a thread has not come to rest in time");
+}
+
+static int time_out(struct brolga_got *got, struct brolga_report *report)
+{
+    if (got->stacks.blame != NULL)
+        got->stacks.blame(got->stacks.arg, report);
+    if (report->text[0] == '\0')
+        blame_nobody(report);
+    report->refusal = BROLGA_REFUSED_BARRIER;
+    return BROLGA_ETIMEOUT;
+}
+
+/* The end of a try; the last one takes all that is left. */
+static uint64_t end_of_try(uint64_t slice_ns, uint64_t deadline_ns)
+{
+    uint64_t now_ns = brolga__plat_now_ns();
+
+    if (deadline_ns <= now_ns || deadline_ns - now_ns <= 3 * slice_ns)
+        return deadline_ns;
+    return now_ns + slice_ns;
+}
+
+/* One try. BROLGA_EAGAIN: somebody has not come, and there is time left. */
+static int try_once(struct brolga_txn *txn, uint64_t until_ns,
+                    uint64_t deadline_ns, struct brolga_report *report)
+{
+    struct brolga_got *got = txn->got;
+    uint64_t begun_ns = brolga__plat_now_ns();
+    int err = BROLGA_EAGAIN;
+
+    if (gather(got, until_ns))
+        err = brolga__txn_publish(txn, report);
+    else if (brolga__plat_now_ns() >= deadline_ns)
+        err = time_out(got, report);
+    brolga__epoch_gate_open(got->epoch);
+    report->stood_ns = brolga__plat_now_ns() - begun_ns;
+    return err;
+}
+
+static int try_until(struct brolga_txn *txn, uint64_t deadline_ns,
+                     struct brolga_report *report)
+{
+    uint64_t begun_ns = brolga__plat_now_ns();
+    uint64_t slice_ns = TRY_FIRST;
+
+    for (;;) { /* Ends at the deadline. */
+        uint64_t until_ns = end_of_try(slice_ns, deadline_ns);
+        int err = try_once(txn, until_ns, deadline_ns, report);
+
+        report->waited_ns = brolga__plat_now_ns() - begun_ns;
+        if (err != BROLGA_EAGAIN)
+            return err;
+        sleep_until(brolga__plat_now_ns() + slice_ns);
+        slice_ns = brolga__earlier(slice_ns * 2, TRY_MOST);
+    }
+}
+
+/* The caller's own task does not count as one that runs. */
+static int meet(struct brolga_txn *txn, uint64_t deadline_ns,
+                struct brolga_report *report)
+{
+    struct brolga_got *got = txn->got;
+    int err;
+
+    if (got->stacks.wait_begin != NULL)
+        got->stacks.wait_begin(got->stacks.arg);
+    (void)pthread_mutex_lock(&got->barrier_lock);
+    err = try_until(txn, deadline_ns, report);
+    (void)pthread_mutex_unlock(&got->barrier_lock);
+    if (err != BROLGA_OK)
+        brolga_txn_abort(txn);
+    else if (got->stacks.notify != NULL)
+        got->stacks.notify(got->stacks.arg);
+    if (got->stacks.wait_end != NULL)
+        got->stacks.wait_end(got->stacks.arg);
+    return err;
+}
+
+int brolga_txn_commit_barrier(brolga_txn *txn, uint64_t deadline_ns,
+                              struct brolga_report *report)
+{
+    struct brolga_report local;
+    int err;
+
+    if (report == NULL)
+        report = &local;
+    err = brolga_txn_check(txn, report);
+    if (err == BROLGA_OK)
+        return meet(txn, deadline_ns, report);
+    brolga_txn_abort(txn);
+    return err;
+}

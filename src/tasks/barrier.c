@@ -1,0 +1,145 @@
+/*
+ * Barrier commits, as far as they are the tasks' business: see got/barrier.c.
+ *
+ * The task that commits is in foreign code while it waits, so that its worker
+ * runs others and its member is offline: it stands.
+ *
+ * Who has not come is found by looking on, while the others stand: a task that
+ * runs, and does not stand at the gate (safepoint.c says so), or one that stays
+ * in a version that it holds. What is read was true a moment ago; it goes into
+ * a report, and nothing else rests on it.
+ */
+#include "tasks/tasks.h"
+
+#include "plat.h"
+#include "shield.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void brolga__barrier_wait_begin(void *rt)
+{
+    (void)rt;
+    if (brolga__self() != NULL)
+        brolga_block_begin();
+}
+
+void brolga__barrier_wait_end(void *rt)
+{
+    (void)rt;
+    if (brolga__self() != NULL)
+        brolga_block_end();
+}
+
+/* --- who has not come --------------------------------------------------- */
+
+struct blame {
+    struct brolga *rt;
+    struct brolga_report *report;
+    unsigned missing;
+};
+
+static bool is_parked(brolga_task *task)
+{
+    return brolga__load_relaxed(&task->permit) != BROLGA__RUNNING &&
+           brolga__load_relaxed(&task->permit) != BROLGA__NOTIFIED;
+}
+
+static bool has_started(brolga_task *task)
+{
+    return brolga__load_relaxed(&task->watermark) != BROLGA__NOT_STARTED;
+}
+
+/* It runs, and does not stand at the gate. */
+static bool runs(brolga_task *task)
+{
+    if (brolga__load_relaxed(&task->kind) == BROLGA__FIBER &&
+        brolga__load_relaxed(&task->carrier) == NULL)
+        return false;
+    return brolga__load_relaxed(&task->parked_in) == NULL && !is_parked(task) &&
+           brolga__load_relaxed(&task->blocked) == BROLGA__NOT_BLOCKED;
+}
+
+/* It stays in a version, and is not at the gate. */
+static bool stays(brolga_task *task)
+{
+    return brolga__load_relaxed(&task->adopt_at_top) &&
+           !brolga__load_relaxed(&task->top) &&
+           brolga__load_relaxed(&task->parked_in) != brolga__at_gate;
+}
+
+/* The innermost function of a unit on a stack that rests, or "". */
+__attribute__((no_sanitize("address", "thread"))) static void
+find_function(struct brolga *rt, brolga_task *task, char *text, size_t bytes)
+{
+    const uintptr_t *word = (const uintptr_t *)task->ctx.sp;
+    const uintptr_t *end = (const uintptr_t *)task->ctx.high;
+
+    for (; word < end && text[0] == '\0'; word++) {
+        struct brolga_unit *unit = brolga__ranges_find(rt->got, *word);
+
+        if (unit != NULL)
+            brolga__unit_describe(unit, *word, text, bytes);
+    }
+}
+
+/* The reclaimer is paused: no unit goes away, and tasks may be held. */
+static void tell_function(struct brolga *rt, brolga_task *task,
+                          struct brolga_report *report)
+{
+    if (!brolga__hold(task))
+        return;
+    find_function(rt, task, report->function, sizeof report->function);
+    brolga__unhold(task);
+}
+
+static void name(struct blame *blame, brolga_task *task, bool runs_on)
+{
+    struct brolga_report *report = blame->report;
+    const char *parked_in = brolga__load_relaxed(&task->parked_in);
+    int used;
+
+    (void)brolga__identity(task, &report->task, report->task_name);
+    if (!runs_on)
+        tell_function(blame->rt, task, report);
+    used = snprintf(report->text, sizeof report->text, "task %llu '%s' ",
+                    (unsigned long long)report->task, report->task_name);
+    if (runs_on)
+        (void)snprintf(report->text + used, sizeof report->text - (size_t)used,
+                       "has not come to a safepoint");
+    else
+        (void)snprintf(report->text + used, sizeof report->text - (size_t)used,
+                       "has not come to a top safepoint%s%s%s%s",
+                       report->function[0] != '\0' ? ": it is in " : "",
+                       report->function,
+                       parked_in != NULL ? ", parked in " : "",
+                       parked_in != NULL ? parked_in : "");
+}
+
+static void look_at(void *arg, brolga_task *task)
+{
+    struct blame *blame = arg;
+    bool runs_on = runs(task);
+
+    if (!has_started(task) || (!runs_on && !stays(task)))
+        return;
+    if (blame->missing++ == 0)
+        name(blame, task, runs_on);
+}
+
+void brolga__barrier_blame(void *arg, struct brolga_report *report)
+{
+    struct blame blame = {.rt = arg, .report = report};
+    size_t used;
+
+    brolga__shield_raise(); /* Units' describe() under a lock. */
+    brolga__reclaim_pause(blame.rt->got);
+    brolga__walk(blame.rt, look_at, &blame);
+    brolga__reclaim_resume(blame.rt->got);
+    brolga__shield_lower();
+    used = strlen(report->text);
+    if (blame.missing > 1)
+        (void)snprintf(report->text + used, sizeof report->text - used,
+                       "; nor ha%s %u other%s", blame.missing == 2 ? "s" : "ve",
+                       blame.missing - 1, blame.missing == 2 ? "" : "s");
+}
