@@ -11,7 +11,8 @@
  *
  * A send looks into the value, and finds the regions that are really in it. A
  * give does not look: the value takes along leases on all regions that the
- * giver has one on.
+ * giver has one on; if that is an attached thread, also those that it had
+ * before it was attached.
  *
  * Only messages carry leases. The argument and the result of a task, or of a
  * fork, do not: who starts it keeps what the argument points into, for as long

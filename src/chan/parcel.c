@@ -8,7 +8,8 @@
  * of that is touched by the task alone, or whoever ends it.
  *
  * A thread outside of tasks has the same in its own storage. A task never looks
- * there, though it runs on a thread.
+ * there, though it runs on a thread, but for a thread that has attached itself:
+ * that may give away what it received before.
  */
 #include "chan/parcel.h"
 
@@ -124,11 +125,23 @@ static void set_put(struct parcel *set)
         thread_put(set);
 }
 
+/* What the thread of an attached task had before, and still has. */
+static struct parcel *before_attached(void)
+{
+    const brolga_task *self = brolga__self();
+
+    return self != NULL && brolga__load_relaxed(&self->kind) == BROLGA__ATTACHED
+               ? thread_get()
+               : NULL;
+}
+
 bool brolga__lease_any(void)
 {
     const brolga_task *self = brolga__self();
 
-    return self != NULL ? self->kept != NULL : thread_get() != NULL;
+    if (self == NULL)
+        return thread_get() != NULL;
+    return self->kept != NULL || before_attached() != NULL;
 }
 
 /* Adds a parcel's leases to the calling task's; the parcel is gone. */
@@ -192,7 +205,8 @@ int brolga__parcel_wrap(brolga_word word, brolga_word *out)
 
     if (parcel == NULL)
         return BROLGA_ENOMEM;
-    if (add_all(&parcel->leases, set_get()) != BROLGA_OK) {
+    if (add_all(&parcel->leases, set_get()) != BROLGA_OK ||
+        add_all(&parcel->leases, before_attached()) != BROLGA_OK) {
         parcel_free(parcel);
         return BROLGA_ENOMEM;
     }

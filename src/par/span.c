@@ -32,7 +32,7 @@
 static brolga_word run_span(void *arg);
 static void end_span(void *arg);
 
-/* --- making spans ------------------------------------------------------ */
+/* --- making spans ------------------------------------------------------- */
 
 /* A span whose env is ready; NULL: no memory, or it cannot be copied. `from`
  * is between two elements. */

@@ -90,6 +90,25 @@ CHAN_TEST(a_message_keeps_its_region)
     brolga_chan_release(chan);
 }
 
+CHAN_TEST(an_attached_thread_gives_along_what_it_had_before)
+{
+    brolga_chan *chan = chan_of(list_type(), 4);
+    brolga_region *region;
+    brolga_word word = frozen_list(&region), got;
+
+    cr_assert_eq(try_send_word(chan, word), BROLGA_OK);
+    brolga_region_release(region);
+    cr_assert_eq(brolga_try_recv(chan, &got), BROLGA_OK);
+    cr_assert_eq(brolga_attach_thread(rt, "me"), BROLGA_OK);
+    cr_assert_eq(brolga_try_give(chan, &got), BROLGA_OK);
+    brolga_detach_thread();
+    cr_assert_eq(brolga_lease_compact(NULL, 0), BROLGA_OK);
+    cr_assert_eq(regions(), 1);
+    cr_assert_eq(brolga_try_recv(chan, &got), BROLGA_OK);
+    cr_assert(is_right(got));
+    brolga_chan_release(chan);
+}
+
 CHAN_TEST(a_message_with_a_frozen_part_keeps_its_region)
 {
     brolga_chan *chan = chan_of(list_type(), 4);

@@ -877,7 +877,7 @@ Test(par, a_failed_preduce_leaves_nothing)
     close_all();
 }
 
-/* --- without memory ------------------------------------------------------ */
+/* --- without memory ----------------------------------------------------- */
 
 /* What all of these do asks for no memory. */
 static brolga_word same(brolga_word env, brolga_word element)
@@ -969,7 +969,7 @@ Test(par, without_memory_nothing_is_left)
     close_all();
 }
 
-/* --- from tasks of another runtime --------------------------------------- */
+/* --- from tasks of another runtime -------------------------------------- */
 
 struct visit {
     brolga *there;
