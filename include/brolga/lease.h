@@ -14,6 +14,11 @@
  * giver has one on; if that is an attached thread, also those that it had
  * before it was attached.
  *
+ * A message with leases is told by its lowest bit: so what a host gives must be
+ * an address that is a multiple of 8, or below BROLGA_SMALL_TAGS_MAX, unless it
+ * is of a type of words. That matters only for values that cannot be copied, for
+ * others are that by their model.
+ *
  * Only messages carry leases. The argument and the result of a task, or of a
  * fork, do not: who starts it keeps what the argument points into, for as long
  * as it has no lease of its own, and a result that points into a region needs

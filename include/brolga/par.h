@@ -45,8 +45,8 @@ extern "C" {
 /** How a call is made; NULL stands for zeroes. */
 struct brolga_par_opts {
     uint64_t deadline_ns; /* Absolute; 0 = none. */
-    /* The caller knows that no object is referred to twice from the elements,
-     * as it made them itself: they are lent without a look. */
+    /* The caller knows that no object is referred to twice from the elements
+     * and from `env`, as it made them itself: they are lent without a look. */
     bool unique;
     size_t chunk; /* Elements between two safepoints; 0 = as time tells. */
 };
