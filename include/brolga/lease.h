@@ -16,8 +16,8 @@
  *
  * A message with leases is told by its lowest bit: so what a host gives must be
  * an address that is a multiple of 8, or below BROLGA_SMALL_TAGS_MAX, unless it
- * is of a type of words. That matters only for values that cannot be copied, for
- * others are that by their model.
+ * is of a type of words. That matters only for values that cannot be copied:
+ * all others are so by their model.
  *
  * Only messages carry leases. The argument and the result of a task, or of a
  * fork, do not: who starts it keeps what the argument points into, for as long
