@@ -47,6 +47,26 @@ static inline uint32_t choose(struct choices *c, uint32_t below)
     return (uint32_t)(c->state >> 33) % below;
 }
 
+/* For runs by chance: BROLGA_SEED, or the time; printed. */
+static inline uint64_t choices_seed(void)
+{
+    const char *text = getenv("BROLGA_SEED");
+    uint64_t number = text != NULL ? strtoull(text, NULL, 0) : brolga_now_ns();
+
+    fprintf(stderr, "seed: BROLGA_SEED=%llu\n", (unsigned long long)number);
+    return number | 1;
+}
+
+/* The choices of a round. */
+static inline struct choices choices_of(uint64_t seed, int round)
+{
+    struct choices choices = {.state = seed + (uint64_t)round * 2};
+
+    for (int i = 0; i < 8; i++) /* Similar seeds start alike. */
+        (void)choose(&choices, 2);
+    return choices;
+}
+
 /* --- types -------------------------------------------------------------- */
 
 enum graph_kind { INT, STRING, VEC, SUM, FN };

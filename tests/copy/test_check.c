@@ -446,25 +446,14 @@ Test(check, a_pause_may_end_it_without_a_trace)
 
 #define ROUNDS 150
 
-static uint64_t seed(void)
-{
-    const char *text = getenv("BROLGA_SEED");
-    uint64_t number = text != NULL ? strtoull(text, NULL, 0) : brolga_now_ns();
-
-    fprintf(stderr, "seed: BROLGA_SEED=%llu\n", (unsigned long long)number);
-    return number | 1;
-}
-
 static void rounds(struct brolga_model preset)
 {
     static struct graph g;
-    uint64_t state = seed();
+    uint64_t seed = choices_seed();
 
     for (int i = 0; i < ROUNDS; i++) {
-        struct choices choices = {.state = state + (uint64_t)i * 2};
+        struct choices choices = choices_of(seed, i);
 
-        for (int j = 0; j < 8; j++) /* Similar seeds start alike. */
-            (void)choose(&choices, 2);
         graph_start(&g, preset, choices);
         for (int j = 0; j < 10; j++) {
             checks_round(&g);

@@ -542,26 +542,15 @@ Test(freeze, a_value_of_many_regions_has_a_lease_on_each)
 #define ROUNDS 300
 #endif
 
-static uint64_t seed(void)
-{
-    const char *text = getenv("BROLGA_SEED");
-    uint64_t number = text != NULL ? strtoull(text, NULL, 0) : brolga_now_ns();
-
-    fprintf(stderr, "seed: BROLGA_SEED=%llu\n", (unsigned long long)number);
-    return number | 1;
-}
-
 static void rounds(struct brolga_model preset)
 {
     static struct graph g;
-    uint64_t state = seed();
+    uint64_t seed = choices_seed();
 
     for (int i = 0; i < ROUNDS; i++) {
-        struct choices choices = {.state = state + (uint64_t)i * 2};
+        struct choices choices = choices_of(seed, i);
 
         preset.frozen_is_zero = i % 2 == 1;
-        for (int j = 0; j < 8; j++) /* Similar seeds start alike. */
-            (void)choose(&choices, 2);
         graph_start(&g, preset, choices);
         for (int j = 0; j < 4; j++)
             frozen_round(&g);

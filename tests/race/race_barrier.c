@@ -19,34 +19,22 @@ static _Atomic uint64_t commits, timeouts, refusals;
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
 static brolga_word number;
 
-struct caller {
-    uint64_t random;
-    uint64_t calls;
-    brolga_word last;
-};
-
 static brolga_word call(const void **table)
 {
     return jit_call(__atomic_load_n(table, __ATOMIC_RELAXED), NULL);
 }
 
-/* Calls the pair a few times without a safepoint in between. */
-static void call_pairs(struct caller *caller)
+static brolga_word call_left(void)
 {
-    unsigned times = (unsigned)(race_random(&caller->random) % 8) + 1;
-    brolga_word first = call(table_left);
-
-    race_check(first >= caller->last, "%lld after %lld", (long long)first,
-               (long long)caller->last);
-    caller->last = first;
-    for (unsigned i = 0; i < times; i++) {
-        brolga_word a = call(table_left), b = call(table_right);
-
-        race_check(a == first && b == first, "torn: %lld %lld in %lld",
-                   (long long)a, (long long)b, (long long)first);
-        caller->calls += 2;
-    }
+    return call(table_left);
 }
+
+static brolga_word call_right(void)
+{
+    return call(table_right);
+}
+
+#include "race/pair.h"
 
 static brolga_word call_once(void *arg)
 {

@@ -14,34 +14,22 @@
 static brolga_slot left, right;
 static _Atomic bool stop;
 
-struct caller {
-    uint64_t random;
-    uint64_t calls;
-    brolga_word last;
-};
-
 static brolga_word call(brolga_slot slot)
 {
     return jit_call(brolga_view_self()->slots[slot], NULL);
 }
 
-/* Calls the pair a few times without a safepoint in between. */
-static void call_pairs(struct caller *caller)
+static brolga_word call_left(void)
 {
-    unsigned times = (unsigned)(race_random(&caller->random) % 8) + 1;
-    brolga_word first = call(left);
-
-    race_check(first >= caller->last, "%lld after %lld", (long long)first,
-               (long long)caller->last);
-    caller->last = first;
-    for (unsigned i = 0; i < times; i++) {
-        brolga_word a = call(left), b = call(right);
-
-        race_check(a == first && b == first, "torn: %lld %lld in %lld",
-                   (long long)a, (long long)b, (long long)first);
-        caller->calls += 2;
-    }
+    return call(left);
 }
+
+static brolga_word call_right(void)
+{
+    return call(right);
+}
+
+#include "race/pair.h"
 
 static void any_safepoint(struct caller *caller)
 {
