@@ -48,6 +48,33 @@ static void world_open(void)
     world_open_with(2);
 }
 
+/* Stays on its worker until another one has come to the same place. */
+static inline brolga_word world_meet(void *arg)
+{
+    _Atomic int *here = arg;
+
+    (void)brolga__add_relaxed(here, 1);
+    while (brolga__load_relaxed(here) < 2)
+        continue;
+    return 0;
+}
+
+/* Returns when both workers' threads have begun, and made what they need: for
+ * tests that count memory. */
+static inline void world_settle(void)
+{
+    _Atomic int here = 0;
+    brolga_task *task[2];
+
+    for (int i = 0; i < 2; i++)
+        cr_assert_eq(
+            brolga_spawn(rt, world_meet, (void *)&here, NULL, &task[i]),
+            BROLGA_OK);
+    for (int i = 0; i < 2; i++)
+        cr_assert_eq(brolga_join(task[i], BROLGA_FOREVER, NULL, NULL),
+                     BROLGA_OK);
+}
+
 static void world_close(void)
 {
     cr_assert_eq(brolga_destroy(rt), BROLGA_OK);
