@@ -12,7 +12,7 @@
  *   model.c     the presets, and checks of what a host says
  *   memory.c    where objects come from and go to
  *   memo.c      shared objects of one copy
- *   walk.c      copy
+ *   copier.h    copy: copier.c, walk.c, rare.c, copy.c
  *   check.c     what is unique is kept, and only the rest is copied
  *   drop.c      drop
  *   path.c      searches: where a copy failed
@@ -518,7 +518,7 @@ int brolga__memo_add(struct brolga__memo *memo, brolga_word source,
 void brolga__memo_settle(struct brolga__memo *memo);
 void brolga__memo_free(struct brolga__memo *memo);
 
-/* --- copies of parts (walk.c) ------------------------------------------- */
+/* --- copies of parts (copy.c) ------------------------------------------- */
 
 /*
  * Replaces the word in a slot by a copy. The memo is the caller's, who settles
