@@ -1,11 +1,7 @@
-/*
- * What a site has to say for itself: to people, and as JSON.
- *
- * The texts of a host go into JSON as they are, but for what JSON must escape;
- * they are taken to be UTF-8, as C files are.
- */
+/* What a site has to say for itself: to people, and as JSON. */
 #include "copy/copy.h"
 
+#include "json.h"
 #include "text.h"
 
 #include <inttypes.h>
@@ -17,7 +13,6 @@ struct out {
     char *text;
     size_t bytes;
     size_t used;
-    bool is_cut; /* Something did not fit. */
 };
 
 BROLGA_PRINTF(2, 3)
@@ -28,8 +23,6 @@ static void put(struct out *out, const char *format, ...)
     va_start(args, format);
     out->used = brolga__append(out->text, out->bytes, out->used, format, args);
     va_end(args);
-    if (out->used + 1 >= out->bytes)
-        out->is_cut = true;
 }
 
 static const char *mode_name(enum brolga_mode mode)
@@ -106,63 +99,30 @@ void brolga_site_explain(const struct brolga_site *site, char *text,
 
 /* --- for programs ------------------------------------------------------- */
 
-static void put_string(struct out *out, const char *key, const char *text)
-{
-    put(out, "\"%s\":\"", key);
-    for (; text != NULL && *text != '\0'; text++) {
-        unsigned char c = (unsigned char)*text;
-
-        if (c == '"' || c == '\\')
-            put(out, "\\%c", c);
-        else if (c < 0x20 || c == 0x7f)
-            put(out, "\\u%04x", c);
-        else
-            put(out, "%c", c);
-    }
-    put(out, "\"");
-}
-
-static void put_count(struct out *out, const char *key, uint64_t count)
-{
-    put(out, ",\"%s\":%" PRIu64, key, count);
-}
-
-static void put_counts(struct out *out, const struct brolga_site_stats *s)
-{
-    put_count(out, "moved", s->moved);
-    put_count(out, "checked", s->checked);
-    put_count(out, "copied", s->copied);
-    put_count(out, "kept", s->kept);
-    put_count(out, "kept_bytes", s->kept_bytes);
-    put_count(out, "replaced", s->replaced);
-    put_count(out, "copied_bytes", s->copied_bytes);
-    put_count(out, "in_vain", s->in_vain);
-    put_count(out, "refused", s->refused);
-    put_count(out, "returned", s->returned);
-}
-
 void brolga_site_json(const struct brolga_site *site, char *text, size_t bytes)
 {
-    struct out out = {.text = text, .bytes = bytes};
-    struct brolga_site_stats stats;
+    struct brolga__json json = {.text = text, .bytes = bytes};
+    struct brolga_site_stats s;
 
-    if (bytes == 0)
-        return;
-    text[0] = '\0';
-    brolga_site_stats(site, &stats);
-    put(&out, "{");
-    put_string(&out, "name", site->name);
-    put(&out, ",");
-    put_string(&out, "file", site->file);
-    put_count(&out, "line", site->line);
-    put(&out, ",");
-    put_string(&out, "type", brolga__site_type(site));
-    put(&out, ",");
-    put_string(&out, "mode", mode_name(brolga_site_mode(site)));
-    put(&out, ",");
-    put_string(&out, "reason", brolga__site_reason(site));
-    put_counts(&out, &stats);
-    put(&out, "}");
-    if (out.is_cut)
+    brolga_site_stats(site, &s);
+    brolga__json_begin(&json, '{');
+    brolga__json_put_string(&json, "name", site->name);
+    brolga__json_put_string(&json, "file", site->file);
+    brolga__json_put_number(&json, "line", site->line);
+    brolga__json_put_string(&json, "type", brolga__site_type(site));
+    brolga__json_put_string(&json, "mode", mode_name(brolga_site_mode(site)));
+    brolga__json_put_string(&json, "reason", brolga__site_reason(site));
+    brolga__json_put_number(&json, "moved", s.moved);
+    brolga__json_put_number(&json, "checked", s.checked);
+    brolga__json_put_number(&json, "copied", s.copied);
+    brolga__json_put_number(&json, "kept", s.kept);
+    brolga__json_put_number(&json, "kept_bytes", s.kept_bytes);
+    brolga__json_put_number(&json, "replaced", s.replaced);
+    brolga__json_put_number(&json, "copied_bytes", s.copied_bytes);
+    brolga__json_put_number(&json, "in_vain", s.in_vain);
+    brolga__json_put_number(&json, "refused", s.refused);
+    brolga__json_put_number(&json, "returned", s.returned);
+    brolga__json_end(&json, '}');
+    if (brolga__json_finish(&json) >= bytes && bytes > 0)
         text[0] = '\0'; /* Half an object is none. */
 }

@@ -202,7 +202,7 @@ Test(site, json_is_whole_or_empty)
     brolga_site_json(&site, text, sizeof(text));
     cr_assert_str_eq(
         text,
-        "{\"name\":\"a \\\"b\\\"\\\\\\u000a\",\"file\":\"\",\"line\":0,"
+        "{\"name\":\"a \\\"b\\\"\\\\\\n\",\"file\":\"\",\"line\":0,"
         "\"type\":\"words\",\"mode\":\"check\",\"reason\":\"\xc3\xa4\","
         "\"moved\":0,\"checked\":0,\"copied\":0,\"kept\":0,\"kept_bytes\":0,"
         "\"replaced\":0,\"copied_bytes\":0,\"in_vain\":0,\"refused\":0,"
