@@ -187,25 +187,67 @@ int brolga__collect(const brolga_type *type, const brolga_word *values,
     return BROLGA_OK;
 }
 
-/* --- code --------------------------------------------------------------- */
+/* --- code and elements -------------------------------------------------- */
 
-int brolga__code_open(brolga *rt, void (*fn)(void), brolga_slot slot,
-                      brolga_word env, const brolga_type *env_type,
-                      union brolga__code *out)
+static int open_code(brolga *rt, const struct brolga__fn *fn,
+                     union brolga__code *out)
 {
-    out->address = brolga__function_address(fn);
-    if (fn != NULL)
-        return slot == 0 ? BROLGA_OK : BROLGA_EINVAL;
-    if (slot != 0)
-        return brolga__slot_enter(rt->got, slot);
-    if (env_type == NULL || !brolga__is_closure(env_type))
+    out->address = brolga__function_address(fn->fn);
+    if (fn->fn != NULL)
+        return fn->slot == 0 ? BROLGA_OK : BROLGA_EINVAL;
+    if (fn->slot != 0)
+        return brolga__slot_enter(rt->got, fn->slot);
+    if (fn->env_type == NULL || !brolga__is_closure(fn->env_type))
         return BROLGA_EINVAL;
-    out->address = brolga__closure_code(env_type, env);
+    out->address = brolga__closure_code(fn->env_type, fn->env);
     return BROLGA_OK;
 }
 
-void brolga__code_close(brolga *rt, brolga_slot slot)
+static void close_code(brolga *rt, brolga_slot slot)
 {
     if (slot != 0)
         brolga__slot_leave(rt->got, slot);
+}
+
+int brolga__over_open(struct brolga__over *over, brolga *rt,
+                      const brolga_type *type, brolga_word in,
+                      const struct brolga__fn *fn,
+                      int (*body)(struct brolga__span *, size_t, size_t),
+                      const struct brolga_par_opts *opts,
+                      struct brolga_par_failure *failure)
+{
+    int err;
+
+    if (rt == NULL)
+        return BROLGA_EINVAL;
+    over->job = (struct brolga__job){.rt = rt,
+                                     .opts = opts,
+                                     .body = body,
+                                     .env = fn->env,
+                                     .env_type = fn->env_type};
+    over->slot = fn->slot;
+    err = open_code(rt, fn, &over->code);
+    if (err != BROLGA_OK)
+        return err;
+    err = brolga__elements_open(&over->elements, rt, type, in, opts, failure);
+    if (err != BROLGA_OK)
+        close_code(rt, fn->slot);
+    return err;
+}
+
+int brolga__over_run(struct brolga__over *over,
+                     struct brolga_par_failure *failure)
+{
+    int err;
+
+    over->job.count = over->elements.count;
+    err = brolga__job_run(&over->job, failure);
+    brolga__job_fini(&over->job);
+    return err;
+}
+
+void brolga__over_close(struct brolga__over *over)
+{
+    brolga__elements_close(&over->elements);
+    close_code(over->job.rt, over->slot);
 }

@@ -8,19 +8,17 @@
 #include "alloc.h"
 
 struct filter {
-    struct brolga__job job;
-    struct brolga__elements elements;
-    union brolga__code code;
-    brolga_slot slot;
+    struct brolga__over over;
     bool *stays;
 };
 
 static int filter_some(struct brolga__span *span, size_t begin, size_t end)
 {
-    struct filter *filter = brolga__container_of(span->job, struct filter, job);
-    union brolga__code code = brolga__code_now(filter->code, filter->slot);
-    const brolga_word *at = filter->elements.at,
-                      *copies = filter->elements.copies;
+    struct filter *filter =
+        brolga__container_of(span->job, struct filter, over.job);
+    union brolga__code code = brolga__code_now(&filter->over);
+    const brolga_word *at = filter->over.elements.at,
+                      *copies = filter->over.elements.copies;
 
     for (size_t i = begin; i < end; i++) {
         span->at = i;
@@ -33,7 +31,7 @@ static int filter_some(struct brolga__span *span, size_t begin, size_t end)
 static int collect(struct filter *filter, const brolga_type *type,
                    brolga_word *out)
 {
-    const struct brolga__elements *elements = &filter->elements;
+    const struct brolga__elements *elements = &filter->over.elements;
     brolga_word *kept =
         brolga__alloc((elements->count + 1) * sizeof(brolga_word));
     size_t count = 0;
@@ -76,12 +74,10 @@ static int run_filter(struct filter *filter, const brolga_type *type,
 {
     int err;
 
-    filter->job.count = filter->elements.count;
-    filter->stays = brolga__alloc_zero(filter->job.count + 1);
+    filter->stays = brolga__alloc_zero(filter->over.elements.count + 1);
     if (filter->stays == NULL)
         return BROLGA_ENOMEM;
-    err = brolga__job_run(&filter->job, failure);
-    brolga__job_fini(&filter->job);
+    err = brolga__over_run(&filter->over, failure);
     if (err == BROLGA_OK)
         err = collect(filter, type, out);
     brolga__free(filter->stays);
@@ -93,28 +89,19 @@ int brolga_pfilter(brolga *rt, const brolga_type *type, brolga_word in,
                    const struct brolga_par_opts *opts,
                    struct brolga_par_failure *failure)
 {
-    struct filter filter = {.job = {.rt = rt,
-                                    .opts = opts,
-                                    .body = filter_some,
-                                    .env = keep->env,
-                                    .env_type = keep->env_type},
-                            .slot = keep->slot};
+    const struct brolga__fn code = {(void (*)(void))keep->fn, keep->slot,
+                                    keep->env, keep->env_type};
+    struct filter filter;
     int err;
 
-    if (rt == NULL)
-        return BROLGA_EINVAL;
-    err = brolga__code_open(rt, (void (*)(void))keep->fn, keep->slot, keep->env,
-                            keep->env_type, &filter.code);
+    err = brolga__over_open(&filter.over, rt, type, in, &code, filter_some,
+                            opts, failure);
     if (err != BROLGA_OK)
         return err;
-    err = brolga__elements_open(&filter.elements, rt, type, in, opts, failure);
-    if (err == BROLGA_OK) {
-        err =
-            check_elements(&filter.elements, brolga__element_of(type), failure);
-        if (err == BROLGA_OK)
-            err = run_filter(&filter, type, out, failure);
-        brolga__elements_close(&filter.elements);
-    }
-    brolga__code_close(rt, keep->slot);
+    err = check_elements(&filter.over.elements, brolga__element_of(type),
+                         failure);
+    if (err == BROLGA_OK)
+        err = run_filter(&filter, type, out, failure);
+    brolga__over_close(&filter.over);
     return err;
 }

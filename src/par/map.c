@@ -7,43 +7,52 @@
 #include "alloc.h"
 
 struct map {
-    struct brolga__job job;
-    struct brolga__elements elements;
-    union brolga__code code;
-    brolga_slot slot;
+    struct brolga__over over;
     void (*many)(brolga_word env, const brolga_word *in, brolga_word *out,
                  size_t count);
     brolga_word *result; /* 0 where there is none yet. */
 };
 
+/* How many in a row are lent, from `begin`. */
+static size_t lent(const brolga_word *copies, size_t begin, size_t end)
+{
+    size_t next = begin;
+
+    if (copies == NULL)
+        return end - begin;
+    while (next < end && copies[next] == 0)
+        next++;
+    return next - begin;
+}
+
 /* Those in a row that are lent, then one that is not, and so on. */
 static void map_many(struct map *map, struct brolga__span *span, size_t begin,
                      size_t end)
 {
-    const brolga_word *at = map->elements.at, *copies = map->elements.copies;
+    const brolga_word *at = map->over.elements.at,
+                      *copies = map->over.elements.copies;
 
     while (begin < end) {
-        size_t next = begin;
+        size_t row = lent(copies, begin, end);
 
         span->at = begin;
-        while (next < end && (copies == NULL || copies[next] == 0))
-            next++;
-        if (next > begin)
-            map->many(span->env, at + begin, map->result + begin, next - begin);
-        if (next < end) {
-            map->many(span->env, copies + next, map->result + next, 1);
-            next++;
+        if (row > 0)
+            map->many(span->env, at + begin, map->result + begin, row);
+        begin += row;
+        if (begin < end) {
+            map->many(span->env, copies + begin, map->result + begin, 1);
+            begin++;
         }
-        begin = next;
     }
 }
 
 static int map_some(struct brolga__span *span, size_t begin, size_t end)
 {
-    struct map *map = brolga__container_of(span->job, struct map, job);
-    union brolga__code code = brolga__code_now(map->code, map->slot);
+    struct map *map = brolga__container_of(span->job, struct map, over.job);
+    union brolga__code code = brolga__code_now(&map->over);
     /* In registers: the function may change whatever it can reach. */
-    const brolga_word *at = map->elements.at, *copies = map->elements.copies;
+    const brolga_word *at = map->over.elements.at,
+                      *copies = map->over.elements.copies;
     brolga_word *result = map->result;
     brolga_word env = span->env;
 
@@ -61,7 +70,7 @@ static int map_some(struct brolga__span *span, size_t begin, size_t end)
 /* Where results go, and what they will be part of. */
 static int make_room(struct map *map, const brolga_type *to, brolga_word *vec)
 {
-    size_t count = map->elements.count;
+    size_t count = map->over.elements.count;
 
     if (brolga__collection_of(to) == BROLGA__A_VEC) {
         *vec = brolga__vec_make(to, count, &map->result);
@@ -74,7 +83,7 @@ static int make_room(struct map *map, const brolga_type *to, brolga_word *vec)
 static int finish_list(struct map *map, const brolga_type *to, int err,
                        brolga_word *out)
 {
-    size_t count = map->elements.count;
+    size_t count = map->over.elements.count;
 
     if (err == BROLGA_OK)
         err = brolga__collect(to, map->result, count, out);
@@ -93,9 +102,7 @@ static int run_map(struct map *map, const brolga_type *to, brolga_word *out,
 
     if (err != BROLGA_OK)
         return err;
-    map->job.count = map->elements.count;
-    err = brolga__job_run(&map->job, failure);
-    brolga__job_fini(&map->job);
+    err = brolga__over_run(&map->over, failure);
     if (brolga__collection_of(to) != BROLGA__A_VEC)
         return finish_list(map, to, err, out);
     if (err != BROLGA_OK)
@@ -110,26 +117,18 @@ int brolga_pmap(brolga *rt, const brolga_type *from, brolga_word in,
                 brolga_word *out, const struct brolga_par_opts *opts,
                 struct brolga_par_failure *failure)
 {
-    struct map map = {.job = {.rt = rt,
-                              .opts = opts,
-                              .body = map_some,
-                              .env = fn->env,
-                              .env_type = fn->env_type},
-                      .slot = fn->slot,
-                      .many = fn->many};
+    struct map map = {.many = fn->many};
+    const struct brolga__fn code = {(void (*)(void))fn->fn, fn->slot, fn->env,
+                                    fn->env_type};
     int err;
 
-    if (rt == NULL || brolga__collection_of(to) == BROLGA__NO_COLLECTION)
+    if (brolga__collection_of(to) == BROLGA__NO_COLLECTION)
         return BROLGA_EINVAL;
-    err = brolga__code_open(rt, (void (*)(void))fn->fn, fn->slot, fn->env,
-                            fn->env_type, &map.code);
+    err = brolga__over_open(&map.over, rt, from, in, &code, map_some, opts,
+                            failure);
     if (err != BROLGA_OK)
         return err;
-    err = brolga__elements_open(&map.elements, rt, from, in, opts, failure);
-    if (err == BROLGA_OK) {
-        err = run_map(&map, to, out, failure);
-        brolga__elements_close(&map.elements);
-    }
-    brolga__code_close(rt, fn->slot);
+    err = run_map(&map, to, out, failure);
+    brolga__over_close(&map.over);
     return err;
 }

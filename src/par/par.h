@@ -97,25 +97,52 @@ static inline brolga_word brolga__element(const brolga_word *at,
 int brolga__collect(const brolga_type *type, const brolga_word *values,
                     size_t count, brolga_word *out);
 
-/* What is called for an element, now. */
+/* What is called for an element. */
 union brolga__code {
     const void *address;
     brolga_word (*fn)(brolga_word env, brolga_word element);
     brolga_word (*fn2)(brolga_word env, brolga_word left, brolga_word right);
 };
 
-/* Finds the code, and keeps a slot's number: BROLGA_OK, BROLGA_EINVAL, or
- * BROLGA_ENOENT if the slot is not defined. Then close it. */
-int brolga__code_open(brolga *rt, void (*fn)(void), brolga_slot slot,
-                      brolga_word env, const brolga_type *env_type,
-                      union brolga__code *out);
-void brolga__code_close(brolga *rt, brolga_slot slot);
+/* A function for elements, whatever it takes. */
+struct brolga__fn {
+    void (*fn)(void);
+    brolga_slot slot;
+    brolga_word env;
+    const brolga_type *env_type;
+};
 
-static inline union brolga__code brolga__code_now(union brolga__code code,
-                                                  brolga_slot slot)
+/* A job over the elements of a collection. */
+struct brolga__over {
+    struct brolga__job job;
+    struct brolga__elements elements;
+    union brolga__code code;
+    brolga_slot slot;
+};
+
+/* Finds the code, keeps a slot's number, and opens the elements; then close it.
+ * BROLGA_OK; BROLGA_EINVAL; BROLGA_ENOENT if the slot is not defined; or as
+ * brolga__elements_open(). */
+int brolga__over_open(struct brolga__over *over, brolga *rt,
+                      const brolga_type *type, brolga_word in,
+                      const struct brolga__fn *fn,
+                      int (*body)(struct brolga__span *, size_t, size_t),
+                      const struct brolga_par_opts *opts,
+                      struct brolga_par_failure *failure);
+void brolga__over_close(struct brolga__over *over);
+
+/* Calls the body for all elements; as brolga__job_run(), without leftovers. */
+int brolga__over_run(struct brolga__over *over,
+                     struct brolga_par_failure *failure);
+
+/* What is called for an element now: a slot's newest code. */
+static inline union brolga__code
+brolga__code_now(const struct brolga__over *over)
 {
-    if (slot != 0)
-        code.address = brolga_view_self()->slots[slot];
+    union brolga__code code = over->code;
+
+    if (over->slot != 0)
+        code.address = brolga_view_self()->slots[over->slot];
     return code;
 }
 

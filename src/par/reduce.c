@@ -17,10 +17,7 @@ struct brolga__partial {
 };
 
 struct reduce {
-    struct brolga__job job;
-    struct brolga__elements elements;
-    union brolga__code code;
-    brolga_slot slot;
+    struct brolga__over over;
     brolga_word identity; /* A copy, which spans only read. */
     const brolga_type *element;
     struct brolga__partial *partials; /* job.lock */
@@ -45,11 +42,11 @@ static int begin_partial(struct reduce *reduce, size_t first,
         return err;
     }
     partial->owned = true;
-    brolga__lock_take(&reduce->job.lock);
+    brolga__lock_take(&reduce->over.job.lock);
     partial->next = reduce->partials;
     reduce->partials = partial;
     reduce->count++;
-    brolga__lock_leave(&reduce->job.lock);
+    brolga__lock_leave(&reduce->over.job.lock);
     *out = partial;
     return BROLGA_OK;
 }
@@ -66,10 +63,11 @@ static void fold(struct reduce *reduce, struct brolga__partial *partial,
 
 static int reduce_some(struct brolga__span *span, size_t begin, size_t end)
 {
-    struct reduce *reduce = brolga__container_of(span->job, struct reduce, job);
-    union brolga__code code = brolga__code_now(reduce->code, reduce->slot);
-    const brolga_word *at = reduce->elements.at,
-                      *copies = reduce->elements.copies;
+    struct reduce *reduce =
+        brolga__container_of(span->job, struct reduce, over.job);
+    union brolga__code code = brolga__code_now(&reduce->over);
+    const brolga_word *at = reduce->over.elements.at,
+                      *copies = reduce->over.elements.copies;
     int err = BROLGA_OK;
 
     if (span->partial == NULL)
@@ -106,7 +104,7 @@ static int join_some(struct brolga__span *span, size_t begin, size_t end)
     struct joining *joining =
         brolga__container_of(span->job, struct joining, job);
     struct reduce *reduce = joining->reduce;
-    union brolga__code code = brolga__code_now(reduce->code, reduce->slot);
+    union brolga__code code = brolga__code_now(&reduce->over);
 
     for (size_t i = begin; i < end; i++) {
         span->at = i;
@@ -120,12 +118,12 @@ static int join_partials(struct reduce *reduce, brolga_word *out,
                          struct brolga_par_failure *failure)
 {
     static const struct brolga_par_opts in_one = {.chunk = SIZE_MAX};
-    struct joining joining = {.job = {.rt = reduce->job.rt,
+    struct joining joining = {.job = {.rt = reduce->over.job.rt,
                                       .count = reduce->count - 1,
                                       .opts = &in_one,
                                       .body = join_some,
-                                      .env = reduce->job.env,
-                                      .env_type = reduce->job.env_type},
+                                      .env = reduce->over.job.env,
+                                      .env_type = reduce->over.job.env_type},
                               .reduce = reduce};
     size_t n = 0;
     int err;
@@ -171,13 +169,11 @@ static int run_reduce(struct reduce *reduce, brolga_word *out,
 
     if (err != BROLGA_OK)
         return err;
-    reduce->job.count = reduce->elements.count;
-    if (reduce->job.count == 0) {
+    if (reduce->over.elements.count == 0) {
         *out = reduce->identity;
         return BROLGA_OK;
     }
-    err = brolga__job_run(&reduce->job, failure);
-    brolga__job_fini(&reduce->job);
+    err = brolga__over_run(&reduce->over, failure);
     if (err == BROLGA_OK)
         err = join_partials(reduce, out, failure);
     free_partials(reduce);
@@ -190,27 +186,17 @@ int brolga_preduce(brolga *rt, const brolga_type *type, brolga_word in,
                    brolga_word *out, const struct brolga_par_opts *opts,
                    struct brolga_par_failure *failure)
 {
-    struct reduce reduce = {.job = {.rt = rt,
-                                    .opts = opts,
-                                    .body = reduce_some,
-                                    .env = fn->env,
-                                    .env_type = fn->env_type},
-                            .slot = fn->slot,
-                            .identity = identity};
+    const struct brolga__fn code = {(void (*)(void))fn->fn, fn->slot, fn->env,
+                                    fn->env_type};
+    struct reduce reduce = {.identity = identity};
     int err;
 
-    if (rt == NULL)
-        return BROLGA_EINVAL;
-    err = brolga__code_open(rt, (void (*)(void))fn->fn, fn->slot, fn->env,
-                            fn->env_type, &reduce.code);
+    err = brolga__over_open(&reduce.over, rt, type, in, &code, reduce_some,
+                            opts, failure);
     if (err != BROLGA_OK)
         return err;
-    err = brolga__elements_open(&reduce.elements, rt, type, in, opts, failure);
-    if (err == BROLGA_OK) {
-        reduce.element = brolga__element_of(type);
-        err = run_reduce(&reduce, out, failure);
-        brolga__elements_close(&reduce.elements);
-    }
-    brolga__code_close(rt, fn->slot);
+    reduce.element = brolga__element_of(type);
+    err = run_reduce(&reduce, out, failure);
+    brolga__over_close(&reduce.over);
     return err;
 }
