@@ -26,8 +26,10 @@
 #include "alloc.h"
 #include "arch.h"
 
-/* A chunk is to take about that long. */
+/* A chunk is to take about that long, but be no more than a share of what its
+ * span has left, so that all spans end at about the same time. */
 #define CHUNK_TICKS (2 * (uint64_t)BROLGA__TICKS_LONG)
+#define CHUNK_SHARE 4
 
 static brolga_word run_span(void *arg);
 static void end_span(void *arg);
@@ -129,16 +131,35 @@ static void split(struct brolga__span *span)
     put_spare(half);
 }
 
-/* The size of the next chunk; whether this one took as long as it should. */
-static bool adapt(struct brolga__span *span, uint64_t ticks)
+/* The end of the chunk that is next. */
+static size_t chunk_end(const struct brolga__span *span)
 {
+    size_t left = span->end - span->begin;
+    size_t share = left / CHUNK_SHARE + 1;
+
     if (span->job->opts->chunk != 0)
-        return ticks >= CHUNK_TICKS / 2;
+        share = left;
+    return span->begin + (span->chunk < share ? span->chunk : share);
+}
+
+/* The size of the next chunk, after one of this size took so long. */
+static void adapt(struct brolga__span *span, size_t size, uint64_t ticks)
+{
+    if (span->job->opts->chunk != 0 || size < span->chunk)
+        return;
     if (ticks < CHUNK_TICKS / 2)
         span->chunk *= 2;
     else if (ticks > 2 * CHUNK_TICKS && span->chunk > 1)
         span->chunk /= 2;
-    return ticks >= CHUNK_TICKS / 4;
+}
+
+/* Whether chunks take long enough for half of the rest to be worth a theft; one
+ * by a worker that sleeps, and must be woken first, is dearer. */
+static bool is_worth(const struct brolga__job *job, uint64_t ticks)
+{
+    bool is_cheap = brolga__load_relaxed(&job->rt->searching) > 0;
+
+    return ticks >= (is_cheap ? CHUNK_TICKS / 32 : CHUNK_TICKS / 4);
 }
 
 static void stop(struct brolga__job *job, int err)
@@ -161,16 +182,17 @@ static brolga_word run_span(void *arg)
     /* Ends: every turn does some of what is left. */
     while (err == BROLGA_OK && span->begin < span->end &&
            !brolga__load_relaxed(&job->stop)) {
-        size_t left = span->end - span->begin;
-        size_t end = span->begin + (span->chunk < left ? span->chunk : left);
-        uint64_t since = brolga__cpu_ticks();
+        size_t end = chunk_end(span), size = end - span->begin;
+        uint64_t ticks = brolga__cpu_ticks();
 
         span->at = span->begin;
         err = job->body(span, span->begin, end);
         if (err != BROLGA_OK)
             break;
         span->begin = end;
-        if (adapt(span, brolga__cpu_ticks() - since) && is_wanted(span))
+        ticks = brolga__cpu_ticks() - ticks;
+        adapt(span, size, ticks);
+        if (is_worth(job, ticks) && is_wanted(span))
             split(span);
         brolga_safepoint();
         err = brolga_cancel_reason();
