@@ -3,9 +3,9 @@
  *
  * Cheap: a million words, three times each and one more, into new memory; what
  * counts is how the elements are cut up, and whether the call of the function
- * can be inlined. The caller is a task, as rayon's is one of the pool's. Heavy: a chain of multiplications of about 20 us an element,
- * which no compiler can shorten; what counts is that nobody is idle. Time per
- * element.
+ * can be inlined. The caller is a task, as rayon's is one of the pool's.
+ * Heavy: a chain of multiplications of about 20 us an element, which no
+ * compiler can shorten; what counts is that nobody is idle. Time per element.
  */
 #include "bench.h"
 

@@ -1,6 +1,6 @@
 /*
- * Goal: what is written is JSON, whatever the strings hold; and a text that does
- * not fit is counted, not overrun.
+ * Goal: what is written is JSON, whatever the strings hold; and a text that
+ * does not fit is counted, not overrun.
  * Method: texts by hand, in rooms of every size.
  */
 #include <criterion/criterion.h>
