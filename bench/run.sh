@@ -16,7 +16,7 @@ cd "$(dirname "$0")/.."
 build=${BUILD:-build/release}
 only=${ONLY:-}
 result=build/bench.tsv
-topics=(calls values frozen tasks par reload)
+topics=(calls values frozen tasks par crowd reload)
 
 case ${1:-} in
     --table) action=table ;;
@@ -63,7 +63,7 @@ run_programs() {
         echo "bench: $topic ..." >&2
         peers=()
         case $topic in
-            tasks | values | par) mapfile -t peers < <(peer_arguments) ;;
+            tasks | values | par | crowd | reload) mapfile -t peers < <(peer_arguments) ;;
         esac
         "$build/bench/bench_$topic" --only "$only" "${peers[@]}" "$@"
     done

@@ -1,6 +1,6 @@
-%% Erlang's side of the topics "tasks" and "values": processes, their mailboxes
-%% and what they send. It
-%% answers requests as bench/peer.h describes. The number of schedulers is
+%% Erlang's side of the topics "tasks", "values", "crowd" and "reload":
+%% processes, their mailboxes, what they send, and new code for them. It answers
+%% requests as bench/peer.h describes. The number of schedulers is
 %% fixed when the emulator starts, so that each number has an emulator:
 %%
 %%     erl +S 2:2 +P 2000000 -noshell -noinput -pa FOLDER -run erlang_peer main
@@ -27,11 +27,18 @@ subjects() ->
      {"copy_tree_1e6", 1000000, "Erlang send",
       fun(Count) -> send(tree(Count), Count) end},
      {"copy_vec_1e6", 1000000, "Erlang send of a tuple",
-      fun(Count) -> send(list_to_tuple(lists:seq(1, Count)), Count) end}].
+      fun(Count) -> send(list_to_tuple(lists:seq(1, Count)), Count) end},
+     {"commit_10k", 10000, "Erlang finish_loading, all functions change",
+      fun commit/1},
+     {"adopt_10k", 10000, "Erlang processes", fun adopt/1},
+     {"code_free", 10000, "Erlang purge", fun free/1}].
 
 %% A million processes take their time: one scheduler's figure must do.
 is_for("parked", Workers) -> Workers =:= 1;
 is_for("copy_" ++ _, Workers) -> Workers =:= 1;
+is_for("commit_10k", Workers) -> Workers =:= 2;
+is_for("adopt_10k", Workers) -> Workers =:= 2;
+is_for("code_free", Workers) -> Workers =:= 2;
 is_for(_, _) -> true.
 
 %% In the table values are copied by no runtime, on no workers.
@@ -248,3 +255,109 @@ parked(Count) ->
     Grown = resident_bytes() - Before,
     %% The processes end with the emulator: there is no further sample.
     io_lib:format("~.1f ~s", [Grown / Count, Created]).
+
+%% --- code ---------------------------------------------------------------
+
+%% The binary of a module with so many functions, in one of two versions; made
+%% once. Its loop/2 yields, and calls itself in its newest version; it notes
+%% when it finds itself in another version than before.
+binary(Functions, Version) ->
+    Key = {?MODULE, Functions, Version},
+    case persistent_term:get(Key, none) of
+        none ->
+            Binary = compile_module(Functions, Version),
+            persistent_term:put(Key, Binary),
+            Binary;
+        Binary ->
+            Binary
+    end.
+
+compile_module(Functions, Version) ->
+    Names = ["f" ++ integer_to_list(I) || I <- lists:seq(1, Functions)],
+    Texts =
+        ["-module(bench_code).",
+         io_lib:format("-export([loop/3~s]).", [[[", ", N, "/1"] || N <- Names]]),
+         io_lib:format("loop(Count, Times, ~b) ->"
+                       "    erlang:yield(), ?MODULE:loop(Count, Times, ~b);"
+                       "loop(Count, Times, _) ->"
+                       "    Now = erlang:monotonic_time(nanosecond),"
+                       "    Next = atomics:add_get(Count, 1, 1),"
+                       "    atomics:put(Times, Next, Now),"
+                       "    ?MODULE:loop(Count, Times, ~b).",
+                       [Version, Version, Version])
+         | [io_lib:format("~s(X) -> X + ~b.", [N, Version]) || N <- Names]],
+    Forms = [form(lists:flatten(string:replace(Text, "?MODULE", "bench_code",
+                                               all)))
+             || Text <- Texts],
+    {ok, bench_code, Binary} = compile:forms(Forms, [no_line_info]),
+    Binary.
+
+form(Text) ->
+    {ok, Tokens, _} = erl_scan:string(Text),
+    {ok, Form} = erl_parse:parse_form(Tokens),
+    Form.
+
+%% The version that is not loaded, prepared; the one before is purged.
+prepare(Functions) ->
+    Version = persistent_term:get({?MODULE, version}, 0),
+    persistent_term:put({?MODULE, version}, 1 - Version),
+    code:purge(bench_code),
+    {ok, Prepared} =
+        code:prepare_loading([{bench_code, "", binary(Functions, Version)}]),
+    {Version, Prepared}.
+
+load(Functions) ->
+    {_, Prepared} = prepare(Functions),
+    ok = code:finish_loading(Prepared).
+
+%% Microseconds.
+commit(Functions) ->
+    {_, Prepared} = prepare(Functions),
+    Begin = now_ns(),
+    ok = code:finish_loading(Prepared),
+    io_lib:format("~.3f", [(now_ns() - Begin) / 1000]).
+
+processes(Count, Fun) ->
+    [spawn_link(Fun) || _ <- lists:seq(1, Count)].
+
+stop(Processes) ->
+    References = [monitor(process, P) || P <- Processes],
+    [begin unlink(P), exit(P, kill) end || P <- Processes],
+    [receive {'DOWN', R, _, _, _} -> ok end || R <- References].
+
+%% Waits until so many have been counted.
+await(Counter, Count) ->
+    case atomics:get(Counter, 1) of
+        Count -> ok;
+        _ -> erlang:yield(), await(Counter, Count)
+    end.
+
+%% From the load until 99.9 % of so many processes are in the new version, each
+%% with its own turns; milliseconds. They all start in another one than the
+%% first, so that they count themselves once before.
+adopt(Count) ->
+    load(1),
+    Counter = atomics:new(1, []),
+    Times = atomics:new(2 * Count, []),
+    All = processes(Count, fun() -> bench_code:loop(Counter, Times, none) end),
+    await(Counter, Count),
+    {_, Prepared} = prepare(1),
+    Begin = now_ns(),
+    ok = code:finish_loading(Prepared),
+    await(Counter, 2 * Count),
+    Took = atomics:get(Times, Count + (Count * 999 + 999) div 1000) - Begin,
+    stop(All),
+    io_lib:format("~.4f", [Took / 1.0e6]).
+
+%% From the load that replaces a module until it is gone, while so many
+%% processes wait that never used it; milliseconds.
+free(Count) ->
+    load(1),
+    All = processes(Count, fun() -> receive never -> ok end end),
+    {_, Prepared} = prepare(1),
+    Begin = now_ns(),
+    ok = code:finish_loading(Prepared),
+    code:purge(bench_code),
+    Took = now_ns() - Begin,
+    stop(All),
+    io_lib:format("~.4f", [Took / 1.0e6]).
