@@ -2,9 +2,9 @@
  * The topic "crowd": what a change of code means for a program that runs, and
  * for ten thousand tasks in it.
  *
- *   commit_tail   of a thousand commits with 10,000 slots in the table, of which
- *                 they replace one, while two tasks call it all the time: the
- *                 time that 99 % do not exceed
+ *   commit_tail   of a thousand commits with 10,000 slots in the table, each
+ *                 of which replaces one, while two tasks call it all the time:
+ *                 the time that 99 % of them do not exceed
  *   commit_pause  how long these tasks are kept by the safepoint at which they
  *                 adopt such a commit: the same share of them
  *   adopt_10k     from a commit until 99.9 % of 10,000 tasks, which come to a
