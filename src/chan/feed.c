@@ -19,29 +19,17 @@ void brolga__chan_subscribe(brolga_chan *chan, bool drops)
         chan->buffered = false;
 }
 
-static void prepare_room(struct brolga_waiter *waiter, brolga_chan *chan)
-{
-    waiter->chan = chan;
-    waiter->op = BROLGA__ROOM;
-    waiter->elem = NULL;
-    waiter->queued = false;
-    waiter->copied = false;
-    waiter->site = NULL;
-}
-
 int brolga__chan_has_room(brolga_chan *chan)
 {
-    struct brolga_waiter waiter;
+    struct brolga_waiter waiter = {.chan = chan, .op = BROLGA__ROOM};
 
-    prepare_room(&waiter, chan);
     return brolga__waiter_try(&waiter);
 }
 
 int brolga__chan_await_room(brolga_chan *chan, uint64_t deadline_ns)
 {
-    struct brolga_waiter waiter;
+    struct brolga_waiter waiter = {.chan = chan, .op = BROLGA__ROOM};
 
-    prepare_room(&waiter, chan);
     return brolga__waiter_wait(&waiter, deadline_ns);
 }
 

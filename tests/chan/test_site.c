@@ -30,7 +30,6 @@ static void open_lists(void)
     cr_assert_eq(brolga_types_create(&counts, &exact), BROLGA_OK);
     cr_assert_eq(brolga_type_parse(exact, "(List Int)", &list_type, NULL),
                  BROLGA_OK);
-    world_settle();
     blocks = brolga__alloc_live();
 }
 

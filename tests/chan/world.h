@@ -43,11 +43,6 @@ static inline void world_open_with(uint32_t workers)
     cr_assert_eq(brolga_types_create(&model, &types), BROLGA_OK);
 }
 
-static void world_open(void)
-{
-    world_open_with(2);
-}
-
 /* Stays on its worker until another one has come to the same place. */
 static inline brolga_word world_meet(void *arg)
 {
@@ -59,8 +54,8 @@ static inline brolga_word world_meet(void *arg)
     return 0;
 }
 
-/* Returns when both workers' threads have begun, and made what they need: for
- * tests that count memory. */
+/* Returns when both workers' threads have begun, and made what they need, lest
+ * that is seen by tests that count memory. */
 static inline void world_settle(void)
 {
     _Atomic int here = 0;
@@ -73,6 +68,12 @@ static inline void world_settle(void)
     for (int i = 0; i < 2; i++)
         cr_assert_eq(brolga_join(task[i], BROLGA_FOREVER, NULL, NULL),
                      BROLGA_OK);
+}
+
+static void world_open(void)
+{
+    world_open_with(2);
+    world_settle();
 }
 
 static void world_close(void)
