@@ -46,7 +46,8 @@ struct brolga_code_opts {
     /* Tell debuggers, by the interface that GDB has for that. They take longer
      * for each unit that lives. */
     bool debugger;
-    /* Tell perf: by /tmp/perf-PID.map, which knows one meaning of an address;
+    /* Tell perf: by /tmp/perf-PID.map, which has one meaning for an address,
+     * and perf reads for code in `one_place` only, so that this implies that;
      * or by jit-PID.dump in $JITDUMPDIR, or the current directory, which has
      * the code with its time (perf record -k mono; perf inject --jit). */
     bool perf_map;

@@ -163,6 +163,9 @@ int brolga_code_create(brolga_got *got, const struct brolga_code_opts *opts,
         code->opts = *opts;
     if (code->opts.reserve_bytes == 0)
         code->opts.reserve_bytes = RESERVE_DEFAULT;
+    /* It looks for names of what lies in no file only. */
+    if (code->opts.perf_map)
+        code->opts.one_place = true;
     code->epoch = got->epoch;
     code->stacks = &got->stacks;
     code->page = brolga__plat_page_bytes();
