@@ -109,6 +109,20 @@ static inline bool readable(const void *at)
     return bytes == 1;
 }
 
+/* The same for writing: a zero at the end of the page. */
+static inline bool writable(char *at)
+{
+    int ends[2];
+    ssize_t bytes;
+
+    cr_assert_eq(pipe(ends), 0);
+    cr_assert_eq(write(ends[1], "\0", 1), 1);
+    bytes = read(ends[0], at + brolga__plat_page_bytes() - 1, 1);
+    close(ends[0]);
+    close(ends[1]);
+    return bytes == 1;
+}
+
 /* Steps until nothing is retired any more; the member quiesces. */
 static inline void reclaim_all(void)
 {
