@@ -170,9 +170,9 @@ struct brolga_code_unit_opts {
  *           Everything else is copied.
  * Returns:  as brolga_txn_unit(); BROLGA_ESTATE (the block is not sealed, or in
  *           a unit), BROLGA_EINVAL also for functions or frames that do not lie
- *           in the block, or frames that are not in order; BROLGA_ENOTSUP: there
- *           is no unwinder to tell of frames; BROLGA_EIO: a profiler's file
- *           cannot be written.
+ *           in the block, or frames that are not in order; BROLGA_ENOTSUP:
+ *           there is no unwinder to tell of frames; BROLGA_EIO: a profiler's
+ *           file cannot be written.
  */
 BROLGA_API BROLGA_NODISCARD int
 brolga_code_unit(brolga_txn *txn, struct brolga_code_block *block,

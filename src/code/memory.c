@@ -2,24 +2,26 @@
  * Memory: blocks of pages in one range of addresses.
  *
  * A bit a page says what is taken. A block is a run of pages with one page
- * behind it that is never mapped, so that who runs off its end traps. The search
- * goes round: it begins where the last one ended, so that addresses rest for as
- * long as there is room elsewhere.
+ * behind it that is never mapped, so that who runs off its end traps. The
+ * search goes round: it begins where the last one ended, so that addresses rest
+ * for as long as there is room elsewhere.
  *
  * When may an address be used again? A unit is freed when no task can be in it
- * (C5), and its pages trap from that moment on. But a processor may have fetched
- * what was there, or be about to by a wrong guess; a profiler's sample may still
- * carry the address. So the pages stay taken for one more grace period, and the
- * block that gets them next is sealed before anybody hears of it, which makes
- * each processor that runs us drop what it has fetched (brolga__plat_code_ready).
- * Where the system cannot do that, see brolga__cpu_refetch() in arch.h.
+ * (C5), and its pages trap from that moment on. But a processor may have
+ * fetched what was there, or be about to by a wrong guess; a profiler's sample
+ * may still carry the address. So the pages stay taken for one more grace
+ * period, and the block that gets them next is sealed before anybody hears of
+ * it, which makes each processor that runs us drop what it has fetched
+ * (brolga__plat_code_ready). Where the system cannot do that, see
+ * brolga__cpu_refetch() in arch.h.
  *
  * A block that no unit was made from is known to its writer alone, and its
  * addresses are free at once.
  *
- * Calls of the system for one life of a block: memory, a place to write it; that
- * place away, the place to run it, a barrier of the processors; that place away,
- * and the memory. There are as many mappings as blocks, and gaps between them.
+ * Calls of the system for one life of a block: memory, a place to write it;
+ * that place away, the place to run it, a barrier of the processors; that place
+ * away, and the memory. There are as many mappings as blocks, and gaps between
+ * them.
  */
 #include "code/code.h"
 

@@ -2,8 +2,8 @@
  * Units made of blocks: who is told of them, and that this is taken back.
  *
  * Those who are told stand in the order in which it can be undone: frames, the
- * debugger, and last the profiler, whose file nothing is taken out of. All of it
- * is before the unit is staged, hence before it can be published; and it is
+ * debugger, and last the profiler, whose file nothing is taken out of. All of
+ * it is before the unit is staged, hence before it can be published; and it is
  * withdrawn by the unit's end, which the reclaimer reaches once nobody can run
  * in it any more, and an abort at once.
  */

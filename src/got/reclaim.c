@@ -376,10 +376,10 @@ static void look_at_stacks(struct brolga_got *got,
 }
 
 /*
- * A signal may call into a unit at any time, and its handler stands on no stack.
- * So those that there are now are searched like one. Who sets a handler in code
- * that runs has a frame in it; who takes one out while it may run on a thread
- * that is no task's needs a pin.
+ * A signal may call into a unit at any time, and its handler stands on no
+ * stack. So those that there are now are searched like one. Who sets a handler
+ * in code that runs has a frame in it; who takes one out while it may run on a
+ * thread that is no task's needs a pin.
  */
 static void look_at_signals(struct brolga_got *got,
                             const struct brolga__suspects *set)

@@ -1,7 +1,7 @@
 /*
  * Goal: blocks of code memory can be written, then run, and never both; they do
- * not overlap, have guards, and trap once they are freed; addresses of units are
- * not used again before a grace period has passed, nor in quarantine; what
+ * not overlap, have guards, and trap once they are freed; addresses of units
+ * are not used again before a grace period has passed, nor in quarantine; what
  * cannot be had is refused and leaves nothing.
  * Method: real code of jit.h; the system's own list of mappings; random
  * allocations against a list of what is there; an epoch whose one member does

@@ -1,7 +1,7 @@
 /*
  * Goal: a named pin keeps its unit like any other pin, says what for as long as
- * it is there, and leaves nothing; what has been entered for a unit elsewhere is
- * withdrawn once, before its last grace period, however the unit ends.
+ * it is there, and leaves nothing; what has been entered for a unit elsewhere
+ * is withdrawn once, before its last grace period, however the unit ends.
  * Method: the reasons of a unit are read back as reports do; hooks that note
  * what they see when they are called.
  */

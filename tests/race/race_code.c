@@ -1,12 +1,12 @@
 /*
  * Goal: C5 for code memory: units of generated code are published again and
- * again in a range that has room for a few dozen, while tasks call them, park in
- * them and hand them over; nobody ever runs what was freed, nor what lies at a
- * used address by now; mappings and memory do not grow.
- * Method: each unit says its own number, which lies in its code; a caller checks
- * that it is one that its view may have. Freed pages trap. Half of the turns
- * have a quarantine, so that a late use meets a trap; the others use addresses
- * again as soon as they may, so that it meets a wrong number.
+ * again in a range that has room for a few dozen, while tasks call them, park
+ * in them and hand them over; nobody ever runs what was freed, nor what lies at
+ * a used address by now; mappings and memory do not grow.
+ * Method: each unit says its own number, which lies in its code; a caller
+ * checks that it is one that its view may have. Freed pages trap. Half of the
+ * turns have a quarantine, so that a late use meets a trap; the others use
+ * addresses again as soon as they may, so that it meets a wrong number.
  */
 #include "race/race.h"
 #include "wait_until.h"
