@@ -16,6 +16,25 @@ static inline void brolga__cpu_relax(void)
 #endif
 }
 
+/*
+ * Drops the instructions that the calling processor has fetched ahead.
+ *
+ * New code is published behind a release store; who has read that, and then
+ * does this, runs what was written, also where the system cannot make other
+ * processors do so (BROLGA__SYNC_SAFEPOINTS). A processor gets to new code by a
+ * view that was moved on it: brolga__view_adopt() does this; or because it
+ * carries a task whose view was moved on another one: then its member has yet
+ * to announce a round from behind the commit, or to come online, and does this
+ * there; or by a thread's move to another processor, which the system makes
+ * with one. x86-64 sees to it by itself.
+ */
+static inline void brolga__cpu_refetch(void)
+{
+#if defined(__aarch64__)
+    __asm__ __volatile__("isb" : : : "memory");
+#endif
+}
+
 /* A clock that costs little, in ticks of unknown length: some hundred megahertz
  * to some gigahertz. Not the same on all processors. */
 static inline uint64_t brolga__cpu_ticks(void)

@@ -74,10 +74,6 @@ void brolga__plat_discard(void *at, size_t bytes);
 /* The same for `bytes` at each of `count` addresses. */
 void brolga__plat_discards(const uintptr_t *at, size_t bytes, size_t count);
 
-/* Makes freshly written instructions visible to the calling thread's fetches
- * and, where the system can, to every other thread's. */
-void brolga__plat_code_ready(void *at, size_t bytes);
-
 /* The exported function at an address, for reports;
  * "" when unknown. Writes at most `bytes` bytes with the ending NUL. */
 void brolga__plat_symbol(uintptr_t address, char *text, size_t bytes);
@@ -102,6 +98,92 @@ void brolga__plat_functions(const char *path,
 
 /* How many threads the process has; 0 if that is not to be found out. */
 uint32_t brolga__plat_threads(void);
+
+/* --- machine code ------------------------------------------------------- */
+
+/* How other processors come to fetch new instructions. */
+enum brolga__code_sync {
+    BROLGA__SYNC_CORES,     /* They are interrupted. */
+    BROLGA__SYNC_SLOWLY,    /* They have been, some milliseconds later. */
+    BROLGA__SYNC_SAFEPOINTS /* Members do so at their next safepoint. */
+};
+
+/* Which of them there is here; the process is made ready for it. */
+enum brolga__code_sync brolga__plat_code_sync(void);
+
+/* Makes freshly written instructions visible to the calling thread's fetches
+ * and, as brolga__plat_code_sync() says, to every other thread's. */
+void brolga__plat_code_ready(void *at, size_t bytes);
+
+/* Addresses that code will run at. Nothing can be read there but what has been
+ * made to run. */
+struct brolga__code_range {
+    char *run;
+    size_t bytes;
+    int fd; /* Of memory that can be mapped in two places; -1: it cannot. */
+};
+
+/* Reserves a range, close to an address if there is room (NULL: anywhere).
+ * `two_views`: what is written and what runs are mapped in two places. False,
+ * with `*range` as it was: there is none, or the system does not let memory
+ * that was written run. */
+bool brolga__plat_code_reserve(struct brolga__code_range *range, size_t bytes,
+                               const void *near, bool two_views);
+void brolga__plat_code_unreserve(struct brolga__code_range *range);
+
+/* Gives pages of a range zeroed memory, and returns where it can be written;
+ * NULL: there is none. */
+void *brolga__plat_code_write(struct brolga__code_range *range, size_t offset,
+                              size_t bytes);
+
+/* These pages are not written any more, and then they can be run and read.
+ * False: there is no memory for that, and they can be neither. */
+bool brolga__plat_code_run(struct brolga__code_range *range, size_t offset,
+                           size_t bytes, void *write);
+
+/* Gives the memory of pages back: nothing can be done with their addresses.
+ * `write`: where they can be written still; NULL: nowhere. */
+void brolga__plat_code_drop(struct brolga__code_range *range, size_t offset,
+                            size_t bytes, void *write);
+
+/* Tells the unwinder of this process of frame descriptions, a section
+ * .eh_frame with its end; false: there is no unwinder. `fde` calls back with
+ * each description, for unwinders that take them one by one. */
+struct brolga__frames {
+    const void *section;
+    bool (*each)(const void *section, bool (*visit)(void *arg, const void *fde),
+                 void *arg);
+};
+bool brolga__plat_frames_add(const struct brolga__frames *frames);
+void brolga__plat_frames_remove(const struct brolga__frames *frames);
+
+/* Where the handler of each signal lies, by its number; what is no address
+ * means that there is none. And the name of a signal, as "SIGUSR1". */
+#define BROLGA__SIGNALS 65
+void brolga__plat_signal_handlers(uintptr_t handler[BROLGA__SIGNALS]);
+void brolga__plat_signal_name(int signal, char *text, size_t bytes);
+
+/* The number that files of machine code have for this processor. */
+uint32_t brolga__plat_machine(void);
+
+/* Writes an object file that names `count` functions of code in memory, for
+ * debuggers, at most `bytes` bytes of it; returns how many it has. `frames`,
+ * which may be NULL, is a section of frame descriptions in that code. */
+struct brolga__code_name {
+    const char *name;
+    uintptr_t low;
+    size_t bytes;
+};
+struct brolga__code_object {
+    uintptr_t low; /* The code. */
+    size_t bytes;
+    const struct brolga__code_name *function;
+    size_t count;
+    const void *frames;
+    size_t frames_bytes;
+};
+size_t brolga__plat_code_object(const struct brolga__code_object *object,
+                                void *file, size_t bytes);
 
 /* --- traps -------------------------------------------------------------- */
 

@@ -10,7 +10,6 @@
 #include <limits.h>
 #include <link.h>
 #include <linux/futex.h>
-#include <linux/membarrier.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -275,30 +274,6 @@ void brolga__plat_discards(const uintptr_t *at, size_t bytes, size_t count)
             brolga__plat_discard((void *)at[done], bytes);
         done += more > 0 ? more : 1;
     }
-}
-
-void brolga__plat_code_ready(void *at, size_t bytes)
-{
-    static _Atomic int registered;
-
-    __builtin___clear_cache(at, (char *)at + bytes);
-    /*
-     * Every other core must refetch, too. SYNC_CORE needs a registration once
-     * per process; a kernel without it gets the slower GLOBAL barrier, and
-     * one without either relies on the context switch that a wake implies.
-     */
-    if (registered == 0) {
-        long ok =
-            syscall(SYS_membarrier,
-                    MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0);
-
-        registered = ok == 0 ? 1 : -1;
-    }
-    if (registered > 0)
-        (void)syscall(SYS_membarrier,
-                      MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0);
-    else
-        (void)syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 }
 
 void brolga__plat_symbol(uintptr_t address, char *text, size_t bytes)

@@ -13,6 +13,7 @@
  *   par.h    parallel collections
  *   freeze.h values that many read (the copy layer too)
  *   closures.h  what closures capture, and how they keep code
+ *   code.h   memory for code that a host's compiler makes
  *   site.h   how places in the code hand values over (the copy layer too)
  *   broadcast.h  every subscriber gets every value (the channel layer too)
  *   lease.h  frozen values in messages (the channel layer too)
@@ -28,6 +29,7 @@
 #include <brolga/got.h>
 
 #include <brolga/closures.h>
+#include <brolga/code.h>
 #include <brolga/copy.h>
 #include <brolga/freeze.h>
 #include <brolga/io.h>

@@ -32,6 +32,7 @@ typedef struct brolga_got brolga_got;
 typedef struct brolga_unit brolga_unit;
 typedef struct brolga_txn brolga_txn;
 typedef struct brolga_cells brolga_cells;
+typedef struct brolga_pin brolga_pin;
 
 /** The number of a slot; 0 is no slot. */
 typedef uint32_t brolga_slot;
@@ -267,6 +268,21 @@ brolga_txn_unit(brolga_txn *txn, const struct brolga_unit_opts *opts,
                 brolga_unit **out);
 
 /**
+ * Have fn(arg) called once nobody can run the unit's code any more, and before
+ * its last grace period begins: to withdraw what was entered for it elsewhere,
+ * such as in a library's tables. Called once, by the reclaimer, or by an abort,
+ * before `release`; the last one that was set is the first one to be called.
+ * It must not call brolga_holders().
+ *
+ * Threads:  any that can tell that the unit stays meanwhile: it has staged it,
+ *           or pinned it.
+ * Blocks:   for a short lock.
+ * Returns:  BROLGA_OK or BROLGA_ENOMEM.
+ */
+BROLGA_API BROLGA_NODISCARD int
+brolga_unit_on_withdraw(brolga_unit *unit, void (*fn)(void *arg), void *arg);
+
+/**
  * State that the transaction defines the whole of a module: what it does not
  * define again is removed. Without this, other symbols stay as they are.
  */
@@ -403,6 +419,42 @@ BROLGA_API void brolga_unit_unpin(brolga_unit *unit);
  */
 BROLGA_API brolga_unit *brolga_got_pin_address(brolga_got *got,
                                                const void *address);
+
+/**
+ * Pin a unit and say what for: "callback 'on_line' of libparse", "timer". Who
+ * asks what keeps the unit reads it (brolga_holders()).
+ *
+ * What keeps code by itself needs no pin: frames on the stacks of tasks,
+ * functions of tasks that have not started, blocking work, cleanup handlers
+ * (brolga_defer()), closures of a table, handlers of signals. What nobody else
+ * can know does: callbacks that a library keeps, timers of a host's loop,
+ * destructors of thread-specific data, functions that run on threads that are
+ * not attached.
+ *
+ * Owns:     `*out` ends with brolga_pin_destroy(), before the GOT is
+ *           destroyed. The reason is copied.
+ * Threads:  as brolga_unit_pin().
+ * Blocks:   for a short lock.
+ * Returns:  BROLGA_OK or BROLGA_ENOMEM.
+ */
+BROLGA_API BROLGA_NODISCARD int
+brolga_pin_create(brolga_unit *unit, const char *reason, brolga_pin **out);
+
+/**
+ * The same for the unit whose text holds an address.
+ *
+ * Threads:  as brolga_unit_pin().
+ * Blocks:   for a short lock.
+ * Returns:  BROLGA_OK, BROLGA_ENOMEM; BROLGA_ENOENT: the address is in no unit,
+ *           and needs no pin.
+ */
+BROLGA_API BROLGA_NODISCARD int brolga_pin_code(brolga_got *got,
+                                                const void *code,
+                                                const char *reason,
+                                                brolga_pin **out);
+
+/** End a pin; NULL is ignored. Threads: any. Blocks: for a short lock. */
+BROLGA_API void brolga_pin_destroy(brolga_pin *pin);
 
 /* --- cells: calls through a table at a fixed address -------------------- */
 

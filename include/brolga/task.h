@@ -343,7 +343,8 @@ enum brolga_hold {
     BROLGA_HOLD_RUNNING, /* A task has not reached a safepoint since. */
     BROLGA_HOLD_FRAME,   /* A frame of a parked task returns into the unit. */
     BROLGA_HOLD_BLOCKED, /* So does a frame of a task in foreign code. */
-    BROLGA_HOLD_PIN      /* Closures, callbacks or the host pin the unit. */
+    BROLGA_HOLD_PIN      /* Closures, callbacks, handlers, functions to be
+                            called, or the host keep the unit. */
 };
 
 struct brolga_holder {
@@ -351,12 +352,15 @@ struct brolga_holder {
     uint64_t version;  /* The last version that used the unit. */
     const char *unit;  /* The unit's name. */
     uint64_t since_ns; /* When it was retired, monotonic. */
-    uint64_t task;     /* 0 for BROLGA_HOLD_PIN. */
+    uint64_t task;     /* 0 for a BROLGA_HOLD_PIN that is no task's. */
     char task_name[32];
     uintptr_t address;     /* The frame's address in the unit, or 0. */
     char function[64];     /* The function at it, if known; else "". */
     const char *parked_in; /* "recv", "sleep", ...; NULL if not parked. */
-    uint64_t pins;         /* For BROLGA_HOLD_PIN. */
+    uint64_t pins;         /* For BROLGA_HOLD_PIN: how many alike. */
+    char what[64];         /* For BROLGA_HOLD_PIN, "cleanup handler", "handler
+                              of SIGUSR1", or what brolga_pin_create() was told;
+                              "": closures, or pins without a reason. */
 };
 
 /**

@@ -57,8 +57,10 @@ void brolga__epoch_announce(struct brolga_epoch_member *member, uint64_t round)
 
     brolga__assert(seen != 0);     /* Offline members have nothing to say. */
     brolga__assert(seen <= round); /* Rounds only grow. */
-    if (seen != round)
+    if (seen != round) {
         brolga__store_release(&member->seen, round); /* B: member_passed */
+        brolga__cpu_refetch();
+    }
 }
 
 void brolga_epoch_quiesce(brolga_epoch_member *member)
@@ -91,6 +93,7 @@ void brolga__epoch_appear(struct brolga_epoch_member *member)
      */
     brolga__store_release(&member->seen, brolga__load_relaxed(&epoch->round));
     (void)brolga__add_acq_rel(&epoch->round, 0); /* C: begin_round */
+    brolga__cpu_refetch();
 }
 
 void brolga_epoch_online(brolga_epoch_member *member)

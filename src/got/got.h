@@ -79,7 +79,7 @@ struct brolga__module {
  *
  *   STAGED --commit--> LIVE --its last slot goes--> RETIRED or KEPT
  *   RETIRED --no version maps it, no pin--> SUSPECT --stacks clean--> CLEAN
- *   CLEAN --one more grace period--> released
+ *   CLEAN --registrations withdrawn--one more grace period--> released
  *   SUSPECT or CLEAN --pinned meanwhile--> RETIRED
  *   RETIRED or KEPT --a version is restored--> LIVE
  *
@@ -95,7 +95,8 @@ enum brolga__unit_state {
     BROLGA__UNIT_GONE
 };
 
-/* What a layer above has for a unit until it is freed. */
+/* What a layer above, or the host, has for a unit until nobody can run in it
+ * any more. */
 struct brolga__unit_end {
     struct brolga__unit_end *next;
     void (*fn)(struct brolga__unit_end *end);
@@ -110,6 +111,7 @@ struct brolga_unit {
     void (*describe)(void *arg, const void *address, char *text, size_t bytes);
     void *arg;
     struct brolga__unit_end *ends; /* got->lock */
+    struct brolga_pin *named;      /* Pins with a reason. got->lock */
 
     enum brolga__unit_state state;
     struct brolga__list link; /* txn->units, or got->live, retired or kept. */
@@ -124,8 +126,9 @@ struct brolga_unit {
     uint64_t retired_ns;
     uint64_t dead_stamp; /* Clean watermarks are at least this; reclaim.c. */
     uint64_t pins_at_death;
-    uint64_t final_round;
-    uint32_t suspect; /* Its index in the set, while it is a suspect. */
+    uint64_t final_round; /* Of one that is withdrawn. */
+    bool withdrawn;       /* CLEAN, and its ends have been called. */
+    uint32_t suspect;     /* Its index in the set, while it is a suspect. */
 
     /* In got->ranges; written under got->lock, `ranges_next` read without. */
     struct brolga_unit *_Atomic ranges_next;
@@ -310,16 +313,22 @@ bool brolga__unit_imports(const struct brolga_unit *unit,
                           const struct brolga__slot *slot);
 /* Unlinks a unit and gives up all it refers to; under got->lock. */
 void brolga__unit_unlink(struct brolga_unit *unit);
-/* Has `end->fn` called when the unit is freed, before its release; takes
- * got->lock. */
+/* Has `end->fn` called before the unit's last grace period, or by an abort,
+ * the newest first; takes got->lock. */
 void brolga__unit_at_end(struct brolga_unit *unit,
                          struct brolga__unit_end *end);
+/* Calls its ends; takes got->lock for the list only. */
+void brolga__unit_withdraw(struct brolga_unit *unit);
 /* Calls its ends and its release, and frees the record; under no lock. */
 void brolga__unit_free(struct brolga_unit *unit);
 /* The newest version maps nothing to it any more; under got->lock. */
 void brolga__unit_retire(struct brolga_unit *unit, uint64_t last_version);
 /* It is mapped again; nothing for one that is live. Under got->lock. */
 void brolga__unit_revive(struct brolga_unit *unit);
+/* The reason of one of its named pins, the newest first; false behind the last
+ * one. The unit cannot go away meanwhile. */
+bool brolga__unit_pin_reason(struct brolga_unit *unit, size_t index, char *text,
+                             size_t bytes);
 /* Names the function at an address of its text, or writes "". The unit cannot
  * go away meanwhile. */
 void brolga__unit_describe(const struct brolga_unit *unit, uintptr_t address,

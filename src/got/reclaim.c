@@ -7,11 +7,14 @@
  * when
  *   (i)   no version that a task views maps to it: version_alive(). All
  *         retired versions count, not only the last one.
- *   (ii)  no stack holds an address in it: the watermarks, below.
+ *   (ii)  no stack holds an address in it: the watermarks, below; and no
+ *         signal's handler lies in it.
  *   (iii) its pins are zero, and no pin was made since (ii) began; and no past
  *         commit that can be taken back leads to it (past.c).
- *   (iv)  registrations are withdrawn: by the unit's release function.
- *   (v)   one more grace period has passed: brolga__unit state CLEAN.
+ *   (iv)  registrations are withdrawn: withdraw_clean(). Unwinders, debuggers
+ *         and profilers look at what nobody can run any more, so it is not
+ *         before it is CLEAN; and who looks at it is done by the end of (v).
+ *   (v)   one more grace period has passed: final_round.
  *
  * Watermarks. When (i) and (iii) hold, nothing but code that already runs in
  * the unit can enter it again. Then `stamp` grows and becomes the unit's
@@ -232,7 +235,7 @@ static void find_clean(struct brolga_got *got)
     }
 }
 
-/* (v): the clean ones wait for one more grace period. */
+/* They cannot be entered, nor found, any more. */
 static bool advance_clean(struct brolga_got *got)
 {
     bool changed = false;
@@ -244,10 +247,41 @@ static bool advance_clean(struct brolga_got *got)
             continue;
         brolga__unit_set_state(unit, BROLGA__UNIT_CLEAN);
         brolga__ranges_remove(unit); /* AC: before the round. */
-        unit->final_round = brolga__epoch_begin_round(got->epoch);
+        unit->withdrawn = false;
         changed = true;
     }
     return changed;
+}
+
+static struct brolga_unit *take_to_withdraw(struct brolga_got *got)
+{
+    struct brolga_unit *found = NULL;
+
+    (void)pthread_mutex_lock(&got->lock);
+    brolga__list_each (node, &got->retired) {
+        struct brolga_unit *unit = unit_of(node);
+
+        if (unit->state == BROLGA__UNIT_CLEAN && !unit->withdrawn) {
+            unit->withdrawn = true;
+            found = unit;
+            break;
+        }
+    }
+    (void)pthread_mutex_unlock(&got->lock);
+    return found;
+}
+
+/* (iv), and only then (v): the last grace period begins. Without got->lock, for
+ * these are functions of others; clean units are the reclaimer's alone. */
+static void withdraw_clean(struct brolga_got *got)
+{
+    struct brolga_unit *unit;
+
+    /* Ends: nobody but we make units clean. */
+    while ((unit = take_to_withdraw(got)) != NULL) {
+        brolga__unit_withdraw(unit);
+        unit->final_round = brolga__epoch_begin_round(got->epoch);
+    }
 }
 
 /* --- release ------------------------------------------------------------ */
@@ -258,7 +292,7 @@ static struct brolga_unit *take_finished(struct brolga_got *got)
     brolga__list_each (node, &got->retired) {
         struct brolga_unit *unit = unit_of(node);
 
-        if (unit->state != BROLGA__UNIT_CLEAN ||
+        if (unit->state != BROLGA__UNIT_CLEAN || !unit->withdrawn ||
             !brolga__epoch_passed(got->epoch, unit->final_round))
             continue;
         if (pinned_meanwhile(unit)) { /* By a host that had no right to. */
@@ -341,6 +375,26 @@ static void look_at_stacks(struct brolga_got *got,
         (void)brolga__epoch_begin_round(got->epoch);
 }
 
+/*
+ * A signal may call into a unit at any time, and its handler stands on no
+ * stack. So those that there are now are searched like one. Who sets a handler
+ * in code that runs has a frame in it; who takes one out while it may run on a
+ * thread that is no task's needs a pin.
+ */
+static void look_at_signals(struct brolga_got *got,
+                            const struct brolga__suspects *set)
+{
+    uintptr_t handler[BROLGA__SIGNALS];
+    struct brolga__found found = {0};
+
+    if (memchr(got->held, false, set->count) == NULL)
+        return;
+    brolga__plat_signal_handlers(handler);
+    brolga__suspects_scan(set, (uintptr_t)handler,
+                          (uintptr_t)handler + sizeof handler, &found);
+    brolga__reclaim_held(got, set, &found);
+}
+
 static void conclude(struct brolga_got *got)
 {
     /* A suspect that was pinned meanwhile may be entered: it holds what it can
@@ -381,13 +435,16 @@ bool brolga__got_reclaim(struct brolga_got *got)
     version = newly_adopted(got, &after_ns);
     set = prepare(got);
     (void)pthread_mutex_unlock(&got->lock);
-    if (set != NULL)
+    if (set != NULL) {
         look_at_stacks(got, set);
+        look_at_signals(got, set);
+    }
     (void)pthread_mutex_lock(&got->lock);
     if (set != NULL)
         conclude(got);
     more = waiting(got);
     (void)pthread_mutex_unlock(&got->lock);
+    withdraw_clean(got);
     if (version != 0 && got->stacks.event != NULL)
         got->stacks.event(got->stacks.arg, NULL, version, after_ns);
     release_finished(got);

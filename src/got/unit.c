@@ -121,20 +121,49 @@ void brolga__unit_at_end(struct brolga_unit *unit, struct brolga__unit_end *end)
     (void)pthread_mutex_unlock(&unit->got->lock);
 }
 
-/* Nobody else knows the unit any more. */
-static void call_ends(struct brolga_unit *unit)
+void brolga__unit_withdraw(struct brolga_unit *unit)
 {
-    while (unit->ends != NULL) {
-        struct brolga__unit_end *end = unit->ends;
+    struct brolga__unit_end *end, *next;
 
-        unit->ends = end->next; /* `end` may be gone after this. */
+    (void)pthread_mutex_lock(&unit->got->lock);
+    end = unit->ends;
+    unit->ends = NULL;
+    (void)pthread_mutex_unlock(&unit->got->lock);
+    for (; end != NULL; end = next) {
+        next = end->next; /* `end` may be gone after this. */
         end->fn(end);
     }
 }
 
+/* One of the host's. */
+struct host_end {
+    struct brolga__unit_end end;
+    void (*fn)(void *arg);
+    void *arg;
+};
+
+static void call_host(struct brolga__unit_end *end)
+{
+    struct host_end *host = brolga__container_of(end, struct host_end, end);
+
+    host->fn(host->arg);
+    brolga__free(host);
+}
+
+int brolga_unit_on_withdraw(brolga_unit *unit, void (*fn)(void *arg), void *arg)
+{
+    struct host_end *host = brolga__alloc(sizeof *host);
+
+    if (host == NULL)
+        return BROLGA_ENOMEM;
+    *host = (struct host_end){.end = {.fn = call_host}, .fn = fn, .arg = arg};
+    brolga__unit_at_end(unit, &host->end);
+    return BROLGA_OK;
+}
+
 void brolga__unit_free(struct brolga_unit *unit)
 {
-    call_ends(unit);
+    brolga__unit_withdraw(unit);
     if (unit->release != NULL)
         unit->release(unit->arg);
     brolga__free(unit->imports);

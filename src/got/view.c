@@ -52,6 +52,7 @@ bool brolga__view_adopt(struct brolga_got *got, struct brolga_view *view,
         return false;
     *version = current;
     view->slots = current->slots;
+    brolga__cpu_refetch(); /* Its code may be new to this processor. */
     return true;
 }
 

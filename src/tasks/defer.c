@@ -16,6 +16,15 @@
 #include "alloc.h"
 #include "plat.h"
 
+/* Whoever reports what keeps code reads the list. */
+static void set_first(brolga_task *task, struct brolga__defer **link,
+                      struct brolga__defer *defer)
+{
+    brolga__lock_take(&task->holds_lock);
+    *link = defer;
+    brolga__lock_leave(&task->holds_lock);
+}
+
 int brolga_defer(void (*fn)(void *arg), void *arg)
 {
     brolga_task *task = brolga__self();
@@ -31,7 +40,7 @@ int brolga_defer(void (*fn)(void *arg), void *arg)
         .fn = fn,
         .arg = arg,
         .pinned = brolga__pin_code(task->rt, (void (*)(void))fn)};
-    task->defers = defer;
+    set_first(task, &task->defers, defer);
     return BROLGA_OK;
 }
 
@@ -53,7 +62,7 @@ int brolga_undefer(void (*fn)(void *arg), void *arg)
         struct brolga__defer *defer = *link;
 
         if (defer->fn == fn && defer->arg == arg) {
-            *link = defer->next;
+            set_first(task, link, defer->next);
             discard(defer);
             return BROLGA_OK;
         }
@@ -85,7 +94,7 @@ static void run_newest(brolga_task *task)
     void (*fn)(void *arg) = defer->fn;
     void *arg = defer->arg;
 
-    task->defers = defer->next;
+    set_first(task, &task->defers, defer->next);
     discard(defer);
     fn(arg);
 }

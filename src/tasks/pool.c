@@ -214,6 +214,7 @@ int brolga_blocking(brolga_blocking_fn fn, void *arg, uint64_t deadline_ns,
 {
     struct blocking work = {.fn = fn, .arg = arg};
     brolga *rt = brolga_runtime();
+    brolga_task *task = brolga__self();
     brolga_unit *pinned;
     int err;
 
@@ -223,7 +224,9 @@ int brolga_blocking(brolga_blocking_fn fn, void *arg, uint64_t deadline_ns,
         return BROLGA_EINVAL;
     /* Nobody reads the stack on which it will run. */
     pinned = brolga__pin_code(rt, (void (*)(void))fn);
+    brolga__store_relaxed(&task->pinned, pinned);
     err = brolga__pool_run("blocking", call, &work, deadline_ns);
+    brolga__store_relaxed(&task->pinned, NULL);
     if (pinned != NULL)
         brolga_unit_unpin(pinned);
     if (err == BROLGA_OK && result != NULL)

@@ -184,7 +184,8 @@ void brolga__scan_look(void *arg, const struct brolga__suspects *set)
 
 struct reported {
     struct brolga_unit *unit; /* Alive while the reclaimer pauses. */
-    uint64_t dead_stamp, pins;
+    uint64_t dead_stamp;
+    uint64_t pins; /* Those that were not told yet. */
     bool suspect, version_alive;
 };
 
@@ -280,12 +281,98 @@ static bool holds_suspect(const struct brolga__found *found, uint32_t suspect)
     return found->more;
 }
 
+/* --- pins --- */
+
+/* Tells of pins that are alike, and of one task or none. */
+static void tell_pins(struct report *report, struct reported *unit,
+                      brolga_task *task, const char *what, uint64_t pins)
+{
+    struct brolga_holder holder = {.reason = BROLGA_HOLD_PIN, .pins = pins};
+
+    if (task != NULL)
+        describe(task, &holder);
+    (void)snprintf(holder.what, sizeof holder.what, "%s", what);
+    tell(report, unit, &holder);
+    /* They are counted one after the other, while others make and end some. */
+    unit->pins -= pins < unit->pins ? pins : unit->pins;
+}
+
+/* How many of a task's cleanup handlers are the unit's. */
+static uint64_t handlers_in(brolga_task *task, const struct brolga_unit *unit)
+{
+    uint64_t count = 0;
+
+    brolga__lock_take(&task->holds_lock);
+    for (const struct brolga__defer *at = task->defers; at; at = at->next)
+        count += at->pinned == unit;
+    brolga__lock_leave(&task->holds_lock);
+    return count;
+}
+
+static void report_task_pins(struct report *report, brolga_task *task)
+{
+    for (uint32_t i = 0; i < report->count; i++) {
+        struct reported *unit = &report->unit[i];
+        uint64_t handlers;
+
+        if (unit->pins == 0)
+            continue;
+        handlers = handlers_in(task, unit->unit);
+        if (handlers > 0)
+            tell_pins(report, unit, task, "cleanup handler", handlers);
+        if (brolga__load_relaxed(&task->pinned) == unit->unit)
+            tell_pins(report, unit, task, "function to be called", 1);
+    }
+}
+
+static void report_named_pins(struct report *report)
+{
+    char reason[64];
+
+    /* Ends: others' pins are few, and made in front of what was told. */
+    for (uint32_t i = 0; i < report->count; i++)
+        for (size_t n = 0; report->unit[i].pins > 0 &&
+                           brolga__unit_pin_reason(report->unit[i].unit, n,
+                                                   reason, sizeof reason);
+             n++)
+            tell_pins(report, &report->unit[i], NULL, reason, 1);
+}
+
+/* Those that nobody has said anything about: closures, and the host's. */
+static void report_other_pins(struct report *report)
+{
+    for (uint32_t i = 0; i < report->count; i++)
+        if (report->unit[i].pins > 0)
+            tell_pins(report, &report->unit[i], NULL, "", report->unit[i].pins);
+}
+
+static void report_signals(struct report *report)
+{
+    uintptr_t handler[BROLGA__SIGNALS];
+    char name[32], what[64];
+
+    brolga__plat_signal_handlers(handler);
+    for (uint32_t i = 0; i < report->count; i++)
+        for (int n = 0; n < BROLGA__SIGNALS; n++) {
+            struct reported *unit = &report->unit[i];
+
+            if (handler[n] < unit->unit->low || handler[n] >= unit->unit->high)
+                continue;
+            brolga__plat_signal_name(n, name, sizeof name);
+            (void)snprintf(what, sizeof what, "handler of %s", name);
+            tell_pins(report, unit, NULL, what, 0);
+        }
+}
+
+/* --- all of a task --- */
+
 static void report_task(void *arg, brolga_task *task)
 {
     struct report *report = arg;
     struct brolga__holds holds;
     uint64_t watermark = brolga__load_acquire(&task->watermark); /* N */
 
+    report_task_pins(report, task);
     brolga__lock_take(&task->holds_lock);
     holds = task->holds;
     brolga__lock_leave(&task->holds_lock);
@@ -304,17 +391,6 @@ static void report_task(void *arg, brolga_task *task)
             else if (holds_suspect(&holds.found, unit->unit->suspect))
                 tell_frame(report, unit, task, &holds);
         }
-    }
-}
-
-static void report_pins(struct report *report)
-{
-    for (uint32_t i = 0; i < report->count; i++) {
-        struct brolga_holder holder = {.reason = BROLGA_HOLD_PIN,
-                                       .pins = report->unit[i].pins};
-
-        if (holder.pins != 0)
-            tell(report, &report->unit[i], &holder);
     }
 }
 
@@ -343,8 +419,10 @@ tell_holders(brolga *rt,
     report.set = set != NULL ? set->generation : 0;
     brolga__units_retired_each(rt->got, collect, &report);
     if (report.count > 0) {
-        report_pins(&report);
+        report_signals(&report);
+        report_named_pins(&report);
         brolga__walk(rt, report_task, &report);
+        report_other_pins(&report);
     }
     brolga__reclaim_resume(rt->got);
     brolga__shield_lower();

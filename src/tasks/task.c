@@ -137,9 +137,11 @@ void brolga__task_unref(brolga_task *task)
 /* Gives up what kept the code of a task's entry. */
 static void let_go(brolga_task *task)
 {
-    if (task->pinned != NULL)
-        brolga_unit_unpin(task->pinned);
-    task->pinned = NULL;
+    brolga_unit *pinned = brolga__load_relaxed(&task->pinned);
+
+    if (pinned != NULL)
+        brolga_unit_unpin(pinned);
+    brolga__store_relaxed(&task->pinned, NULL);
     if (task->slot != 0)
         brolga__slot_leave(task->rt->got, task->slot);
     task->slot = 0;
@@ -230,7 +232,8 @@ int brolga__spawn(brolga *rt, const struct brolga__start *how,
     task->at_end = how->at_end;
     task->at_end_arg = how->at_end_arg;
     if (how->fn != NULL)
-        task->pinned = brolga__pin_code(rt, (void (*)(void))how->fn);
+        brolga__store_relaxed(&task->pinned,
+                              brolga__pin_code(rt, (void (*)(void))how->fn));
     if (out == NULL) /* Then it may be gone at once. */
         brolga__store_relaxed(&task->end, BROLGA__END_DETACHED);
     brolga__note_since(task);
@@ -261,7 +264,8 @@ void brolga__task_of_fork(brolga_task *task, const struct brolga_fork *fork)
     task->fn = fork->fn;
     task->arg = fork->arg;
     task->at_end = NULL;
-    task->pinned = brolga__pin_code(task->rt, (void (*)(void))fork->fn);
+    brolga__store_relaxed(&task->pinned,
+                          brolga__pin_code(task->rt, (void (*)(void))fork->fn));
     brolga__note_since(task);
     brolga__show(task);
 }
@@ -340,9 +344,9 @@ static brolga_word call_loop(brolga_task *task)
  * on the watermark is drawn, and `fn` is in this frame. */
 static brolga_word call_function(brolga_task *task)
 {
-    brolga_unit *pinned = task->pinned;
+    brolga_unit *pinned = brolga__load_relaxed(&task->pinned);
 
-    task->pinned = NULL;
+    brolga__store_relaxed(&task->pinned, NULL);
     if (pinned != NULL)
         brolga_unit_unpin(pinned);
     return task->fn(task->arg);
@@ -426,7 +430,8 @@ static inline void wind_up(brolga_task *task, struct brolga__worker *worker)
         task->kept->end(task->kept);
         task->kept = NULL;
     }
-    if (brolga__unlikely(task->pinned != NULL || task->slot != 0))
+    if (brolga__unlikely(brolga__load_relaxed(&task->pinned) != NULL ||
+                         task->slot != 0))
         let_go(task); /* It never started, or was a runner. */
     if (brolga__unlikely(task->failed))
         (void)brolga__add_relaxed(&task->rt->failed, 1);

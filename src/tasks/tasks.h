@@ -228,7 +228,8 @@ struct brolga_task {
     _Atomic uint32_t stack_bytes;
     brolga_task_fn fn;
     void *arg;
-    brolga_unit *pinned;       /* Holds `fn` until the task has started. */
+    /* Holds `fn` until the task has started, and what it has others run. */
+    brolga_unit *_Atomic pinned;
     void (*at_end)(void *arg); /* Called at the end, however it comes. */
     void *at_end_arg;
     brolga_word result;
@@ -259,7 +260,8 @@ struct brolga_task {
     _Atomic uint64_t home_id;
     struct brolga__account values; /* Its own; see alloc.h. */
     brolga_scope *scope;          /* The innermost that it has open, or NULL. */
-    struct brolga__defer *defers; /* The last one first. */
+    struct brolga__defer *defers; /* The last one first. Changed by the task,
+                                     under holds_lock. */
     struct brolga_fork *forks;    /* To be joined; the last one first. */
     struct brolga__kept *kept;    /* Of the layer above, or NULL. */
 

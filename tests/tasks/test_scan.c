@@ -382,7 +382,7 @@ Test(scan, c5_a_task_that_has_not_started_keeps_its_function, .timeout = 60)
     task = spawned(fn, NULL);
     (void)published_constant("f", &codes[1], 2);
     cr_assert(stays(&codes[0]));
-    cr_assert(held_by(BROLGA_HOLD_PIN, 0, ""));
+    cr_assert(held_by(BROLGA_HOLD_PIN, brolga_task_id(task), ""));
     (void)brolga_drive(rt, BROLGA_FOREVER);
     cr_assert_eq(joined(task), 41);
     while (brolga_reclaim_step(rt))

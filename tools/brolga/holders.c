@@ -109,6 +109,23 @@ static void put_reason(struct text *text, const struct brolga_holder *holder)
         text_printf(text, "; parked in %s", holder->parked_in);
 }
 
+static void put_pin(struct text *text, const struct brolga_holder *holder)
+{
+    if (!holder->what[0]) {
+        text_printf(text,
+                    " by %llu pins: closures, callbacks or the program's own",
+                    (unsigned long long)holder->pins);
+        return;
+    }
+    text_put(text, " by ");
+    if (holder->task != 0)
+        text_printf(text, "task %llu '%s': ", (unsigned long long)holder->task,
+                    holder->task_name);
+    text_put(text, holder->what);
+    if (holder->pins > 1)
+        text_printf(text, ", %llu times", (unsigned long long)holder->pins);
+}
+
 static void tell_person(struct holders *holders, const struct held *held,
                         const struct brolga_holder *holder, uint64_t now_ns)
 {
@@ -120,9 +137,7 @@ static void tell_person(struct holders *holders, const struct held *held,
     text_printf(&text, "%s held ", held->unit);
     text_duration(&text, now_ns - held->since_ns);
     if (holder->reason == BROLGA_HOLD_PIN) {
-        text_printf(&text,
-                    " by %llu pins: closures, callbacks or the program's own",
-                    (unsigned long long)holder->pins);
+        put_pin(&text, holder);
     } else {
         text_printf(&text,
                     " by task %llu '%s': ", (unsigned long long)holder->task,
@@ -145,7 +160,9 @@ static void tell_program(struct holders *holders, const struct held *held,
     json_string(&text, "reason", brolga_hold_name(holder->reason));
     if (holder->reason == BROLGA_HOLD_PIN) {
         json_number(&text, "pins", holder->pins);
-    } else {
+        json_string(&text, "what", holder->what);
+    }
+    if (holder->reason != BROLGA_HOLD_PIN || holder->task != 0) {
         json_number(&text, "task", holder->task);
         json_string(&text, "task_name", holder->task_name);
         json_string(&text, "function", holder->function);
