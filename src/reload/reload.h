@@ -25,8 +25,8 @@
 
 #include <stddef.h>
 
-/* The event loop, of libuv: only loop.c, watch.c and build.c know what it
- * is. */
+/* The event loop, of libuv: only loop.c, watch.c, dirs.c and build.c know
+ * what it is. */
 struct uv_loop_s;
 
 /* --- report.c: texts ---------------------------------------------------- */
@@ -218,10 +218,14 @@ struct brolga__watch_file {
 
     /* watch.c's own. */
     uint32_t dir;
-    bool touched;   /* An event named it: read it even if it looks same. */
-    bool ready;     /* To be told by this look. */
-    uint64_t bytes; /* These three as of the last look. */
-    int64_t mtime_ns;
+    uint32_t target_dir; /* Of what it leads to, if it is a link... */
+    char *target;        /* ...and its name there. */
+    bool touched;        /* An event named it: read it even if it looks same. */
+    bool unheard;        /* No event did, and yet it has changed. */
+    bool ready;          /* To be told by this look. */
+    uint64_t writer_ns;  /* When one who has it open wrote; 0 = nobody has. */
+    uint64_t bytes;      /* These three as of the last look. */
+    int64_t ctime_ns;
     uint64_t inode;
     bool missing;       /* Not there at the last look. */
     uint64_t seen_hash; /* What the last looks saw, if it is not told yet. */
@@ -244,6 +248,7 @@ struct brolga__watch_opts {
 
 struct brolga__watch;
 
+/* BROLGA_OK or BROLGA_ENOMEM. */
 int brolga__watch_create(struct uv_loop_s *loop,
                          const struct brolga__watch_opts *opts,
                          struct brolga__watch **out);

@@ -116,8 +116,12 @@ uint64_t brolga__source_fingerprint(const struct source *source)
 {
     uint64_t mix = source->file->hash;
 
-    for (size_t i = 0; i < source->deps_count; i++)
-        mix = (mix ^ source->deps[i]->hash) * UINT64_C(0x9e3779b97f4a7c15) + i;
+    for (size_t i = 0; i < source->deps_count; i++) {
+        const struct brolga__watch_file *header = source->deps[i];
+        uint64_t hash = header->exists ? header->hash : 0; /* Gone. */
+
+        mix = (mix ^ hash) * UINT64_C(0x9e3779b97f4a7c15) + i;
+    }
     return mix;
 }
 
@@ -303,20 +307,38 @@ static bool depends_on(const struct source *source,
     return false;
 }
 
+/* Whether the source has read another header of that name: one that is new may
+ * be found before it now. */
+static bool may_prefer(const struct source *source,
+                       const struct brolga__watch_file *header)
+{
+    const char *name = brolga__text_base(header->path);
+
+    for (size_t i = 0; i < source->deps_count; i++)
+        if (strcmp(brolga__text_base(source->deps[i]->path), name) == 0)
+            return true;
+    return false;
+}
+
 /* Those that have read the header are built again; and those that do not
  * build, since it may be what they lack. */
 static void take_header(struct brolga_reload *session,
-                        const struct brolga__watch_file *header)
+                        const struct brolga__watch_file *header,
+                        enum brolga__watch_what what)
 {
+    bool is_new = what == BROLGA__WATCH_ADDED || what == BROLGA__WATCH_BACK;
+
     for (size_t i = 0; i < session->sources_count; i++) {
         struct source *source = session->sources[i];
-        bool depends = depends_on(source, header);
+        bool prefers = is_new && may_prefer(source, header);
+        bool depends = prefers || depends_on(source, header);
 
         if (!source->file->exists || source->file->problem[0] != '\0' ||
             (!depends && source->lock != LOCK_BUILD))
             continue;
         reset(source);
         source->by_header |= depends;
+        source->anew |= prefers;
         source->by_import = false;
         source->dirty = true;
     }
@@ -330,7 +352,7 @@ void brolga__round_file(void *arg, struct brolga__watch_file *file,
 
     abandon_txn(session);
     if (file->kind == BROLGA__WATCH_HEADER) {
-        take_header(session, file);
+        take_header(session, file, what);
         return;
     }
     if (source == NULL)
@@ -345,7 +367,8 @@ void brolga__round_file(void *arg, struct brolga__watch_file *file,
 /* Content that runs already needs no build: an edit that was undone. */
 static void drop_unchanged(struct source *source)
 {
-    if (!source->dirty || source->phase != PHASE_IDLE || source->now == NULL ||
+    if (!source->dirty || source->anew || source->phase != PHASE_IDLE ||
+        source->now == NULL ||
         brolga__source_fingerprint(source) != source->fingerprint)
         return;
     source->dirty = false;
@@ -528,6 +551,7 @@ static void start_build(struct source *source)
 
     source->why = why_of(source);
     source->dirty = false;
+    source->anew = false;
     source->phase = PHASE_BUILDING;
     if (brolga__build_start(source->session->builder, source->file->path, built,
                             source, &source->build) != BROLGA_OK)

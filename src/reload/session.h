@@ -52,6 +52,7 @@ struct source {
     bool dirty;     /* To be built. */
     bool changed;   /* Its content is not what runs. */
     bool by_header; /* Nor is a header that it has read. */
+    bool anew;      /* Its headers may be others now: build it in any case. */
     bool by_import; /* Built again only for what it imports. */
     bool adopted;   /* By the commit that is being told. */
     bool stale;     /* It has been told that what runs calls old code. */
