@@ -92,23 +92,23 @@ static bool list_dir(struct brolga__watch *watch, const struct dir *dir)
 
 /* --- events ------------------------------------------------------------- */
 
+static void touch(struct brolga__watch_file *file, enum brolga__change change)
+{
+    file->touched = true;
+    file->unheard = false;
+    file->heard_ns = brolga__plat_now_ns();
+    file->writer_ns = change == BROLGA__CHANGE_WRITTEN ? file->heard_ns : 0;
+}
+
 /* Nobody has told, for a while, who writes into its files. */
 static void touch_all(struct brolga__watch *watch, const struct dir *dir)
 {
     for (size_t i = 0; i < watch->files_count; i++) {
         if (watch->dirs[watch->files[i]->dir] != dir)
             continue;
-        watch->files[i]->touched = true;
+        touch(watch->files[i], BROLGA__CHANGE_LOST);
         watch->files[i]->unheard = true;
     }
-}
-
-static void touch(struct brolga__watch_file *file, enum brolga__change change)
-{
-    file->touched = true;
-    file->unheard = false;
-    file->writer_ns =
-        change == BROLGA__CHANGE_WRITTEN ? brolga__plat_now_ns() : 0;
 }
 
 /* Whether a file of a directory is what an event names. */
@@ -160,13 +160,19 @@ static void on_change(void *arg, int id, enum brolga__change change,
         brolga__watch_soon(watch);
 }
 
+void brolga__dirs_hear(struct brolga__watch *watch)
+{
+    if (watch->started && watch->notify >= 0)
+        brolga__plat_notify_read(watch->notify, on_change, watch);
+}
+
 static void polled(uv_poll_t *poll, int status, int events)
 {
     struct brolga__watch *watch = poll->data;
 
     (void)status; /* If it cannot be read, the sweep is left. */
     (void)events;
-    brolga__plat_notify_read(watch->notify, on_change, watch);
+    brolga__dirs_hear(watch);
 }
 
 /* --- watching ----------------------------------------------------------- */

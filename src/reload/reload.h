@@ -223,6 +223,7 @@ struct brolga__watch_file {
     bool touched;        /* An event named it: read it even if it looks same. */
     bool unheard;        /* No event did, and yet it has changed. */
     bool ready;          /* To be told by this look. */
+    uint64_t heard_ns;   /* The last event that named it, or its directory. */
     uint64_t writer_ns;  /* When one who has it open wrote; 0 = nobody has. */
     uint64_t bytes;      /* These three as of the last look. */
     int64_t ctime_ns;
@@ -265,8 +266,13 @@ int brolga__watch_header(struct brolga__watch *watch, const char *path,
 /* Reads everything at once and tells all files as added; no quiet period.
  * BROLGA_OK, or BROLGA_ENOMEM: there may be others. */
 int brolga__watch_scan(struct brolga__watch *watch);
-/* Whether the content on disk is still what was last told. */
-bool brolga__watch_is_fresh(const struct brolga__watch_file *file);
+/* Whether the content on disk is what was last told, and has been since then. */
+bool brolga__watch_is_fresh(struct brolga__watch *watch,
+                            const struct brolga__watch_file *file,
+                            uint64_t since_ns);
+/* False while its directory is gone: nothing is told of it then. */
+bool brolga__watch_is_there(const struct brolga__watch *watch,
+                            const struct brolga__watch_file *file);
 /* Reads all files after a quiet period, as if they had been saved. */
 void brolga__watch_look(struct brolga__watch *watch);
 /* Starts and stops events and sweeps. */

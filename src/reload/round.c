@@ -27,6 +27,13 @@
 
 static void advance(struct brolga_reload *session);
 
+/* What is in a directory that is gone waits until that is back. */
+static bool is_dirty(const struct source *source)
+{
+    return source->dirty &&
+           brolga__watch_is_there(source->session->watch, source->file);
+}
+
 /* --- telling ------------------------------------------------------------ */
 
 static const char *module_of(const struct source *source)
@@ -390,7 +397,7 @@ void brolga__round_batch(void *arg, uint64_t noticed_ns)
             source->dirty = true;
         }
         drop_unchanged(source);
-        dirty |= source->dirty;
+        dirty |= is_dirty(source);
     }
     if (dirty && session->noticed_ns == 0 && !session->loading)
         session->noticed_ns = noticed_ns;
@@ -427,11 +434,6 @@ void brolga__round_tell_modules(struct brolga_reload *session,
     event->modules = modules;
     brolga__session_emit(session, event);
     brolga__free(modules);
-}
-
-static bool is_dirty(const struct source *source)
-{
-    return source->dirty;
 }
 
 static enum brolga_reload_why why_of(const struct source *source)
@@ -508,13 +510,16 @@ static void take_deps(struct source *source,
     source->deps_count = count;
 }
 
-/* Whether all that the build has read is still what was told. */
+/* Whether all that the build has read was what was told. */
 static bool is_fresh(const struct source *source)
 {
-    if (!brolga__watch_is_fresh(source->file))
+    struct brolga__watch *watch = source->session->watch;
+    uint64_t since = source->build_ns;
+
+    if (!brolga__watch_is_fresh(watch, source->file, since))
         return false;
     for (size_t i = 0; i < source->deps_count; i++)
-        if (!brolga__watch_is_fresh(source->deps[i]))
+        if (!brolga__watch_is_fresh(watch, source->deps[i], since))
             return false;
     return true;
 }
@@ -553,6 +558,7 @@ static void start_build(struct source *source)
     source->dirty = false;
     source->anew = false;
     source->phase = PHASE_BUILDING;
+    source->build_ns = brolga__plat_now_ns();
     if (brolga__build_start(source->session->builder, source->file->path, built,
                             source, &source->build) != BROLGA_OK)
         fail_build(source, &result);
@@ -561,7 +567,7 @@ static void start_build(struct source *source)
 void brolga__round_start_builds(struct brolga_reload *session)
 {
     for (size_t i = 0; i < session->sources_count; i++)
-        if (session->sources[i]->dirty)
+        if (is_dirty(session->sources[i]))
             start_build(session->sources[i]);
 }
 
@@ -598,7 +604,7 @@ static void advance(struct brolga_reload *session)
     bool dirty = false;
 
     for (size_t i = 0; i < session->sources_count; i++)
-        dirty |= session->sources[i]->dirty;
+        dirty |= is_dirty(session->sources[i]);
     if (session->round == ROUND_QUIET && dirty)
         begin(session);
     if (session->round != ROUND_BUILDING)

@@ -57,6 +57,7 @@ struct source {
     bool adopted;   /* By the commit that is being told. */
     bool stale;     /* It has been told that what runs calls old code. */
     struct brolga__build *build;
+    uint64_t build_ns; /* When it began. */
     char *built;
     uint64_t built_fingerprint;
     uint64_t took_ns;

@@ -434,13 +434,25 @@ int brolga__watch_header(struct brolga__watch *watch, const char *path,
     return err;
 }
 
-bool brolga__watch_is_fresh(const struct brolga__watch_file *file)
+bool brolga__watch_is_there(const struct brolga__watch *watch,
+                            const struct brolga__watch_file *file)
+{
+    return !watch->dirs[file->dir]->gone;
+}
+
+/* The same content is not enough: it may have been another, or away with its
+ * directory, and be back. */
+bool brolga__watch_is_fresh(struct brolga__watch *watch,
+                            const struct brolga__watch_file *file,
+                            uint64_t since_ns)
 {
     uint64_t hash;
 
     if (!file->told || !file->exists || file->problem[0] != '\0')
         return true; /* Nothing was told that could be out of date. */
-    return hash_file(file->path, &hash) == BROLGA_OK && hash == file->hash;
+    brolga__dirs_hear(watch);
+    return file->heard_ns < since_ns && brolga__watch_is_there(watch, file) &&
+           hash_file(file->path, &hash) == BROLGA_OK && hash == file->hash;
 }
 
 int brolga__watch_scan(struct brolga__watch *watch)

@@ -59,6 +59,8 @@ bool brolga__dirs_check(struct brolga__watch *watch);
 /* If the file is a link: events of what it leads to are its own. */
 void brolga__dirs_follow(struct brolga__watch *watch,
                          struct brolga__watch_file *file);
+/* Takes the events that have come, without waiting. */
+void brolga__dirs_hear(struct brolga__watch *watch);
 void brolga__dirs_start(struct brolga__watch *watch);
 void brolga__dirs_stop(struct brolga__watch *watch);
 void brolga__dirs_free(struct brolga__watch *watch);
