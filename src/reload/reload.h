@@ -3,13 +3,16 @@
  *
  *   signature.c  the text by which imports and exports are compared
  *   watch.c      which files have changed, and whether they are whole
+ *   dirs.c       the directories that it watches
  *   build.c      compilers, several at a time
+ *   command.c    what they are called with
  *   loop.c       the event loop that those two run on
  *   load.c       images: what a built file holds, loading and unloading it
  *   plan.c       which of the new images fit together; pure
  *   report.c     texts and names
  *   round.c      rounds: from what has changed to what is built
  *   commit.c     from what is built to the commit, or to refusals
+ *   tier.c       optimised builds of what runs already
  *   back.c       older versions, and what goes back to them
  *   session.c    the public functions, and a session's life
  *
@@ -287,7 +290,13 @@ struct brolga__build_opts {
     const char *cc;          /* NULL = $CC, or "cc". */
     const char *cflags;      /* May be NULL. */
     const char *include_dir; /* May be NULL. */
+    const char *fast;        /* Of fast builds; blank = `cc`, with -O0. */
     uint32_t jobs;           /* At a time. */
+};
+
+enum brolga__tier {
+    BROLGA__TIER_FULL, /* As the user's flags say. */
+    BROLGA__TIER_FAST  /* Whatever is built soonest. */
 };
 
 struct brolga__build_result {
@@ -295,7 +304,8 @@ struct brolga__build_result {
     const char *problem; /* Why there is no output: no compiler, ... or NULL. */
     const char *output;  /* What it printed. */
     size_t output_bytes;
-    const char *built;       /* The file made; the callback's to remove. */
+    const char *built; /* The file made; the callback's to remove. */
+    bool deps_known;
     const char *const *deps; /* Headers that it read, without the system's. */
     size_t deps_count;
     uint64_t took_ns;
@@ -313,8 +323,10 @@ int brolga__builder_create(struct uv_loop_s *loop,
  * when the loop runs on, and the memory goes then. */
 void brolga__builder_destroy(struct brolga__builder *builder);
 /* Starts or queues a build of `source`; `done` is called once, later, on the
- * loop's thread, unless the build is canceled. */
+ * loop's thread, unless the build is canceled. Builds that nobody waits for
+ * (`later`) are started after all others, at a low priority. */
 int brolga__build_start(struct brolga__builder *builder, const char *source,
+                        enum brolga__tier tier, bool later,
                         brolga__build_fn done, void *arg,
                         struct brolga__build **out);
 void brolga__build_cancel(struct brolga__build *build);

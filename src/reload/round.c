@@ -157,8 +157,7 @@ void brolga__source_forget_next(struct source *source)
     source->staged = false;
 }
 
-/* Takes a file back to where nothing has been done for it. */
-static void reset(struct source *source)
+void brolga__source_reset(struct source *source)
 {
     if (source->build != NULL)
         brolga__build_cancel(source->build);
@@ -170,7 +169,7 @@ static void reset(struct source *source)
 
 void brolga__source_free(struct source *source)
 {
-    reset(source);
+    brolga__source_reset(source);
     if (source->now != NULL)
         brolga__image_unref(source->now);
     brolga__free(source->deps);
@@ -195,13 +194,14 @@ static void abandon_txn(struct brolga_reload *session)
 
 void brolga__round_abandon(struct brolga_reload *session)
 {
+    brolga__tier_abandon(session);
     abandon_txn(session);
     for (size_t i = 0; i < session->sources_count; i++) {
         struct source *source = session->sources[i];
 
         if (source->phase != PHASE_IDLE)
             source->dirty = true;
-        reset(source);
+        brolga__source_reset(source);
     }
     session->round = ROUND_QUIET;
 }
@@ -294,7 +294,7 @@ static void tell_removed(struct source *source)
 
 static void take_source(struct source *source, enum brolga__watch_what what)
 {
-    reset(source);
+    brolga__source_reset(source);
     source->changed = true;
     source->by_import = false;
     if (what == BROLGA__WATCH_UNREADABLE)
@@ -343,7 +343,7 @@ static void take_header(struct brolga_reload *session,
         if (!source->file->exists || source->file->problem[0] != '\0' ||
             (!depends && source->lock != LOCK_BUILD))
             continue;
-        reset(source);
+        brolga__source_reset(source);
         source->by_header |= depends;
         source->anew |= prefers;
         source->by_import = false;
@@ -357,6 +357,7 @@ void brolga__round_file(void *arg, struct brolga__watch_file *file,
     struct brolga_reload *session = arg;
     struct source *source = source_of(file);
 
+    brolga__tier_abandon(session);
     abandon_txn(session);
     if (file->kind == BROLGA__WATCH_HEADER) {
         take_header(session, file, what);
@@ -399,9 +400,12 @@ void brolga__round_batch(void *arg, uint64_t noticed_ns)
         drop_unchanged(source);
         dirty |= is_dirty(source);
     }
+    if (dirty)
+        brolga__tier_abandon(session);
     if (dirty && session->noticed_ns == 0 && !session->loading)
         session->noticed_ns = noticed_ns;
     advance(session);
+    brolga__tier_begin(session);
 }
 
 /* --- building ----------------------------------------------------------- */
@@ -443,8 +447,8 @@ static enum brolga_reload_why why_of(const struct source *source)
     return source->changed ? BROLGA_RELOAD_CHANGED : BROLGA_RELOAD_REBUILT;
 }
 
-static void fail_build(struct source *source,
-                       const struct brolga__build_result *result)
+static void fail_save(struct source *source,
+                      const struct brolga__build_result *result)
 {
     const char *path = source->file->path;
     uint32_t line =
@@ -469,6 +473,21 @@ static void fail_build(struct source *source,
     brolga__source_lock(source, LOCK_BUILD);
 }
 
+static void fail_build(struct source *source,
+                       const struct brolga__build_result *result)
+{
+    if (source->session->optimising) {
+        source->phase = PHASE_IDLE;
+        brolga__tier_fail(source,
+                          result->problem != NULL
+                              ? result->problem
+                              : "mend what its compiler says, and save it",
+                          result);
+    } else {
+        fail_save(source, result);
+    }
+}
+
 static void tell_warnings(struct source *source,
                           const struct brolga__build_result *result)
 {
@@ -476,7 +495,8 @@ static void tell_warnings(struct source *source,
     struct brolga__text text = {0};
     struct brolga_reload_event event;
 
-    if (result->output_bytes == 0)
+    /* An optimised build has told them when it was a fast one. */
+    if (result->output_bytes == 0 || source->session->optimising)
         return;
     brolga__text_add(&text, "%s: compiles, with warnings", path);
     event = brolga__source_event(source, BROLGA_RELOAD_BUILD_WARNED, &text);
@@ -496,7 +516,8 @@ static void take_deps(struct source *source,
     struct brolga__watch_file **deps;
     size_t count = 0;
 
-    if (!result->ok && result->deps_count < source->deps_count)
+    if (!result->deps_known ||
+        (!result->ok && result->deps_count < source->deps_count))
         return;
     deps = brolga__alloc((result->deps_count + 1) * sizeof *deps);
     if (deps == NULL)
@@ -549,26 +570,35 @@ static void built(void *arg, const struct brolga__build_result *result)
     advance(source->session);
 }
 
-static void start_build(struct source *source)
+void brolga__source_start_build(struct source *source, enum brolga__tier tier,
+                                bool later)
 {
     struct brolga__build_result result = {.problem = "out of memory",
                                           .output = ""};
 
-    source->why = why_of(source);
+    source->tier = tier;
     source->dirty = false;
     source->anew = false;
     source->phase = PHASE_BUILDING;
     source->build_ns = brolga__plat_now_ns();
-    if (brolga__build_start(source->session->builder, source->file->path, built,
-                            source, &source->build) != BROLGA_OK)
+    if (brolga__build_start(source->session->builder, source->file->path, tier,
+                            later, built, source, &source->build) != BROLGA_OK)
         fail_build(source, &result);
 }
 
 void brolga__round_start_builds(struct brolga_reload *session)
 {
-    for (size_t i = 0; i < session->sources_count; i++)
-        if (is_dirty(session->sources[i]))
-            start_build(session->sources[i]);
+    for (size_t i = 0; i < session->sources_count; i++) {
+        struct source *source = session->sources[i];
+
+        if (!is_dirty(source))
+            continue;
+        source->why = why_of(source);
+        brolga__source_start_build(source,
+                                   session->opts.tiered ? BROLGA__TIER_FAST
+                                                        : BROLGA__TIER_FULL,
+                                   false);
+    }
 }
 
 bool brolga__round_is_building(const struct brolga_reload *session)
