@@ -230,6 +230,34 @@ void brolga__plat_say(const char *text, size_t bytes);
  * it begins; NULL if unknown. A signal handler may. */
 const char *brolga__plat_image_at(uintptr_t address, uintptr_t *base);
 
+/* --- changes of files --------------------------------------------------- */
+
+enum brolga__change {
+    BROLGA__CHANGE_OTHER,   /* It has come, gone, or got other attributes. */
+    BROLGA__CHANGE_WRITTEN, /* Somebody writes into it, and has it open. */
+    BROLGA__CHANGE_CLOSED,  /* One who has had it open for writing closes it. */
+    BROLGA__CHANGE_SELF,    /* The directory itself has moved or gone: watch it
+                               anew. */
+    BROLGA__CHANGE_LOST     /* Of any directory (-1): changes were not told. */
+};
+
+/* `directory` is what brolga__plat_notify_add() has returned, `name` that of a
+ * file in it; NULL for the last two. */
+typedef void brolga__change_fn(void *arg, int directory,
+                               enum brolga__change change, const char *name);
+
+/* A descriptor to poll for reading: changes of the directories that are added
+ * to it. A negative number of errno if there is none to be had. */
+int brolga__plat_notify_open(void);
+
+/* A number for the directory, or a negative one of errno. Paths that lead to
+ * the same directory get the same number. */
+int brolga__plat_notify_add(int fd, const char *path);
+void brolga__plat_notify_remove(int fd, int directory);
+
+/* Tells all that has happened until now, without waiting. `tell` may add. */
+void brolga__plat_notify_read(int fd, brolga__change_fn *tell, void *arg);
+
 /* --- compilers ---------------------------------------------------------- */
 
 /* What a compiler needs besides -shared to leave a module's references to the

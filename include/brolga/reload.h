@@ -59,15 +59,19 @@ enum brolga_reload_event_kind {
      * file of one that calls what is not in force any more; text names what. */
     BROLGA_RELOAD_STALE,
     /* It calls nothing of that kind any more: module, file. */
-    BROLGA_RELOAD_STALE_ENDED
+    BROLGA_RELOAD_STALE_ENDED,
+    /* With `tiered`: the second build of a file failed, or does not fit; the
+     * first one runs on: module, file, line, output, build_ns. */
+    BROLGA_RELOAD_NOT_OPTIMISED
 };
 
 /** Why a module is part of a reload. */
 enum brolga_reload_why {
-    BROLGA_RELOAD_NEW,     /* It was not loaded before. */
-    BROLGA_RELOAD_CHANGED, /* Its file has changed. */
-    BROLGA_RELOAD_REBUILT, /* Something that it includes or imports has. */
-    BROLGA_RELOAD_RESTORED /* It was taken back. */
+    BROLGA_RELOAD_NEW,      /* It was not loaded before. */
+    BROLGA_RELOAD_CHANGED,  /* Its file has changed. */
+    BROLGA_RELOAD_REBUILT,  /* Something that it includes or imports has. */
+    BROLGA_RELOAD_RESTORED, /* It was taken back. */
+    BROLGA_RELOAD_OPTIMISED /* With `tiered`: the same content, built again. */
 };
 
 /** One module, in events and for brolga_reload_each(). */
@@ -122,6 +126,13 @@ struct brolga_reload_opts {
     bool bystander;          /* on_event() acts on no task: the session's
                                 thread is a bystander (look.h). */
     enum brolga_reload_policy policy;
+    /* Build each file twice: first so that it runs soon, then, while that runs
+     * and nothing else is to be built, as the flags say. The second takes the
+     * place of the first as a version of its own; to take a reload back takes
+     * both back. Of a history it needs twice as many versions. */
+    bool tiered;
+    const char *fast; /* The compiler of first builds, which may hold arguments;
+                         NULL or "" = `cc`, with -O0 behind all flags. */
     /* Let functions change their signatures, or go, though other modules import
      * them and cannot be built again with them: these go on calling the old
      * code. */
@@ -248,7 +259,7 @@ BROLGA_API size_t brolga_reload_each(
 BROLGA_API const char *
 brolga_reload_event_name(enum brolga_reload_event_kind kind);
 
-/** A word for a reason: "new", "changed", "rebuilt". Threads: any. */
+/** A word for a reason: "new", "changed", "optimised", ... Threads: any. */
 BROLGA_API const char *brolga_reload_why_name(enum brolga_reload_why why);
 
 #ifdef __cplusplus

@@ -9,7 +9,8 @@
  *
  * `back` of a moment is the version that one goes back to from it: the one
  * before its commit, or, if it was itself a way back, that of the moment that
- * it went to. So each step goes one reload further back.
+ * it went to. So each step goes one reload further back. An optimised build of
+ * what ran already is no step.
  */
 #include "reload/session.h"
 
@@ -28,6 +29,7 @@ struct piece {
     struct brolga__image *image; /* One reference; NULL: nothing ran. */
     uint64_t version;
     uint64_t fingerprint;
+    bool due;
 };
 
 struct moment {
@@ -98,6 +100,7 @@ static void fill_piece(struct piece *piece, struct source *source)
     piece->image = source->now;
     piece->version = source->version;
     piece->fingerprint = source->fingerprint;
+    piece->due = source->due;
     if (piece->image != NULL)
         (void)brolga__add_relaxed(&piece->image->refs, 1); /* Has one. */
 }
@@ -121,13 +124,6 @@ static void note(struct brolga_reload *session, uint64_t version, uint64_t back)
     drop_old(session);
 }
 
-void brolga__back_note(struct brolga_reload *session, uint64_t version)
-{
-    bool is_first = brolga__list_empty(&session->moments);
-
-    note(session, version, is_first ? 0 : version - 1);
-}
-
 /* What ran at a version; NULL: that is not known. */
 static struct moment *find(struct brolga_reload *session, uint64_t version)
 {
@@ -137,6 +133,17 @@ static struct moment *find(struct brolga_reload *session, uint64_t version)
         if (moment_of(node)->version <= version)
             found = moment_of(node);
     return found;
+}
+
+void brolga__back_note(struct brolga_reload *session, uint64_t version)
+{
+    const struct moment *current = find(session, UINT64_MAX);
+
+    if (current == NULL)
+        note(session, version, 0);
+    else
+        note(session, version,
+             session->optimising ? current->back : version - 1);
 }
 
 /* --- going back --------------------------------------------------------- */
@@ -185,6 +192,7 @@ static void set_now(struct source *source, const struct piece *piece)
     source->version = piece->version;
     (void)pthread_mutex_unlock(&source->session->lock);
     source->fingerprint = piece->fingerprint;
+    source->due = piece->due;
     if (old != NULL)
         brolga__image_unref(old);
 }
@@ -248,7 +256,7 @@ static void tell_back(struct brolga_reload *session, uint64_t version,
     }
 }
 
-static int go_back(struct brolga_reload *session, uint64_t version,
+static int restore(struct brolga_reload *session, uint64_t version,
                    const char *why, struct brolga_report *report)
 {
     struct moment *current = find(session, UINT64_MAX), *moment;
@@ -275,6 +283,17 @@ static int go_back(struct brolga_reload *session, uint64_t version,
     tell_back(session, version, report, why);
     brolga__stale_tell(session);
     return BROLGA_OK;
+}
+
+static int go_back(struct brolga_reload *session, uint64_t version,
+                   const char *why, struct brolga_report *report)
+{
+    int err;
+
+    brolga__tier_abandon(session);
+    err = restore(session, version, why, report);
+    brolga__tier_begin(session);
+    return err;
 }
 
 /* --- being asked -------------------------------------------------------- */
@@ -345,12 +364,13 @@ int brolga_reload_rollback(brolga_reload *session, uint64_t version,
 
 /* --- tasks that fail ---------------------------------------------------- */
 
-void brolga__back_guard(struct brolga_reload *session)
+void brolga__back_guard(struct brolga_reload *session, uint64_t failed)
 {
     uint32_t window_ms = session->opts.rollback_window_ms;
 
     if (session->opts.rollback_percent == 0 || session->loading)
         return;
+    session->guard_failed = failed;
     session->guard_until_ns =
         brolga_after_ns((window_ms == 0 ? 2000 : window_ms) * BROLGA_MS);
     brolga__loop_timer(session->loop, LOOK_MS);

@@ -19,7 +19,7 @@
  * a daemon started meanwhile (a compiler cache) could hold open for ever.
  */
 #define _XOPEN_SOURCE 700 /* realpath */
-#include "reload/reload.h"
+#include "reload/command.h"
 
 #include "alloc.h"
 #include "list.h"
@@ -32,33 +32,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <uv.h>
 
 /* Of what a compiler prints, this much is kept. */
 #define OUTPUT_MAX ((size_t)1 << 20)
-#define DEPS_MAX   ((size_t)1 << 20)
 
-extern char **environ;
-
-/* Words, each allocated; at[count] is NULL. */
-struct words {
-    char **at;
-    size_t count;
-    bool failed; /* Out of memory: what is there is not complete. */
-};
+/* The niceness of compilers that nobody waits for. */
+#define LATER_NICE 10
 
 struct brolga__builder {
     uv_loop_t *loop;
     uv_timer_t timer; /* Tells failures to start later, not in the call. */
     char *directory;
-    char *cc;
-    char *cflags;
-    char *include_dir;
+    struct brolga__command command;
     uint32_t jobs;
-    uint32_t running;
-    uint64_t serial; /* Of the last build. */
+    uint32_t running;       /* Those that somebody waits for. */
+    uint32_t running_later; /* The others. */
+    uint64_t serial;        /* Of the last build. */
     struct brolga__list queue;
+    struct brolga__list later; /* The queue of those that nobody waits for. */
     struct brolga__list started;
     bool ending;
     bool timer_closed;
@@ -71,6 +65,9 @@ struct brolga__build {
     char *source;
     char *built;
     char *depfile;
+    enum brolga__tier tier;
+    bool later; /* Nobody waits for it: at a low priority, when others are
+                   done. */
     brolga__build_fn done; /* NULL = canceled. */
     void *arg;
     bool queued;
@@ -85,94 +82,6 @@ struct brolga__build {
     size_t output_bytes;
     uint64_t start_ns;
 };
-
-/* --- words -------------------------------------------------------------- */
-
-static void words_add_bytes(struct words *words, const char *at, size_t bytes)
-{
-    char **more =
-        brolga__realloc(words->at, (words->count + 2) * sizeof *words->at);
-    char *word = more == NULL ? NULL : brolga__alloc(bytes + 1);
-
-    if (more != NULL)
-        words->at = more;
-    if (word == NULL) {
-        words->failed = true;
-        return;
-    }
-    memcpy(word, at, bytes);
-    word[bytes] = '\0';
-    words->at[words->count++] = word;
-    words->at[words->count] = NULL;
-}
-
-static void words_add(struct words *words, const char *word)
-{
-    words_add_bytes(words, word, strlen(word));
-}
-
-static void words_split(struct words *words, const char *text)
-{
-    /* Each turn consumes a word. */
-    while (text != NULL && *(text += strspn(text, " \t\n")) != '\0') {
-        size_t bytes = strcspn(text, " \t\n");
-
-        words_add_bytes(words, text, bytes);
-        text += bytes;
-    }
-}
-
-static void words_free(struct words *words)
-{
-    for (size_t i = 0; i < words->count; i++)
-        brolga__free(words->at[i]);
-    brolga__free(words->at);
-    *words = (struct words){0};
-}
-
-/* --- the command -------------------------------------------------------- */
-
-static void add_command(struct words *words, const struct brolga__build *build)
-{
-    static const char *const fixed[] = {
-        "-std=c11", "-g", "-O2", "-fPIC", "-shared", "-fno-omit-frame-pointer"};
-    const struct brolga__builder *builder = build->builder;
-    const char *const *flag = brolga__plat_module_flags();
-
-    words_split(words, builder->cc);
-    for (size_t i = 0; i < brolga__lengthof(fixed); i++)
-        words_add(words, fixed[i]);
-    for (; *flag != NULL; flag++)
-        words_add(words, *flag);
-    if (builder->include_dir != NULL) {
-        /* As a system directory: its headers neither warn nor are watched. */
-        words_add(words, "-isystem");
-        words_add(words, builder->include_dir);
-    }
-    words_add(words, "-MMD");
-    words_add(words, "-MT");
-    words_add(words, "x");
-    words_add(words, "-MF");
-    words_add(words, build->depfile);
-    words_add(words, "-o");
-    words_add(words, build->built);
-    words_add(words, build->source);
-    /* Last, so that libraries among them follow what needs them. */
-    words_split(words, builder->cflags);
-}
-
-/* Our environment, with the private directory for temporary files. */
-static void add_environment(struct words *words,
-                            const struct brolga__builder *builder)
-{
-    char text[PATH_MAX + 16];
-
-    for (char **at = environ; *at != NULL; at++)
-        if (strncmp(*at, "TMPDIR=", 7) != 0)
-            words_add(words, *at);
-    (void)snprintf(text, sizeof text, "TMPDIR=%s", builder->directory);
-    words_add(words, text);
-}
 
 /* --- the end of a build ------------------------------------------------- */
 
@@ -199,6 +108,12 @@ static void remove_files(const struct brolga__build *build)
     (void)unlink(build->depfile);
 }
 
+static uint32_t *running_of(struct brolga__build *build)
+{
+    return build->later ? &build->builder->running_later
+                        : &build->builder->running;
+}
+
 static void handle_closed(uv_handle_t *handle)
 {
     struct brolga__build *build = handle->data;
@@ -207,69 +122,9 @@ static void handle_closed(uv_handle_t *handle)
         build_free(build);
 }
 
-/* Reads a whole small file; NULL if it cannot be read. */
-static char *read_text(const char *path)
-{
-    FILE *file = fopen(path, "re");
-    char *text = NULL;
-    size_t bytes;
-
-    if (file == NULL)
-        return NULL;
-    text = brolga__alloc(DEPS_MAX + 1);
-    if (text != NULL) {
-        bytes = fread(text, 1, DEPS_MAX, file);
-        text[bytes] = '\0';
-    }
-    (void)fclose(file);
-    return text;
-}
-
-/* Takes one file name of a make rule from `*at`, unescaped in place. */
-static char *take_dep(char **at)
-{
-    char *from = *at, *to, *start;
-
-    while (*from == ' ' || *from == '\n' ||
-           (from[0] == '\\' && from[1] == '\n'))
-        from += from[0] == '\\' ? 2 : 1;
-    start = to = from;
-    for (; *from != '\0' && *from != ' ' && *from != '\n'; from++) {
-        if (from[0] == '\\' && from[1] == '\n')
-            break;
-        if ((from[0] == '\\' && (from[1] == ' ' || from[1] == '#')) ||
-            (from[0] == '$' && from[1] == '$'))
-            from++;
-        *to++ = *from;
-    }
-    *at = *from == '\0' ? from : from + 1;
-    *to = '\0';
-    return start;
-}
-
-/* The headers of a make rule "x: source header header". */
-static void read_deps(struct words *deps, const struct brolga__build *build)
-{
-    char *text = read_text(build->depfile);
-    char *at = text == NULL ? NULL : strchr(text, ':');
-
-    if (at != NULL)
-        at++;
-    /* Each turn consumes a name; the last one is empty. */
-    while (at != NULL) {
-        char *dep = take_dep(&at);
-
-        if (*dep == '\0')
-            break;
-        if (strcmp(dep, build->source) != 0)
-            words_add(deps, dep);
-    }
-    brolga__free(text);
-}
-
 static void tell(struct brolga__build *build)
 {
-    struct words deps = {0};
+    struct brolga__words deps = {0};
     struct brolga__build_result result = {
         .ok = !build->failed,
         .problem = build->problem[0] == '\0' ? NULL : build->problem,
@@ -279,12 +134,13 @@ static void tell(struct brolga__build *build)
         .took_ns = brolga__plat_now_ns() - build->start_ns,
     };
 
-    read_deps(&deps, build);
+    result.deps_known =
+        brolga__command_deps(&deps, build->depfile, build->source);
     result.deps = (const char *const *)deps.at;
     result.deps_count = deps.count;
     (void)unlink(build->depfile);
     build->done(build->arg, &result);
-    words_free(&deps);
+    brolga__words_free(&deps);
 }
 
 static void keep_output(struct brolga__build *build, const char *at,
@@ -331,7 +187,7 @@ static void exited(uv_process_t *process, int64_t status, int killer)
     if (killer != 0)
         (void)snprintf(build->problem, sizeof build->problem,
                        "the compiler was killed by signal %d", killer);
-    build->builder->running--;
+    (*running_of(build))--;
     if (build->done != NULL)
         tell(build);
     else
@@ -397,6 +253,8 @@ static int start_process(struct brolga__build *build, char **args, char **env)
     (void)uv_pipe_open(&build->pipe, ends[0]);
     err = spawn(build, args, env, ends[1]);
     (void)close(ends[1]);
+    if (err == 0 && build->later) /* Before it has begun much. */
+        (void)setpriority(PRIO_PGRP, (id_t)build->process.pid, LATER_NICE);
     /* It fails for pipes that are not open only; drain() reads in any case. */
     if (err == 0)
         (void)uv_read_start((uv_stream_t *)&build->pipe, give_chunk, printed);
@@ -418,34 +276,53 @@ static void set_unstartable(struct brolga__build *build, int err,
     (void)uv_timer_start(&builder->timer, tell_unstartable, 0, 0);
 }
 
+static void add_arguments(struct brolga__words *args,
+                          const struct brolga__build *build)
+{
+    const struct brolga__command_files files = {.source = build->source,
+                                                .built = build->built,
+                                                .depfile = build->depfile};
+
+    brolga__command_arguments(args, &build->builder->command, build->tier,
+                              &files);
+}
+
 static void start(struct brolga__build *build)
 {
-    struct words args = {0}, env = {0};
+    struct brolga__words args = {0}, env = {0};
     int err = UV_ENOMEM;
 
     build->queued = false;
     build->start_ns = brolga__plat_now_ns();
     brolga__list_remove(&build->link);
     brolga__list_push_back(&build->builder->started, &build->link);
-    add_command(&args, build);
-    add_environment(&env, build->builder);
+    add_arguments(&args, build);
+    brolga__command_environment(&env, build->builder->directory);
     if (!args.failed && !env.failed)
         err = start_process(build, args.at, env.at);
     if (err == 0)
-        build->builder->running++;
+        (*running_of(build))++;
     else
         set_unstartable(build, err, args.count == 0 ? "" : args.at[0]);
-    words_free(&args);
-    words_free(&env);
+    brolga__words_free(&args);
+    brolga__words_free(&env);
 }
 
-/* Starts what waits, as far as there is room. */
+static void start_first(struct brolga__list *queue)
+{
+    start(brolga__container_of(queue->next, struct brolga__build, link));
+}
+
+/* Starts what waits, as far as there is room. What nobody waits for takes no
+ * room from what somebody does. */
 static void pump(struct brolga__builder *builder)
 {
     while (builder->running < builder->jobs &&
            !brolga__list_empty(&builder->queue))
-        start(brolga__container_of(builder->queue.next, struct brolga__build,
-                                   link));
+        start_first(&builder->queue);
+    while (builder->running + builder->running_later < builder->jobs &&
+           !brolga__list_empty(&builder->later))
+        start_first(&builder->later);
 }
 
 /* Tells one that could not start, and frees it. */
@@ -507,6 +384,7 @@ static struct brolga__build *new_build(struct brolga__builder *builder,
 }
 
 int brolga__build_start(struct brolga__builder *builder, const char *source,
+                        enum brolga__tier tier, bool later,
                         brolga__build_fn done, void *arg,
                         struct brolga__build **out)
 {
@@ -517,7 +395,10 @@ int brolga__build_start(struct brolga__builder *builder, const char *source,
     build->done = done;
     build->arg = arg;
     build->queued = true;
-    brolga__list_push_back(&builder->queue, &build->link);
+    build->tier = tier;
+    build->later = later;
+    brolga__list_push_back(later ? &builder->later : &builder->queue,
+                           &build->link);
     *out = build;
     pump(builder);
     return BROLGA_OK;
@@ -555,23 +436,6 @@ static char *make_directory(void)
     return brolga__strdup(real);
 }
 
-static int copy_option(const char *text, const char *instead, char **out)
-{
-    if (text == NULL)
-        text = instead;
-    if (text == NULL)
-        return BROLGA_OK;
-    *out = brolga__strdup(text);
-    return *out == NULL ? BROLGA_ENOMEM : BROLGA_OK;
-}
-
-static const char *default_cc(void)
-{
-    const char *cc = getenv("CC");
-
-    return cc == NULL || cc[strspn(cc, " \t\n")] == '\0' ? "cc" : cc;
-}
-
 /* Removes the directory and what killed compilers have left in it. Files that
  * are kept for debuggers stay, and then so does the directory. */
 static void remove_directory(const char *path)
@@ -602,9 +466,7 @@ static void builder_free(struct brolga__builder *builder)
     if (builder->directory != NULL)
         remove_directory(builder->directory);
     brolga__free(builder->directory);
-    brolga__free(builder->cc);
-    brolga__free(builder->cflags);
-    brolga__free(builder->include_dir);
+    brolga__command_free(&builder->command);
     brolga__free(builder);
 }
 
@@ -620,13 +482,11 @@ int brolga__builder_create(struct uv_loop_s *loop,
     builder->loop = loop;
     builder->jobs = opts->jobs == 0 ? brolga__plat_cpus() : opts->jobs;
     brolga__list_init(&builder->queue);
+    brolga__list_init(&builder->later);
     brolga__list_init(&builder->started);
     builder->ending = true;
     builder->timer_closed = true; /* Until all is in order. */
-    if (copy_option(opts->cc, default_cc(), &builder->cc) != BROLGA_OK ||
-        copy_option(opts->cflags, NULL, &builder->cflags) != BROLGA_OK ||
-        copy_option(opts->include_dir, NULL, &builder->include_dir) !=
-            BROLGA_OK)
+    if (brolga__command_copy(opts, &builder->command) != BROLGA_OK)
         goto fail;
     err = BROLGA_EIO;
     builder->directory = make_directory();
@@ -651,12 +511,18 @@ static void timer_closed(uv_handle_t *handle)
     builder_free(builder);
 }
 
+static void cancel_queue(struct brolga__list *queue)
+{
+    while (!brolga__list_empty(queue))
+        brolga__build_cancel(
+            brolga__container_of(queue->next, struct brolga__build, link));
+}
+
 void brolga__builder_destroy(struct brolga__builder *builder)
 {
     builder->ending = true;
-    while (!brolga__list_empty(&builder->queue))
-        brolga__build_cancel(brolga__container_of(builder->queue.next,
-                                                  struct brolga__build, link));
+    cancel_queue(&builder->queue);
+    cancel_queue(&builder->later);
     brolga__list_each (node, &builder->started) {
         struct brolga__build *build =
             brolga__container_of(node, struct brolga__build, link);

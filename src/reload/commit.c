@@ -31,6 +31,10 @@ static void refuse(struct source *source, enum brolga_refusal why,
     struct brolga__text text = {0};
     struct brolga_reload_event event;
 
+    if (source->session->optimising) {
+        brolga__tier_fail(source, what, NULL);
+        return;
+    }
     brolga__text_add(&text, "%s", what);
     event = brolga__source_event(source, BROLGA_RELOAD_REFUSED, &text);
     event.file = file;
@@ -41,11 +45,19 @@ static void refuse(struct source *source, enum brolga_refusal why,
     brolga__session_emit(source->session, &event);
 }
 
+/* What is not the newest content, but another build of what runs, locks
+ * nothing. */
+static void lock(struct source *source)
+{
+    if (!source->session->optimising)
+        brolga__source_lock(source, LOCK_REFUSED);
+}
+
 /* After refuse(), which needs the image for the module's name. */
 static void give_up(struct source *source)
 {
     brolga__source_forget_next(source);
-    brolga__source_lock(source, LOCK_REFUSED);
+    lock(source);
 }
 
 static void refuse_all(struct brolga_reload *session, enum brolga_refusal why,
@@ -76,7 +88,7 @@ static void load(struct source *source)
                            session->outlet, &source->next, &why,
                            &line) != BROLGA_OK) {
         refuse(source, BROLGA_REFUSED_LOAD, path, line, why.at, NULL);
-        brolga__source_lock(source, LOCK_REFUSED);
+        lock(source);
     }
     brolga__free(source->built);
     source->built = NULL;
@@ -311,6 +323,7 @@ static void adopt(struct source *source, uint64_t version)
     source->staged = false;
     source->adopted = true;
     source->fingerprint = source->built_fingerprint;
+    source->due = source->tier == BROLGA__TIER_FAST;
     source->changed = false;
     source->by_header = false;
     if (old != NULL)
@@ -363,6 +376,7 @@ static void end_round(struct brolga_reload *session)
     session->round = ROUND_QUIET;
     session->noticed_ns = 0;
     session->told_waiting = false;
+    session->optimising = false;
     for (size_t i = 0; i < session->sources_count; i++)
         session->sources[i]->by_import = false;
 }
@@ -380,7 +394,7 @@ static void wait_for_room(struct brolga_reload *session,
 
     session->round = ROUND_WAITING;
     brolga__loop_timer(session->loop, RETRY_MS);
-    if (session->told_waiting)
+    if (session->told_waiting || session->optimising)
         return;
     session->told_waiting = true;
     brolga__text_add(&text,
@@ -394,19 +408,22 @@ static void wait_for_room(struct brolga_reload *session,
 static void commit(struct brolga_reload *session)
 {
     struct brolga_report report = {0};
+    uint64_t failed;
 
     if (brolga_txn_check(session->txn, &report) != BROLGA_OK &&
         report.refusal == BROLGA_REFUSED_LIMIT && !session->loading) {
         wait_for_room(session, &report);
         return;
     }
-    session->guard_failed = brolga_tasks_failed(session->rt); /* Until now. */
+    failed = brolga_tasks_failed(session->rt); /* Until now. */
     if (brolga_txn_commit(session->txn, &report) == BROLGA_OK) {
         adopt_all(session, report.version);
         brolga__back_note(session, report.version);
         tell_reloaded(session, &report);
-        brolga__stale_tell(session);
-        brolga__back_guard(session);
+        if (!session->optimising) { /* Else both are as they were. */
+            brolga__stale_tell(session);
+            brolga__back_guard(session, failed);
+        }
     } else {
         refuse_all(session, report.refusal, report.text, &report);
     }
@@ -416,8 +433,10 @@ static void commit(struct brolga_reload *session)
 
 void brolga__round_retry(struct brolga_reload *session)
 {
-    if (session->round == ROUND_WAITING)
-        commit(session);
+    if (session->round != ROUND_WAITING)
+        return;
+    commit(session);
+    brolga__tier_begin(session);
 }
 
 static void load_and_commit(struct brolga_reload *session)
@@ -425,7 +444,7 @@ static void load_and_commit(struct brolga_reload *session)
     int err;
 
     load_all(session);
-    if (rebuild_importers(session)) {
+    if (!session->optimising && rebuild_importers(session)) {
         brolga__round_start_builds(session);
         if (brolga__round_is_building(session))
             return;
@@ -459,4 +478,5 @@ void brolga__round_finish(struct brolga_reload *session)
     brolga_outside_enter(session->rt);
     load_and_commit(session);
     brolga_outside_leave(session->rt);
+    brolga__tier_begin(session);
 }

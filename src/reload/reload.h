@@ -3,13 +3,16 @@
  *
  *   signature.c  the text by which imports and exports are compared
  *   watch.c      which files have changed, and whether they are whole
+ *   dirs.c       the directories that it watches
  *   build.c      compilers, several at a time
+ *   command.c    what they are called with
  *   loop.c       the event loop that those two run on
  *   load.c       images: what a built file holds, loading and unloading it
  *   plan.c       which of the new images fit together; pure
  *   report.c     texts and names
  *   round.c      rounds: from what has changed to what is built
  *   commit.c     from what is built to the commit, or to refusals
+ *   tier.c       optimised builds of what runs already
  *   back.c       older versions, and what goes back to them
  *   session.c    the public functions, and a session's life
  *
@@ -25,8 +28,8 @@
 
 #include <stddef.h>
 
-/* The event loop, of libuv: only loop.c, watch.c and build.c know what it
- * is. */
+/* The event loop, of libuv: only loop.c, watch.c, dirs.c and build.c know
+ * what it is. */
 struct uv_loop_s;
 
 /* --- report.c: texts ---------------------------------------------------- */
@@ -218,10 +221,15 @@ struct brolga__watch_file {
 
     /* watch.c's own. */
     uint32_t dir;
-    bool touched;   /* An event named it: read it even if it looks same. */
-    bool ready;     /* To be told by this look. */
-    uint64_t bytes; /* These three as of the last look. */
-    int64_t mtime_ns;
+    uint32_t target_dir; /* Of what it leads to, if it is a link... */
+    char *target;        /* ...and its name there. */
+    bool touched;        /* An event named it: read it even if it looks same. */
+    bool unheard;        /* No event did, and yet it has changed. */
+    bool ready;          /* To be told by this look. */
+    uint64_t heard_ns;   /* The last event that named it, or its directory. */
+    uint64_t writer_ns;  /* When one who has it open wrote; 0 = nobody has. */
+    uint64_t bytes;      /* These three as of the last look. */
+    int64_t ctime_ns;
     uint64_t inode;
     bool missing;       /* Not there at the last look. */
     uint64_t seen_hash; /* What the last looks saw, if it is not told yet. */
@@ -244,6 +252,7 @@ struct brolga__watch_opts {
 
 struct brolga__watch;
 
+/* BROLGA_OK or BROLGA_ENOMEM. */
 int brolga__watch_create(struct uv_loop_s *loop,
                          const struct brolga__watch_opts *opts,
                          struct brolga__watch **out);
@@ -260,8 +269,13 @@ int brolga__watch_header(struct brolga__watch *watch, const char *path,
 /* Reads everything at once and tells all files as added; no quiet period.
  * BROLGA_OK, or BROLGA_ENOMEM: there may be others. */
 int brolga__watch_scan(struct brolga__watch *watch);
-/* Whether the content on disk is still what was last told. */
-bool brolga__watch_is_fresh(const struct brolga__watch_file *file);
+/* Whether the content on disk is what was last told, and has been since then. */
+bool brolga__watch_is_fresh(struct brolga__watch *watch,
+                            const struct brolga__watch_file *file,
+                            uint64_t since_ns);
+/* False while its directory is gone: nothing is told of it then. */
+bool brolga__watch_is_there(const struct brolga__watch *watch,
+                            const struct brolga__watch_file *file);
 /* Reads all files after a quiet period, as if they had been saved. */
 void brolga__watch_look(struct brolga__watch *watch);
 /* Starts and stops events and sweeps. */
@@ -276,7 +290,13 @@ struct brolga__build_opts {
     const char *cc;          /* NULL = $CC, or "cc". */
     const char *cflags;      /* May be NULL. */
     const char *include_dir; /* May be NULL. */
+    const char *fast;        /* Of fast builds; blank = `cc`, with -O0. */
     uint32_t jobs;           /* At a time. */
+};
+
+enum brolga__tier {
+    BROLGA__TIER_FULL, /* As the user's flags say. */
+    BROLGA__TIER_FAST  /* Whatever is built soonest. */
 };
 
 struct brolga__build_result {
@@ -284,7 +304,8 @@ struct brolga__build_result {
     const char *problem; /* Why there is no output: no compiler, ... or NULL. */
     const char *output;  /* What it printed. */
     size_t output_bytes;
-    const char *built;       /* The file made; the callback's to remove. */
+    const char *built; /* The file made; the callback's to remove. */
+    bool deps_known;
     const char *const *deps; /* Headers that it read, without the system's. */
     size_t deps_count;
     uint64_t took_ns;
@@ -302,8 +323,10 @@ int brolga__builder_create(struct uv_loop_s *loop,
  * when the loop runs on, and the memory goes then. */
 void brolga__builder_destroy(struct brolga__builder *builder);
 /* Starts or queues a build of `source`; `done` is called once, later, on the
- * loop's thread, unless the build is canceled. */
+ * loop's thread, unless the build is canceled. Builds that nobody waits for
+ * (`later`) are started after all others, at a low priority. */
 int brolga__build_start(struct brolga__builder *builder, const char *source,
+                        enum brolga__tier tier, bool later,
                         brolga__build_fn done, void *arg,
                         struct brolga__build **out);
 void brolga__build_cancel(struct brolga__build *build);

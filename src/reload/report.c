@@ -133,6 +133,8 @@ const char *brolga_reload_event_name(enum brolga_reload_event_kind kind)
         return "stale";
     case BROLGA_RELOAD_STALE_ENDED:
         return "stale-ended";
+    case BROLGA_RELOAD_NOT_OPTIMISED:
+        return "not-optimised";
     }
     return "unknown";
 }
@@ -148,6 +150,8 @@ const char *brolga_reload_why_name(enum brolga_reload_why why)
         return "rebuilt";
     case BROLGA_RELOAD_RESTORED:
         return "restored";
+    case BROLGA_RELOAD_OPTIMISED:
+        return "optimised";
     }
     return "unknown";
 }

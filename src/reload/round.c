@@ -27,6 +27,13 @@
 
 static void advance(struct brolga_reload *session);
 
+/* What is in a directory that is gone waits until that is back. */
+static bool is_dirty(const struct source *source)
+{
+    return source->dirty &&
+           brolga__watch_is_there(source->session->watch, source->file);
+}
+
 /* --- telling ------------------------------------------------------------ */
 
 static const char *module_of(const struct source *source)
@@ -116,8 +123,12 @@ uint64_t brolga__source_fingerprint(const struct source *source)
 {
     uint64_t mix = source->file->hash;
 
-    for (size_t i = 0; i < source->deps_count; i++)
-        mix = (mix ^ source->deps[i]->hash) * UINT64_C(0x9e3779b97f4a7c15) + i;
+    for (size_t i = 0; i < source->deps_count; i++) {
+        const struct brolga__watch_file *header = source->deps[i];
+        uint64_t hash = header->exists ? header->hash : 0; /* Gone. */
+
+        mix = (mix ^ hash) * UINT64_C(0x9e3779b97f4a7c15) + i;
+    }
     return mix;
 }
 
@@ -146,8 +157,7 @@ void brolga__source_forget_next(struct source *source)
     source->staged = false;
 }
 
-/* Takes a file back to where nothing has been done for it. */
-static void reset(struct source *source)
+void brolga__source_reset(struct source *source)
 {
     if (source->build != NULL)
         brolga__build_cancel(source->build);
@@ -159,7 +169,7 @@ static void reset(struct source *source)
 
 void brolga__source_free(struct source *source)
 {
-    reset(source);
+    brolga__source_reset(source);
     if (source->now != NULL)
         brolga__image_unref(source->now);
     brolga__free(source->deps);
@@ -184,13 +194,14 @@ static void abandon_txn(struct brolga_reload *session)
 
 void brolga__round_abandon(struct brolga_reload *session)
 {
+    brolga__tier_abandon(session);
     abandon_txn(session);
     for (size_t i = 0; i < session->sources_count; i++) {
         struct source *source = session->sources[i];
 
         if (source->phase != PHASE_IDLE)
             source->dirty = true;
-        reset(source);
+        brolga__source_reset(source);
     }
     session->round = ROUND_QUIET;
 }
@@ -283,7 +294,7 @@ static void tell_removed(struct source *source)
 
 static void take_source(struct source *source, enum brolga__watch_what what)
 {
-    reset(source);
+    brolga__source_reset(source);
     source->changed = true;
     source->by_import = false;
     if (what == BROLGA__WATCH_UNREADABLE)
@@ -303,20 +314,38 @@ static bool depends_on(const struct source *source,
     return false;
 }
 
+/* Whether the source has read another header of that name: one that is new may
+ * be found before it now. */
+static bool may_prefer(const struct source *source,
+                       const struct brolga__watch_file *header)
+{
+    const char *name = brolga__text_base(header->path);
+
+    for (size_t i = 0; i < source->deps_count; i++)
+        if (strcmp(brolga__text_base(source->deps[i]->path), name) == 0)
+            return true;
+    return false;
+}
+
 /* Those that have read the header are built again; and those that do not
  * build, since it may be what they lack. */
 static void take_header(struct brolga_reload *session,
-                        const struct brolga__watch_file *header)
+                        const struct brolga__watch_file *header,
+                        enum brolga__watch_what what)
 {
+    bool is_new = what == BROLGA__WATCH_ADDED || what == BROLGA__WATCH_BACK;
+
     for (size_t i = 0; i < session->sources_count; i++) {
         struct source *source = session->sources[i];
-        bool depends = depends_on(source, header);
+        bool prefers = is_new && may_prefer(source, header);
+        bool depends = prefers || depends_on(source, header);
 
         if (!source->file->exists || source->file->problem[0] != '\0' ||
             (!depends && source->lock != LOCK_BUILD))
             continue;
-        reset(source);
+        brolga__source_reset(source);
         source->by_header |= depends;
+        source->anew |= prefers;
         source->by_import = false;
         source->dirty = true;
     }
@@ -328,9 +357,10 @@ void brolga__round_file(void *arg, struct brolga__watch_file *file,
     struct brolga_reload *session = arg;
     struct source *source = source_of(file);
 
+    brolga__tier_abandon(session);
     abandon_txn(session);
     if (file->kind == BROLGA__WATCH_HEADER) {
-        take_header(session, file);
+        take_header(session, file, what);
         return;
     }
     if (source == NULL)
@@ -345,7 +375,8 @@ void brolga__round_file(void *arg, struct brolga__watch_file *file,
 /* Content that runs already needs no build: an edit that was undone. */
 static void drop_unchanged(struct source *source)
 {
-    if (!source->dirty || source->phase != PHASE_IDLE || source->now == NULL ||
+    if (!source->dirty || source->anew || source->phase != PHASE_IDLE ||
+        source->now == NULL ||
         brolga__source_fingerprint(source) != source->fingerprint)
         return;
     source->dirty = false;
@@ -367,11 +398,14 @@ void brolga__round_batch(void *arg, uint64_t noticed_ns)
             source->dirty = true;
         }
         drop_unchanged(source);
-        dirty |= source->dirty;
+        dirty |= is_dirty(source);
     }
+    if (dirty)
+        brolga__tier_abandon(session);
     if (dirty && session->noticed_ns == 0 && !session->loading)
         session->noticed_ns = noticed_ns;
     advance(session);
+    brolga__tier_begin(session);
 }
 
 /* --- building ----------------------------------------------------------- */
@@ -406,11 +440,6 @@ void brolga__round_tell_modules(struct brolga_reload *session,
     brolga__free(modules);
 }
 
-static bool is_dirty(const struct source *source)
-{
-    return source->dirty;
-}
-
 static enum brolga_reload_why why_of(const struct source *source)
 {
     if (source->now == NULL)
@@ -418,8 +447,8 @@ static enum brolga_reload_why why_of(const struct source *source)
     return source->changed ? BROLGA_RELOAD_CHANGED : BROLGA_RELOAD_REBUILT;
 }
 
-static void fail_build(struct source *source,
-                       const struct brolga__build_result *result)
+static void fail_save(struct source *source,
+                      const struct brolga__build_result *result)
 {
     const char *path = source->file->path;
     uint32_t line =
@@ -444,6 +473,21 @@ static void fail_build(struct source *source,
     brolga__source_lock(source, LOCK_BUILD);
 }
 
+static void fail_build(struct source *source,
+                       const struct brolga__build_result *result)
+{
+    if (source->session->optimising) {
+        source->phase = PHASE_IDLE;
+        brolga__tier_fail(source,
+                          result->problem != NULL
+                              ? result->problem
+                              : "mend what its compiler says, and save it",
+                          result);
+    } else {
+        fail_save(source, result);
+    }
+}
+
 static void tell_warnings(struct source *source,
                           const struct brolga__build_result *result)
 {
@@ -451,7 +495,8 @@ static void tell_warnings(struct source *source,
     struct brolga__text text = {0};
     struct brolga_reload_event event;
 
-    if (result->output_bytes == 0)
+    /* An optimised build has told them when it was a fast one. */
+    if (result->output_bytes == 0 || source->session->optimising)
         return;
     brolga__text_add(&text, "%s: compiles, with warnings", path);
     event = brolga__source_event(source, BROLGA_RELOAD_BUILD_WARNED, &text);
@@ -471,7 +516,8 @@ static void take_deps(struct source *source,
     struct brolga__watch_file **deps;
     size_t count = 0;
 
-    if (!result->ok && result->deps_count < source->deps_count)
+    if (!result->deps_known ||
+        (!result->ok && result->deps_count < source->deps_count))
         return;
     deps = brolga__alloc((result->deps_count + 1) * sizeof *deps);
     if (deps == NULL)
@@ -485,13 +531,16 @@ static void take_deps(struct source *source,
     source->deps_count = count;
 }
 
-/* Whether all that the build has read is still what was told. */
+/* Whether all that the build has read was what was told. */
 static bool is_fresh(const struct source *source)
 {
-    if (!brolga__watch_is_fresh(source->file))
+    struct brolga__watch *watch = source->session->watch;
+    uint64_t since = source->build_ns;
+
+    if (!brolga__watch_is_fresh(watch, source->file, since))
         return false;
     for (size_t i = 0; i < source->deps_count; i++)
-        if (!brolga__watch_is_fresh(source->deps[i]))
+        if (!brolga__watch_is_fresh(watch, source->deps[i], since))
             return false;
     return true;
 }
@@ -521,24 +570,35 @@ static void built(void *arg, const struct brolga__build_result *result)
     advance(source->session);
 }
 
-static void start_build(struct source *source)
+void brolga__source_start_build(struct source *source, enum brolga__tier tier,
+                                bool later)
 {
     struct brolga__build_result result = {.problem = "out of memory",
                                           .output = ""};
 
-    source->why = why_of(source);
+    source->tier = tier;
     source->dirty = false;
+    source->anew = false;
     source->phase = PHASE_BUILDING;
-    if (brolga__build_start(source->session->builder, source->file->path, built,
-                            source, &source->build) != BROLGA_OK)
+    source->build_ns = brolga__plat_now_ns();
+    if (brolga__build_start(source->session->builder, source->file->path, tier,
+                            later, built, source, &source->build) != BROLGA_OK)
         fail_build(source, &result);
 }
 
 void brolga__round_start_builds(struct brolga_reload *session)
 {
-    for (size_t i = 0; i < session->sources_count; i++)
-        if (session->sources[i]->dirty)
-            start_build(session->sources[i]);
+    for (size_t i = 0; i < session->sources_count; i++) {
+        struct source *source = session->sources[i];
+
+        if (!is_dirty(source))
+            continue;
+        source->why = why_of(source);
+        brolga__source_start_build(source,
+                                   session->opts.tiered ? BROLGA__TIER_FAST
+                                                        : BROLGA__TIER_FULL,
+                                   false);
+    }
 }
 
 bool brolga__round_is_building(const struct brolga_reload *session)
@@ -574,7 +634,7 @@ static void advance(struct brolga_reload *session)
     bool dirty = false;
 
     for (size_t i = 0; i < session->sources_count; i++)
-        dirty |= session->sources[i]->dirty;
+        dirty |= is_dirty(session->sources[i]);
     if (session->round == ROUND_QUIET && dirty)
         begin(session);
     if (session->round != ROUND_BUILDING)

@@ -159,6 +159,7 @@ static int create_builder(struct brolga_reload *session)
     struct brolga__build_opts build_opts = {.cc = opts->cc,
                                             .cflags = opts->cflags,
                                             .include_dir = opts->include_dir,
+                                            .fast = opts->fast,
                                             .jobs = opts->jobs};
 
     return brolga__builder_create(brolga__loop_uv(session->loop), &build_opts,
@@ -203,6 +204,7 @@ int brolga_reload_create(brolga *rt, const struct brolga_reload_opts *opts,
     session->opts.cc = NULL;
     session->opts.cflags = NULL;
     session->opts.include_dir = NULL;
+    session->opts.fast = NULL;
     *out = session;
     return BROLGA_OK;
 }
@@ -279,6 +281,7 @@ static void *run(void *arg)
         brolga_bystander_enter(session->rt);
     if (!session->opts.no_watch)
         brolga__watch_start(session->watch);
+    brolga__tier_begin(session); /* Of what the load has built. */
     while (brolga__load_acquire(&session->stop_wanted) == 0) /* A: ask */
         brolga__loop_step(session->loop);
     if (session->opts.bystander)

@@ -45,6 +45,8 @@ struct source {
     uint64_t version;
     enum lock lock;
     uint64_t fingerprint; /* Of the content that runs. */
+    bool due;             /* What runs is of a fast build, and might be of a
+                             full one. */
 
     /* This round. */
     enum phase phase;
@@ -52,10 +54,13 @@ struct source {
     bool dirty;     /* To be built. */
     bool changed;   /* Its content is not what runs. */
     bool by_header; /* Nor is a header that it has read. */
+    bool anew;      /* Its headers may be others now: build it in any case. */
     bool by_import; /* Built again only for what it imports. */
     bool adopted;   /* By the commit that is being told. */
     bool stale;     /* It has been told that what runs calls old code. */
     struct brolga__build *build;
+    enum brolga__tier tier; /* Of the last build. */
+    uint64_t build_ns;      /* When it began. */
     char *built;
     uint64_t built_fingerprint;
     uint64_t took_ns;
@@ -95,6 +100,7 @@ struct brolga_reload {
     bool loading;        /* brolga_reload_load() runs. */
     bool loaded;
     bool told_waiting;
+    bool optimising;               /* The round is one of tier.c. */
     int load_err;                  /* The first error of the load... */
     struct brolga__text load_text; /* ...and what it says. */
     brolga_txn *txn;               /* While waiting. */
@@ -153,6 +159,10 @@ struct brolga_reload_event
 brolga__source_event(const struct source *source,
                      enum brolga_reload_event_kind kind,
                      const struct brolga__text *text);
+/* Takes a file back to where nothing has been done for it. */
+void brolga__source_reset(struct source *source);
+void brolga__source_start_build(struct source *source, enum brolga__tier tier,
+                                bool later);
 /* Why the file is locked has been told before. */
 void brolga__source_lock(struct source *source, enum lock lock);
 void brolga__source_unlock(struct source *source);
@@ -167,14 +177,25 @@ void brolga__round_finish(struct brolga_reload *session);
 /* For the timer of a round that waits: tries again. */
 void brolga__round_retry(struct brolga_reload *session);
 
+/* --- tier.c ------------------------------------------------------------- */
+
+/* If nothing else is to be done: optimised builds of what runs unoptimised. */
+void brolga__tier_begin(struct brolga_reload *session);
+/* Gives up what that has begun; it is due again. */
+void brolga__tier_abandon(struct brolga_reload *session);
+/* One cannot be made, or does not fit. `result` may be NULL. */
+void brolga__tier_fail(struct source *source, const char *what,
+                       const struct brolga__build_result *result);
+
 /* --- back.c ------------------------------------------------------------- */
 
 void brolga__back_init(struct brolga_reload *session);
 void brolga__back_fini(struct brolga_reload *session);
-/* A commit of the session has made this version. */
+/* A commit of the session has made this version. If it is an optimised one, the
+ * way back from it is that from the one before. */
 void brolga__back_note(struct brolga_reload *session, uint64_t version);
-/* Tasks that fail since that commit may take it back. */
-void brolga__back_guard(struct brolga_reload *session);
+/* Tasks that fail since that commit may take it back; so many had before. */
+void brolga__back_guard(struct brolga_reload *session, uint64_t failed);
 /* For the timer: looks whether they do. */
 void brolga__back_look(struct brolga_reload *session);
 /* Does what was asked for. */

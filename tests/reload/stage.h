@@ -349,7 +349,8 @@ static inline void open_session(struct stage *stage,
         opts.cflags = test_cflags();
     if (opts.cc == NULL)
         opts.cc = "cc -O0"; /* -O2 follows and wins: this tests the split. */
-    opts.on_event = on_event;
+    if (opts.on_event == NULL)
+        opts.on_event = on_event;
     opts.arg = stage;
     cr_assert_eq(brolga_create(&rt_opts, &stage->rt), BROLGA_OK);
     cr_assert_eq(brolga_reload_create(stage->rt, &opts, &stage->session),

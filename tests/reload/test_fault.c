@@ -17,6 +17,10 @@
     HEAD "BROLGA_MODULE(one, .policy = BROLGA_RECLAIM);\n"                     \
          "BROLGA_EXPORT(int64_t, get, (int64_t n))\n"                          \
          "{\n    return n + 1;\n}\n"
+#define CHANGED                                                                \
+    HEAD "BROLGA_MODULE(one, .policy = BROLGA_RECLAIM);\n"                     \
+         "BROLGA_EXPORT(int64_t, get, (int64_t n))\n"                          \
+         "{\n    return n + 2;\n}\n"
 #define USER                                                                   \
     HEAD "BROLGA_MODULE(user, .policy = BROLGA_RECLAIM);\n"                    \
          "BROLGA_IMPORT(one, int64_t, get, (int64_t value), (value));\n"       \
@@ -235,5 +239,69 @@ Test(fault, c7_want_of_memory_in_a_load_leaves_no_trace)
     load_starved(stage, 0);
     for (uint64_t n = 1; n < 160; n += 1 + n / 40)
         load_starved(stage, n);
+    strike_fault_stage(stage);
+}
+
+/* How many events there have been by which a save comes to its end. */
+static size_t count_ends(struct stage *stage)
+{
+    return count_events(stage, BROLGA_RELOAD_RELOADED) +
+           count_events(stage, BROLGA_RELOAD_LOCKED) +
+           count_events(stage, BROLGA_RELOAD_REFUSED);
+}
+
+static void forget_events(struct stage *stage)
+{
+    (void)pthread_mutex_lock(&stage->lock);
+    stage->count = stage->seen = 0;
+    (void)pthread_mutex_unlock(&stage->lock);
+}
+
+/* A save during which the n-th request fails, and one during which none does:
+ * the first may be refused with a reason, the second runs. Returns whether the
+ * first ran too. */
+static bool save_starved(struct stage *stage, uint64_t n)
+{
+    bool reloaded;
+
+    forget_events(stage);
+    brolga__alloc_fail_nth(n);
+    save(stage, "one.c", CHANGED);
+    cr_assert(wait_until(count_ends(stage) > 0), "request %d: lost", (int)n);
+    brolga__alloc_fail_nth(0);
+    reloaded = count_events(stage, BROLGA_RELOAD_RELOADED) > 0;
+    cr_assert_eq(ask(stage, "user", "twice", 20), reloaded ? 44 : 42,
+                 "request %d", (int)n);
+    save(stage, "one.c", GOOD);
+    cr_assert(wait_until(ask(stage, "user", "twice", 20) == 42));
+    if (!reloaded) /* The same save is as good as any now. */
+        cr_assert(wait_until(count_events(stage, BROLGA_RELOAD_UNLOCKED) > 0),
+                  "request %d", (int)n);
+    return reloaded;
+}
+
+Test(fault, c7_want_of_memory_in_a_reload_leaves_no_trace)
+{
+    struct stage *stage = set_fault_stage();
+    struct brolga_reload_opts opts = {.cc = script};
+    struct state before;
+    size_t failed = 0;
+
+    open_session(stage, &opts);
+    cr_assert_eq(load(stage), BROLGA_OK);
+    cr_assert_eq(brolga_reload_start(stage->session), BROLGA_OK);
+    cr_assert(save_starved(stage, 0));
+    cr_assert(save_starved(stage, 0));
+    before = state_of(stage);
+    for (uint64_t n = 1; n < 160; n += 1 + n / 24) {
+        failed += !save_starved(stage, n);
+        cr_assert(wait_until(state_of(stage).blocks <= before.blocks &&
+                             state_of(stage).images <= before.images &&
+                             state_of(stage).descriptors <= before.descriptors),
+                  "request %d: %lld blocks, not %lld", (int)n,
+                  (long long)state_of(stage).blocks, (long long)before.blocks);
+    }
+    cr_log_info("%zu reloads failed\n", failed);
+    cr_assert_gt(failed, 0);
     strike_fault_stage(stage);
 }

@@ -97,9 +97,9 @@ static struct brolga__build *start(struct bench *bench, const char *name)
 
     path_in(&bench->stage, name, path);
     bench->pending++;
-    cr_assert_eq(
-        brolga__build_start(bench->builder, path, built, bench, &build),
-        BROLGA_OK);
+    cr_assert_eq(brolga__build_start(bench->builder, path, BROLGA__TIER_FULL,
+                                     false, built, bench, &build),
+                 BROLGA_OK);
     return build;
 }
 

@@ -220,7 +220,7 @@ Test(watch, half_a_file_is_not_told)
     cr_assert_eq(
         brolga__watch_file(scene->watch, path, BROLGA__WATCH_SOURCE, &file),
         BROLGA_OK);
-    cr_assert(brolga__watch_is_fresh(file));
+    cr_assert(brolga__watch_is_fresh(scene->watch, file, UINT64_MAX));
     cr_assert_eq(scene->count, scene->seen);
     end(scene);
 }
@@ -272,7 +272,7 @@ Test(watch, an_emptied_file_is_waited_for)
     cr_assert_eq(scene->count, scene->seen);
     overwrite(&scene->stage, "a.c", "second a");
     expect(scene, "a.c", BROLGA__WATCH_CHANGED);
-    cr_assert(brolga__watch_is_fresh(file));
+    cr_assert(brolga__watch_is_fresh(scene->watch, file, UINT64_MAX));
     cr_assert_eq(scene->count, scene->seen);
     end(scene);
 }
@@ -304,7 +304,7 @@ Test(watch, a_burst_is_told_once_with_the_last_content)
     cr_assert_eq(
         brolga__watch_file(scene->watch, path, BROLGA__WATCH_SOURCE, &file),
         BROLGA_OK);
-    cr_assert(brolga__watch_is_fresh(file));
+    cr_assert(brolga__watch_is_fresh(scene->watch, file, UINT64_MAX));
     end(scene);
 }
 

@@ -30,11 +30,29 @@ edit_and_stop() { # EVENTS
     edit counter/step.c '/^#error/d; s/number \+ 1/number + 1000/'
     wait_for "$1" '"event":"reloaded",.*"version":[0-9]+,.*"name":"step",.*"why":"changed".*"build_ns":[0-9]+,"commit_ns":[0-9]+,"saved_ns":[0-9]+'
     wait_for "$1" '"event":"adopted",.*"version":[0-9]+,"tasks":[0-9]+,"after_ns":[0-9]+'
+    # Files that are saved together are one reload.
+    both_saved "$1"
     edit counter/step.c 's/long/int/g'
     wait_for "$1" '"event":"refused",.*"file":"[^"]*step\.c".*"refusal":"importers"'
     stop INT 130
     has "$1" '"event":"ended",.*"reason":"signal","status":130'
     check_lines "$1"
+}
+
+both_saved() { # EVENTS
+    local before after deadline=$((SECONDS + seconds))
+    before=$(grep -c '"event":"reloaded"' "$1")
+    sed -E 's/\+ 1000/+ 2000/' counter/step.c >a
+    { cat counter/main.c; echo '/* changed */'; } >b
+    mv a counter/step.c && mv b counter/main.c
+    wait_for "$1" '"event":"reloaded",.*"name":"main",[^}]*"changed"},{"name":"step"'
+    edit counter/step.c 's/2000/3000/'
+    until [ "$(grep -c '"event":"reloaded"' "$1")" -ge $((before + 2)) ]; do
+        [ $SECONDS -lt $deadline ] || fail "the next save makes no reload"
+        sleep 0.02
+    done
+    after=$(grep -c '"event":"reloaded"' "$1")
+    [ "$after" -eq $((before + 2)) ] || fail "two files made two reloads"
 }
 
 copy_demo counter

@@ -11,6 +11,7 @@ call 0 run --help
 cp out run-help
 has out 'brolga run demos/counter'
 has out '--quiet-period MS'
+has out '--tier\[=COMMAND\]'
 call 0 help run
 cmp -s out run-help || fail "help run and run --help differ"
 call 0 --version

@@ -46,6 +46,8 @@ static const char *const on_run[] = {
     "Building",
     "    --cc COMMAND        the compiler; default $CC, else cc",
     "    --cflags FLAGS      added after Brolga's own flags",
+    "    --tier[=COMMAND]    build twice: first with -O0, or this compiler, to",
+    "                        run soon; then as above, in its place",
     "Running",
     "    --workers N         threads that run tasks; default one a processor",
     "    --for DURATION      cancel main after 10s, 500ms, 2m, 1h",

@@ -243,6 +243,11 @@ static void tell_person(struct news *news,
     case BROLGA_RELOAD_STALE_ENDED:
         tell_text(news, STYLE_NONE, event);
         break;
+    case BROLGA_RELOAD_NOT_OPTIMISED:
+        if (event->output_bytes > 0)
+            tell_output(news, event);
+        tell_text(news, STYLE_HELD, event);
+        break;
     case BROLGA_RELOAD_STALE:
     case BROLGA_RELOAD_FILE_REMOVED:
     case BROLGA_RELOAD_UNLOAD_REFUSED:

@@ -175,6 +175,13 @@ static bool set_reclaim(struct options *options, const char *value)
     return true;
 }
 
+static bool set_tier(struct options *options, const char *value)
+{
+    options->tiered = true;
+    options->fast = value;
+    return true;
+}
+
 static bool set_verbose(struct options *options, const char *value)
 {
     (void)value;
@@ -203,6 +210,7 @@ static const struct option table[] = {
     {"quiet-period", "milliseconds", false, set_quiet},
     {"reclaim", NULL, false, set_reclaim},
     {"rollback-if", "a share of tasks", false, set_rollback_if},
+    {"tier", "a command", true, set_tier},
     {"verbose", NULL, false, set_verbose},
     {"workers", "a number", false, set_workers},
 };

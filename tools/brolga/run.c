@@ -80,11 +80,17 @@ static bool check_paths(const struct options *options)
 
 /* --- starting ----------------------------------------------------------- */
 
+/* Each reload that can be taken back is two versions if it is built twice. */
+static uint32_t history_of(const struct options *options)
+{
+    return options->tiered ? 2 * options->history : options->history;
+}
+
 static int create_runtime(struct run *run)
 {
     struct brolga_opts opts = {.workers = run->options->workers,
                                .deadlocks = BROLGA_DEADLOCKS_AUTO_REPORT,
-                               .got.history = run->options->history,
+                               .got.history = history_of(run->options),
                                .on_event = news_on_runtime,
                                .arg = &run->news};
     int err = brolga_create(&opts, &run->rt);
@@ -101,6 +107,8 @@ static int create_session(struct run *run)
         .paths_count = options->paths_count,
         .cc = options->cc,
         .cflags = options->cflags,
+        .tiered = options->tiered,
+        .fast = options->fast,
         .include_dir = headers_find(&run->include_dir),
         .quiet_ms = options->quiet_ms,
         .policy = options->reclaim ? BROLGA_RELOAD_RECLAIM_ALL

@@ -42,6 +42,7 @@ struct options {
     uint64_t for_ns; /* 0 = no limit. */
     const char *cc;
     const char *cflags;
+    const char *fast; /* The compiler of first builds, or NULL; if `tiered`. */
     const char *json_path; /* NULL: to standard error, if `json`. */
     enum color color;
     bool json;
@@ -51,6 +52,7 @@ struct options {
     bool no_ctl;
     bool no_watch;
     bool reclaim;
+    bool tiered;
     bool verbose;
     bool help;
 };
