@@ -74,31 +74,77 @@ static bool same_line(const struct line *was, const struct line *is)
            same_kind(was, is);
 }
 
-bool brolga__layout_fits(const char *was, const char *is)
-{
-    struct line old, new;
-
-    for (;;) { /* Ends at the end of one. */
-        bool more = next_line(&was, &old);
-
-        if (more != next_line(&is, &new))
-            return false;
-        if (!more)
-            return true;
-        if (!same_line(&old, &new))
-            return false;
-    }
-}
-
-/* --- for people --------------------------------------------------------- */
-
-static bool find_path(const char *layout, const char *path, struct line *out)
+static bool find_path(const char *layout, const char *path, size_t bytes,
+                      struct line *out)
 {
     while (next_line(&layout, out))
-        if (same(out->path, path))
+        if (length(out->path) == bytes && memcmp(out->path, path, bytes) == 0)
             return true;
     return false;
 }
+
+/* A pointer to a struct of which nothing is known there: code that has only
+ * that looks at nothing in it. */
+static bool is_opaque(const struct line *line)
+{
+    return begins(line->kind, "ptr to a ");
+}
+
+/* Whether the path leads through such a pointer. */
+static bool is_hidden(const char *layout, const char *path)
+{
+    size_t bytes = length(path);
+    struct line line;
+
+    for (size_t i = 1; i + 1 < bytes; i++)
+        if (path[i] == '-' && path[i + 1] == '>' &&
+            find_path(layout, path, i, &line) && is_opaque(&line))
+            return true;
+    return false;
+}
+
+/* Where a struct is met for the first time may depend on what is hidden. */
+static bool same_pointer(const struct line *was, const struct line *is)
+{
+    return begins(was->kind, "ptr") && begins(is->kind, "ptr") &&
+           (is_opaque(was) || is_opaque(is) ||
+            begins(was->kind, "ptr to @") != begins(is->kind, "ptr to @"));
+}
+
+static bool agree(const struct line *was, const struct line *is)
+{
+    return same_line(was, is) ||
+           (same(was->offset, is->offset) && same_pointer(was, is));
+}
+
+/* Whether the other layout has all lines of one, but for hidden ones. */
+static bool has_all(const char *layout, const char *other)
+{
+    const char *at = layout;
+    struct line line, found;
+
+    while (next_line(&at, &line))
+        if (!find_path(other, line.path, length(line.path), &found) &&
+            !is_hidden(other, line.path))
+            return false;
+    return true;
+}
+
+bool brolga__layout_fits(const char *was, const char *is)
+{
+    const char *at = was;
+    struct line old, new;
+
+    if (strcmp(was, is) == 0)
+        return true;
+    while (next_line(&at, &old))
+        if (find_path(is, old.path, length(old.path), &new) &&
+            !agree(&old, &new))
+            return false;
+    return has_all(was, is) && has_all(is, was);
+}
+
+/* --- for people --------------------------------------------------------- */
 
 /* The size alone says little: something in it will say more. */
 static bool is_size_only(const struct line *line)
@@ -152,8 +198,8 @@ static bool explain_change(struct brolga__text *text, const char *was,
     struct line old, new;
 
     while (next_line(&was, &old)) {
-        if (!find_path(is, old.path, &new) || same_line(&old, &new) ||
-            is_size_only(&old) != sizes)
+        if (!find_path(is, old.path, length(old.path), &new) ||
+            agree(&old, &new) || is_size_only(&old) != sizes)
             continue;
         add_change(text, &old, &new);
         return true;
@@ -168,7 +214,8 @@ static bool explain_lone(struct brolga__text *text, const char *layout,
     struct line line, found;
 
     while (next_line(&layout, &line)) {
-        if (find_path(other, line.path, &found))
+        if (find_path(other, line.path, length(line.path), &found) ||
+            is_hidden(other, line.path))
             continue;
         add_lone(text, &line, what);
         return true;

@@ -21,7 +21,8 @@
 /* --- layout.c: comparing; pure ------------------------------------------ */
 
 /* Whether what was made with one layout can be used with the other as it is:
- * they are equal, but an enum may have more values than it had. */
+ * they are equal, but an enum may have more values than it had, and what one of
+ * them knows nothing of but that a pointer leads to it may be anything. */
 bool brolga__layout_fits(const char *was, const char *is);
 
 /* Adds the first difference: "field 'count' was int at 8, is long at 8". */

@@ -243,6 +243,100 @@ Test(state, must_not_begin_inside_a_module_that_may_go)
     strike_stage(stage);
 }
 
+/* --- types of functions -------------------------------------------------- */
+
+/* Two modules that share a struct, each with its own copy of it. */
+#define LINE(field) "struct line { " field " length; };\n"
+#define MEASURE(field)                                                         \
+    "#include <brolga/module.h>\n" LINE(                                       \
+        field) "BROLGA_MODULE(measure, .policy = BROLGA_RECLAIM);\n"           \
+               "BROLGA_EXPORT(int64_t, length, (const struct line *line))\n"   \
+               "{\n"                                                           \
+               "    return line->length;\n"                                    \
+               "}\n"
+#define PARSER(field)                                                          \
+    "#include <brolga/module.h>\n" LINE(                                       \
+        field) "BROLGA_MODULE(parser, .policy = BROLGA_RECLAIM);\n"            \
+               "BROLGA_IMPORT(measure, int64_t, length, (const struct line "   \
+               "*l), (l));\n"                                                  \
+               "BROLGA_EXPORT(int64_t, parse, (int64_t n))\n"                  \
+               "{\n"                                                           \
+               "    struct line line = {.length = (short)n};\n"                \
+               "    return length(&line);\n"                                   \
+               "}\n"
+
+static struct stage *two_files(const char *measure, const char *parser,
+                               const struct brolga_reload_opts *opts)
+{
+    struct stage *stage = set_stage();
+
+    save(stage, "measure.c", measure);
+    save(stage, "parser.c", parser);
+    open_session(stage, opts);
+    return stage;
+}
+
+Test(state, a_changed_struct_of_a_signature_is_refused_until_both_have_it)
+{
+    struct stage *stage = two_files(MEASURE("int"), PARSER("int"), NULL);
+
+    cr_assert_eq(load(stage), BROLGA_OK, "%s", stage->report.text);
+    cr_assert_eq(brolga_reload_start(stage->session), BROLGA_OK);
+    cr_assert_eq(ask(stage, "parser", "parse", 3), 3);
+    save(stage, "measure.c", MEASURE("long"));
+    await(stage, BROLGA_RELOAD_REFUSED,
+          "a type of 'measure.length' has changed");
+    cr_assert_eq(ask(stage, "parser", "parse", 4), 4);
+    save(stage, "parser.c", PARSER("long"));
+    await(stage, BROLGA_RELOAD_RELOADED, "measure:changed parser:changed");
+    cr_assert_eq(ask(stage, "parser", "parse", 5), 5);
+    strike_stage(stage);
+}
+
+Test(state, stale_callers_are_not_allowed_another_layout)
+{
+    struct brolga_reload_opts opts = {.allow_stale = true};
+    struct stage *stage = two_files(MEASURE("int"), PARSER("int"), &opts);
+
+    cr_assert_eq(load(stage), BROLGA_OK, "%s", stage->report.text);
+    cr_assert_eq(brolga_reload_start(stage->session), BROLGA_OK);
+    save(stage, "measure.c", MEASURE("long"));
+    await(stage, BROLGA_RELOAD_REFUSED,
+          "'parameter 1->length' was int at 0, is long");
+    strike_stage(stage);
+}
+
+Test(state, layouts_that_differ_from_the_start_are_told)
+{
+    struct stage *stage = two_files(MEASURE("short"), PARSER("int"), NULL);
+
+    cr_assert_eq(load(stage), BROLGA_EREFUSED);
+    cr_assert_not_null(strstr(stage->report.text,
+                              "'measure.length' is imported with types of "
+                              "another layout"),
+                       "%s", stage->report.text);
+    strike_stage(stage);
+}
+
+/* Who only passes a pointer on need not know what it leads to. */
+Test(state, what_is_opaque_to_one_fits)
+{
+#define OPAQUE                                                                 \
+    "#include <brolga/module.h>\n"                                             \
+    "BROLGA_MODULE(parser, .policy = BROLGA_RECLAIM);\n"                       \
+    "struct line;\n"                                                           \
+    "BROLGA_IMPORT(measure, int64_t, length, (const struct line *l), (l));\n"  \
+    "BROLGA_EXPORT(int64_t, parse, (int64_t n))\n"                             \
+    "{\n"                                                                      \
+    "    return length((void *)&n);\n"                                         \
+    "}\n"
+    struct stage *stage = two_files(MEASURE("int"), OPAQUE, NULL);
+
+    cr_assert_eq(load(stage), BROLGA_OK, "%s", stage->report.text);
+    cr_assert_eq(ask(stage, "parser", "parse", 3), 3);
+    strike_stage(stage);
+}
+
 /* --- migrations that fail ------------------------------------------------ */
 
 static void fails_to_migrate(const char *body, const char *what)
@@ -402,6 +496,13 @@ static struct stage *begun_cached(const char *text, char script[512])
     return stage;
 }
 
+/* Sanitizers make each of them slow. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define MANY 100
+#else
+#define MANY 1000
+#endif
+
 static int64_t env_number(const char *name, int64_t otherwise)
 {
     const char *text = getenv(name);
@@ -414,7 +515,7 @@ Test(state, survives_many_reloads_with_and_without_migrations)
     static const char *const texts[] = {
         V1_HAVE TICK(" * 1"), V1_HAVE TICK(" * 2"),
         V2_HAVE V2_TO_V1 TICK(" * 3"), V2_HAVE V2_TO_V1 TICK(" * 4")};
-    int64_t count = env_number("BROLGA_TEST_RELOADS", 1000), sum = 10;
+    int64_t count = env_number("BROLGA_TEST_RELOADS", MANY), sum = 10;
     char script[512];
     struct brolga_reload_opts opts = {
         .cc = script, .quiet_ms = 1, .no_watch = true};
