@@ -20,6 +20,7 @@ build   cmake                  command -v cmake
 build   ninja-build            command -v ninja
 build   pkg-config             command -v pkg-config
 build   libuv1-dev             pkg-config --exists libuv
+build   libdw-dev              pkg-config --exists libdw
 build   libmimalloc-dev        header mimalloc.h
 test    libcriterion-dev       pkg-config --exists criterion
 model   spin                   command -v spin

@@ -106,8 +106,12 @@ enum brolga_refusal {
     BROLGA_REFUSED_HISTORY,   /* The version to restore is not kept. */
     BROLGA_REFUSED_LOAD,      /* A built file cannot be loaded, or is no module
                                  (reload.h). */
-    BROLGA_REFUSED_HEADER     /* Another user of a changed header is not in
+    BROLGA_REFUSED_HEADER,    /* Another user of a changed header is not in
                                  order (reload.h). */
+    BROLGA_REFUSED_VETO,      /* A before hook said no. */
+    BROLGA_REFUSED_HOOK,      /* A hook has failed, or not ended in time. */
+    BROLGA_REFUSED_STATE      /* State has another layout, and there is no
+                                 migration (reload.h). */
 };
 
 /** What does not fit with what, for programs; cut where it is too long. Empty
@@ -137,6 +141,10 @@ struct brolga_report {
     uint64_t task;
     char task_name[32];
     char function[64];
+    /* For BROLGA_REFUSED_VETO and _HOOK: whose hook. */
+    char hook[48];
+    /* After a commit: what has failed in an after hook; "" if nothing has. */
+    char after[256];
     /* How many do not fit, and the first of them. */
     uint32_t conflicts;
     struct brolga_conflict conflict[BROLGA_CONFLICTS_MAX];
@@ -147,8 +155,8 @@ BROLGA_API const char *brolga_refusal_name(enum brolga_refusal refusal);
 
 /**
  * Write a report as a JSON object: refusal (a word, or null), version, text,
- * and those of commit_ns, waited_ns, stood_ns, task, task_name, function and
- * conflicts that are not empty. Valid UTF-8 if what it was made from is.
+ * and those of commit_ns, waited_ns, stood_ns, task, task_name, function, hook,
+ * after and conflicts that are not empty. Valid UTF-8 if what it was made from is.
  *
  * Threads:  any.
  * Returns:  the length of the whole, which may not have fitted; `text` ends
@@ -331,8 +339,8 @@ BROLGA_API void brolga_txn_allow_stale(brolga_txn *txn);
  * refused with BROLGA_REFUSED_HISTORY if the version is not kept any more, and
  * with BROLGA_REFUSED_IMPORTERS if tasks run a slot that would go.
  *
- * Nothing else can be staged in the same transaction. Units that define nothing
- * are not brought back.
+ * Nothing but hooks can be staged in the same transaction. Units that define
+ * nothing are not brought back.
  *
  * Returns:  BROLGA_OK, or BROLGA_EINVAL: something else is staged.
  */
@@ -350,7 +358,51 @@ BROLGA_API int brolga_got_rollback(brolga_got *got, uint64_t version,
                                    struct brolga_report *report);
 
 /**
- * Check without committing: what brolga_txn_commit() would say now.
+ * What a host has done around a commit. Each function may be NULL. They are
+ * called in tasks of their own, with no lock of Brolga held, and may do what
+ * tasks do, but must not commit nor wait for who commits.
+ *
+ * If one of the first two fails, by a panic or a trap too, or has not ended in
+ * time, the transaction is refused.
+ */
+struct brolga_hooks {
+    const char *name; /* For reports; copied. NULL: "host". */
+    /* In the version that is current, once the transaction has been checked.
+     * BROLGA_OK: go on. Anything else is a veto, for the reason that was
+     * written to `why`. */
+    int (*before)(void *arg, char *why, size_t bytes);
+    /* Just before the transaction is published, in the version that it will
+     * make, which nobody else is in: the staged code can be called, and, by its
+     * address, the old. In brolga_txn_commit_barrier() nobody else runs
+     * meanwhile; otherwise everybody does. Returns as `before`. */
+    int (*migrate)(void *arg, char *why, size_t bytes);
+    /* In the new version, once it is published. */
+    void (*after)(void *arg);
+    /* `before` has agreed, or there is none, and the transaction was refused
+     * all the same. In the version that is current. */
+    void (*called_off)(void *arg);
+    /* Nobody will use `arg` any more; on any thread, and exactly once. */
+    void (*release)(void *arg);
+    /* For each call; 0 = 1 s. One that has not ended by then is canceled, and
+     * left behind: code and `arg` stay until it has. */
+    uint64_t timeout_ns;
+    void *arg;
+};
+
+/**
+ * Stage hooks. `before` is called in the reverse order of staging, the others
+ * in this order: stage those of what others import first.
+ *
+ * Owns:     `arg` is Brolga's until `release`; on failure it stays the
+ *           caller's. The code of the hooks must be in units, or stay.
+ * Returns:  BROLGA_OK, BROLGA_ENOMEM.
+ */
+BROLGA_API BROLGA_NODISCARD int
+brolga_txn_hook(brolga_txn *txn, const struct brolga_hooks *hooks);
+
+/**
+ * Check without committing: what brolga_txn_commit() would say now. Calls no
+ * hook.
  *
  * Returns:  BROLGA_OK, or BROLGA_EREFUSED with the report filled in.
  */
@@ -362,9 +414,10 @@ BROLGA_API int brolga_txn_check(brolga_txn *txn, struct brolga_report *report);
  * Costs O(slots), whatever the number of tasks; stops no thread.
  *
  * Owns:     ends the transaction in every case. After a refusal nothing has
- *           changed, and the staged units have been released.
+ *           changed, and the staged units have been released; if `migrate` of a
+ *           hook was called, they are when no stack holds them any more.
  * Threads:  any; commits are serialised. `report` may be NULL.
- * Blocks:   for another commit only, never for a task.
+ * Blocks:   for another commit only, never for a task; and for its own hooks.
  * Returns:  BROLGA_OK, BROLGA_EREFUSED.
  */
 BROLGA_API int brolga_txn_commit(brolga_txn *txn, struct brolga_report *report);

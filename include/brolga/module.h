@@ -36,7 +36,7 @@
 #include <brolga/brolga.h>
 
 /* The layout of the records below. A loader refuses any other. */
-#define BROLGA_MODULE_ABI 1
+#define BROLGA_MODULE_ABI 2
 
 /** An exported function, as the loader reads it. */
 struct brolga_module_export {
@@ -62,10 +62,44 @@ struct brolga_module_import {
     struct brolga_module_import *next;
 };
 
-/** What the file exports and imports; constructors fill it. */
+/** State that outlives the build that declares it. */
+struct brolga_module_state {
+    const char *name;
+    const char *type; /* As written. */
+    size_t bytes;
+    size_t align;
+    const void *initial; /* What it is if it is not there yet. */
+    void *place;         /* Of the file's pointer to it, which the loader
+                            sets before the commit. */
+    const char *file;
+    int line;
+    struct brolga_module_state *next;
+};
+
+/** A way from one layout of a state to another. */
+struct brolga_module_migration {
+    const char *state;
+    const char *from; /* Types, as written. */
+    const char *to;
+    size_t from_bytes;
+    size_t to_bytes;
+    const char *symbol; /* The function's name, for debug information. */
+    int (*code)(const void *from, void *to);
+    const char *file;
+    int line;
+    struct brolga_module_migration *next;
+};
+
+/** What the file exports, imports and keeps, and what is to be called around
+ * its reloads; constructors fill it. */
 struct brolga_module_lists {
     struct brolga_module_export *exports;
     struct brolga_module_import *imports;
+    struct brolga_module_state *states;
+    struct brolga_module_migration *migrations;
+    int (*before)(char *why, size_t bytes);
+    void (*after)(void);
+    void (*called_off)(void);
 };
 
 /** What may follow the name in BROLGA_MODULE(), as designated initialisers. */
@@ -85,6 +119,9 @@ struct brolga_module_desc {
     uint32_t desc_bytes;
     uint32_t export_bytes;
     uint32_t import_bytes;
+    uint32_t state_bytes;
+    uint32_t migration_bytes;
+    uint32_t lists_bytes;
     const char *name;
     const char *file;
     int line;
@@ -109,6 +146,9 @@ static struct brolga_module_lists brolga_module_lists __attribute__((unused));
         .desc_bytes = sizeof(struct brolga_module_desc),                       \
         .export_bytes = sizeof(struct brolga_module_export),                   \
         .import_bytes = sizeof(struct brolga_module_import),                   \
+        .state_bytes = sizeof(struct brolga_module_state),                     \
+        .migration_bytes = sizeof(struct brolga_module_migration),             \
+        .lists_bytes = sizeof(struct brolga_module_lists),                     \
         .name = #name_,                                                        \
         .file = __FILE__,                                                      \
         .line = __LINE__,                                                      \
@@ -197,5 +237,139 @@ static struct brolga_module_lists brolga_module_lists __attribute__((unused));
  * until the file's first commit, so use it in functions, not in initialisers.
  */
 #define BROLGA_SLOT(name_) (brolga_record_##name_.slot)
+
+/* --- state --------------------------------------------------------------- */
+
+/**
+ * Declare state that survives reloads: `name` is a pointer to it, the same one
+ * in every build whose type has the same layout. The first build that declares
+ * it makes it what the initialiser says, or zeros.
+ *
+ *     BROLGA_STATE(struct cache, cache) = {.limit = 100};
+ *     BROLGA_STATE(_Atomic long, calls);
+ *
+ * A build with another layout needs a BROLGA_MIGRATE(), or it is refused. What
+ * the state points to is part of its layout. It must point to nothing in the
+ * module: functions, literals and static variables belong to one build. An
+ * array needs a typedef. The pointer is set before any function of the file
+ * runs, but not yet in constructors.
+ */
+#define BROLGA_STATE(type_, name_)                                             \
+    static type_ *name_ __attribute__((unused));                               \
+    static type_ brolga_initial_##name_;                                       \
+    static struct brolga_module_state brolga_state_##name_ = {                 \
+        .name = #name_,                                                        \
+        .type = #type_,                                                        \
+        .bytes = sizeof(type_),                                                \
+        .align = _Alignof(type_),                                              \
+        .initial = (const void *)&brolga_initial_##name_,                      \
+        .place = (void *)&name_,                                               \
+        .file = __FILE__,                                                      \
+        .line = __LINE__};                                                     \
+    __attribute__((constructor)) static void brolga_link_state_##name_(void)   \
+    {                                                                          \
+        brolga_state_##name_.next = brolga_module_lists.states;                \
+        brolga_module_lists.states = &brolga_state_##name_;                    \
+    }                                                                          \
+    static type_ brolga_initial_##name_
+
+/**
+ * Define how a state gets from one layout to another: by a function that reads
+ * `from` and fills `to`, which begins as the state's initialiser says, if it
+ * is of the state's type, and else as zeros. The body follows; it returns
+ * BROLGA_OK, or else the reload is refused.
+ *
+ *     BROLGA_MIGRATE(cache, struct cache_v1, from, struct cache, to)
+ *     {
+ *         to->count = from->count;
+ *         return BROLGA_OK;
+ *     }
+ *
+ * The old type is written down beside the new one, under any name: layouts are
+ * compared, not names. Migrations form chains: keep old ones in the file, so
+ * that a build that skips a version still finds its way.
+ *
+ * It runs while no task runs, and must be short. It may take pointers over from
+ * `from`, which is read by nobody else then; what is left on stacks of old code
+ * goes on with the old copy.
+ */
+#define BROLGA_MIGRATE(state_, from_type_, from_, to_type_, to_)               \
+    BROLGA_MIGRATE_(state_, from_type_, from_, to_type_, to_, __LINE__)
+#define BROLGA_MIGRATE_(state_, from_type_, from_, to_type_, to_, line_)       \
+    BROLGA_MIGRATE__(state_, from_type_, from_, to_type_, to_, line_)
+#define BROLGA_MIGRATE__(state_, from_type_, from_, to_type_, to_, line_)      \
+    static int brolga_migrate_##state_##_##line_(const from_type_ *from_,      \
+                                                 to_type_ *to_);               \
+    static int brolga_migration_##state_##_##line_(const void *from_,          \
+                                                   void *to_)                  \
+    {                                                                          \
+        return brolga_migrate_##state_##_##line_(from_, to_);                  \
+    }                                                                          \
+    static struct brolga_module_migration                                      \
+        brolga_record_migrate_##state_##_##line_ = {                           \
+            .state = #state_,                                                  \
+            .from = #from_type_,                                               \
+            .to = #to_type_,                                                   \
+            .from_bytes = sizeof(from_type_),                                  \
+            .to_bytes = sizeof(to_type_),                                      \
+            .symbol = "brolga_migrate_" #state_ "_" #line_,                    \
+            .code = brolga_migration_##state_##_##line_,                       \
+            .file = __FILE__,                                                  \
+            .line = __LINE__};                                                 \
+    __attribute__((                                                            \
+        constructor)) static void brolga_link_migrate_##state_##_##line_(void) \
+    {                                                                          \
+        brolga_record_migrate_##state_##_##line_.next =                        \
+            brolga_module_lists.migrations;                                    \
+        brolga_module_lists.migrations =                                       \
+            &brolga_record_migrate_##state_##_##line_;                         \
+    }                                                                          \
+    static int brolga_migrate_##state_##_##line_(const from_type_ *from_,      \
+                                                 to_type_ *to_)
+
+/* --- around reloads ------------------------------------------------------ */
+
+/**
+ * Define what is called, in the running build, before another build of the file
+ * takes its place, or an older one is brought back. It returns BROLGA_OK, or
+ * else vetoes the reload, for the reason that it writes to `why_`. The body
+ * follows; once a file.
+ *
+ *     BROLGA_BEFORE_RELOAD(why, bytes)
+ *     {
+ *         if (*orders > 0)
+ *             return snprintf(why, bytes, "%ld orders are open", *orders);
+ *         return BROLGA_OK;
+ *     }
+ *
+ * This and the next two run as tasks, outside of all locks, for 1 s at most;
+ * files whose functions others import come last here, and first afterwards.
+ */
+#define BROLGA_BEFORE_RELOAD(why_, bytes_)                                     \
+    static int brolga_before_reload(char *, size_t);                           \
+    BROLGA_LINK_(before, brolga_before_reload)                                 \
+    static int brolga_before_reload(char *why_ __attribute__((unused)),        \
+                                    size_t bytes_ __attribute__((unused)))
+
+/** Define what is called in a build that has taken the place of another. The
+ * body follows; once a file. */
+#define BROLGA_AFTER_RELOAD()                                                  \
+    static void brolga_after_reload(void);                                     \
+    BROLGA_LINK_(after, brolga_after_reload)                                   \
+    static void brolga_after_reload(void)
+
+/** Define what is called in the running build if, after its
+ * BROLGA_BEFORE_RELOAD() has agreed, the reload was refused all the same. The
+ * body follows; once a file. */
+#define BROLGA_RELOAD_CALLED_OFF()                                             \
+    static void brolga_reload_called_off(void);                                \
+    BROLGA_LINK_(called_off, brolga_reload_called_off)                         \
+    static void brolga_reload_called_off(void)
+
+#define BROLGA_LINK_(field_, fn_)                                              \
+    __attribute__((constructor)) static void brolga_link_##field_##_hook(void) \
+    {                                                                          \
+        brolga_module_lists.field_ = fn_;                                      \
+    }
 
 #endif

@@ -36,7 +36,8 @@ enum brolga_reload_event_kind {
     /* A file builds but cannot run with the others: module, file, line; or
      * the GOT refused the commit: report. Nothing has changed. */
     BROLGA_RELOAD_REFUSED,
-    /* New code runs: version, modules, build_ns, commit_ns, saved_ns. */
+    /* New code runs: version, modules, states, build_ns, commit_ns, saved_ns;
+     * report, if an after hook has failed, or tasks stood for a migration. */
     BROLGA_RELOAD_RELOADED,
     /* A file is locked from now on (BUILD_FAILED or REFUSED said why): module,
      * file, version that runs on. */
@@ -53,7 +54,7 @@ enum brolga_reload_event_kind {
     /* Changes may be seen late, or not at all: file (a directory). */
     BROLGA_RELOAD_WATCH_PROBLEM,
     /* An older version runs again, as a new one: version, restored, modules,
-     * commit_ns. */
+     * states, commit_ns. */
     BROLGA_RELOAD_ROLLED_BACK,
     /* After a commit with allow_stale, each time until it has ended: module and
      * file of one that calls what is not in force any more; text names what. */
@@ -72,6 +73,21 @@ enum brolga_reload_why {
     BROLGA_RELOAD_REBUILT,  /* Something that it includes or imports has. */
     BROLGA_RELOAD_RESTORED, /* It was taken back. */
     BROLGA_RELOAD_OPTIMISED /* With `tiered`: the same content, built again. */
+};
+
+/** What has become of a state (BROLGA_STATE()) in a reload. */
+enum brolga_reload_state_what {
+    BROLGA_RELOAD_STATE_NEW,     /* It begins as its initialiser says. */
+    BROLGA_RELOAD_STATE_KEPT,    /* It is as it was. */
+    BROLGA_RELOAD_STATE_MIGRATED /* It has another layout. */
+};
+
+/** One state, in events. */
+struct brolga_reload_state {
+    const char *module;
+    const char *name;
+    enum brolga_reload_state_what what;
+    unsigned steps; /* How many migrations; 0 unless MIGRATED. */
 };
 
 /** One module, in events and for brolga_reload_each(). */
@@ -95,6 +111,9 @@ struct brolga_reload_event {
     uint64_t version; /* The version that is current now. */
     const struct brolga_reload_module *modules;
     size_t modules_count;
+    const struct brolga_reload_state *states; /* Of these modules, all but those
+                                                 that are kept. */
+    size_t states_count;
     uint64_t build_ns; /* The slowest compile of the round, or this one. */
     uint64_t restored; /* The version that was taken back to. */
     uint64_t commit_ns;
@@ -141,8 +160,11 @@ struct brolga_reload_opts {
      * failed * 100 >= rollback_percent * (failed + live). 0 = never. */
     uint32_t rollback_percent;
     uint32_t rollback_window_ms; /* That time; 0 = 2000. */
-    bool no_watch;               /* brolga_reload_start() watches nothing. */
-    bool keep_files;             /* Leave built files, for debuggers. */
+    /* How long a reload that migrates state waits for all tasks to come to a
+     * safepoint; 0 = 2000. */
+    uint32_t state_deadline_ms;
+    bool no_watch;   /* brolga_reload_start() watches nothing. */
+    bool keep_files; /* Leave built files, for debuggers. */
     /* Called with no lock held, by the thread that runs brolga_reload_load(),
      * later by the session's own. What the event points to is valid during
      * the call. It must not call brolga_reload_stop() or _destroy(). */
@@ -258,6 +280,10 @@ BROLGA_API size_t brolga_reload_each(
 /** A word for an event's kind: "reloaded", "build-failed", ... Threads: any. */
 BROLGA_API const char *
 brolga_reload_event_name(enum brolga_reload_event_kind kind);
+
+/** A word for that: "new", "kept", "migrated". Threads: any. */
+BROLGA_API const char *
+brolga_reload_state_name(enum brolga_reload_state_what what);
 
 /** A word for a reason: "new", "changed", "optimised", ... Threads: any. */
 BROLGA_API const char *brolga_reload_why_name(enum brolga_reload_why why);

@@ -37,6 +37,7 @@ struct brolga_epoch_member {
     /* Written by the member, read by the reclaimer; 0 while offline. */
     _Alignas(BROLGA__CACHE_LINE) _Atomic uint64_t seen;
     struct brolga_epoch *epoch;
+    uint32_t past_gate;       /* This closed gate does not stop it; 0: none. */
     struct brolga__list link; /* members_lock */
 };
 
@@ -81,6 +82,24 @@ static inline enum brolga__gate brolga__epoch_gate(struct brolga_epoch *epoch)
     uint32_t gate = brolga__load_acquire(&epoch->gate); /* BA: move */
 
     return (enum brolga__gate)(gate % BROLGA__GATES);
+}
+
+/* The same for a member that may have been sent past the gate, as it is now:
+ * once it has been opened, the next one stops that member, too. */
+static inline enum brolga__gate
+brolga__epoch_gate_of(const struct brolga_epoch_member *member)
+{
+    uint32_t gate = brolga__load_acquire(&member->epoch->gate); /* BA: move */
+
+    return brolga__unlikely(gate == member->past_gate)
+               ? BROLGA__GATE_OPEN
+               : (enum brolga__gate)(gate % BROLGA__GATES);
+}
+
+/* Sends a member, which is offline, past the gate that the caller closed. */
+static inline void brolga__epoch_send(struct brolga_epoch_member *member)
+{
+    member->past_gate = brolga__load_relaxed(&member->epoch->gate);
 }
 
 /* Stands at the gate, which is not open, until it is; offline meanwhile. */

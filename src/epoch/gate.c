@@ -2,6 +2,9 @@
  * The gate: for who must act while no member runs. It is closed by one at a
  * time, and never for longer than that one's deadline.
  *
+ * Whom the closer sends is a member that passes the closed gate, does what it
+ * was closed for, and is awaited by the closer alone.
+ *
  * A member passes the gate where it quiesces and where it comes online, for
  * there it holds nothing. If the gate is closed, it goes offline, waits for it
  * to open, and comes online again. So *nobody runs* is *nobody is online*, and

@@ -68,7 +68,7 @@ void brolga_epoch_quiesce(brolga_epoch_member *member)
     uint64_t round = brolga__epoch_round(member->epoch);
 
     /* The gate after the round: see gate.c. Ends as barriers do. */
-    while (brolga__unlikely(brolga__epoch_gate(member->epoch) ==
+    while (brolga__unlikely(brolga__epoch_gate_of(member) ==
                             BROLGA__GATE_CLOSED)) {
         brolga__epoch_halt(member);
         round = brolga__epoch_round(member->epoch);
@@ -99,7 +99,7 @@ void brolga__epoch_appear(struct brolga_epoch_member *member)
 void brolga_epoch_online(brolga_epoch_member *member)
 {
     brolga__epoch_appear(member);
-    if (brolga__unlikely(brolga__epoch_gate(member->epoch) ==
+    if (brolga__unlikely(brolga__epoch_gate_of(member) ==
                          BROLGA__GATE_CLOSED)) /* BB */
         brolga__epoch_halt(member);
 }

@@ -100,31 +100,34 @@ static uint64_t end_of_try(uint64_t slice_ns, uint64_t deadline_ns)
 }
 
 /* One try. BROLGA_EAGAIN: somebody has not come, and there is time left. */
-static int try_once(struct brolga_txn *txn, uint64_t until_ns,
-                    uint64_t deadline_ns, struct brolga_report *report)
+static int try_once(struct brolga_txn *txn, struct brolga__list *hooks,
+                    uint64_t until_ns, uint64_t deadline_ns,
+                    struct brolga_report *report)
 {
     struct brolga_got *got = txn->got;
     uint64_t begun_ns = brolga__plat_now_ns();
     int err = BROLGA_EAGAIN;
 
-    if (gather(got, until_ns))
-        err = brolga__txn_publish(txn, report);
-    else if (brolga__plat_now_ns() >= deadline_ns)
+    if (gather(got, until_ns)) {
+        err = brolga__hooks_migrate(txn, hooks, true, report);
+        if (err == BROLGA_OK)
+            err = brolga__txn_publish(txn, report);
+    } else if (brolga__plat_now_ns() >= deadline_ns)
         err = time_out(got, report);
     brolga__epoch_gate_open(got->epoch);
     report->stood_ns = brolga__plat_now_ns() - begun_ns;
     return err;
 }
 
-static int try_until(struct brolga_txn *txn, uint64_t deadline_ns,
-                     struct brolga_report *report)
+static int try_until(struct brolga_txn *txn, struct brolga__list *hooks,
+                     uint64_t deadline_ns, struct brolga_report *report)
 {
     uint64_t begun_ns = brolga__plat_now_ns();
     uint64_t slice_ns = TRY_FIRST;
 
     for (;;) { /* Ends at the deadline. */
         uint64_t until_ns = end_of_try(slice_ns, deadline_ns);
-        int err = try_once(txn, until_ns, deadline_ns, report);
+        int err = try_once(txn, hooks, until_ns, deadline_ns, report);
 
         report->waited_ns = brolga__plat_now_ns() - begun_ns;
         if (err != BROLGA_EAGAIN)
@@ -139,17 +142,23 @@ static int meet(struct brolga_txn *txn, uint64_t deadline_ns,
                 struct brolga_report *report)
 {
     struct brolga_got *got = txn->got;
+    struct brolga__list hooks;
     int err;
 
+    brolga__hooks_take(txn, &hooks);
     if (got->stacks.wait_begin != NULL)
         got->stacks.wait_begin(got->stacks.arg);
-    (void)pthread_mutex_lock(&got->barrier_lock);
-    err = try_until(txn, deadline_ns, report);
-    (void)pthread_mutex_unlock(&got->barrier_lock);
+    err = brolga__hooks_before(got, &hooks, report);
+    if (err == BROLGA_OK) {
+        (void)pthread_mutex_lock(&got->barrier_lock);
+        err = try_until(txn, &hooks, deadline_ns, report);
+        (void)pthread_mutex_unlock(&got->barrier_lock);
+    }
     if (err != BROLGA_OK)
         brolga_txn_abort(txn);
     else if (got->stacks.notify != NULL)
         got->stacks.notify(got->stacks.arg);
+    brolga__hooks_end(got, &hooks, err == BROLGA_OK, report);
     if (got->stacks.wait_end != NULL)
         got->stacks.wait_end(got->stacks.arg);
     return err;

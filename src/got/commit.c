@@ -142,7 +142,8 @@ static void adopt_units(struct brolga_txn *txn, uint64_t version)
         unit->first_version = version;
         brolga__unit_set_state(unit, BROLGA__UNIT_LIVE);
         brolga__list_push_back(&txn->got->live, &unit->link);
-        brolga__ranges_add(unit); /* Before any view leads to it. */
+        if (!txn->exposed)
+            brolga__ranges_add(unit); /* Before any view leads to it. */
         /* Nothing but pins and stacks can hold it from the start. */
         if (unit->live_slots == 0)
             brolga__unit_retire(unit, version);
@@ -233,18 +234,109 @@ int brolga__txn_publish(struct brolga_txn *txn, struct brolga_report *report)
     return err;
 }
 
-int brolga_txn_commit(brolga_txn *txn, struct brolga_report *report)
+/* --- before it is published --------------------------------------------- */
+
+static int preview(struct brolga_txn *txn, struct brolga_report *report,
+                   struct brolga__version **out)
 {
-    struct brolga_got *got = txn->got;
-    struct brolga_report local;
+    struct brolga__version *next;
+    int err = brolga__txn_check(txn, report);
+
+    if (err != BROLGA_OK)
+        return err;
+    next = copy_current(txn->got);
+    if (next == NULL) {
+        report->refusal = BROLGA_REFUSED_MEMORY;
+        (void)snprintf(report->text, sizeof report->text, "%s",
+                       brolga_strerror(BROLGA_ENOMEM));
+        return BROLGA_EREFUSED;
+    }
+    for (uint32_t i = 0; i < txn->def_count; i++)
+        next->slots[txn->defs[i].slot->number] = txn->defs[i].code;
+    *out = next;
+    return BROLGA_OK;
+}
+
+int brolga__txn_preview(struct brolga_txn *txn, struct brolga_report *report,
+                        struct brolga__version **out)
+{
     int err;
 
-    if (report == NULL)
-        report = &local;
-    err = brolga__txn_publish(txn, report);
+    (void)pthread_mutex_lock(&txn->got->lock);
+    err = preview(txn, report, out);
+    (void)pthread_mutex_unlock(&txn->got->lock);
+    return err;
+}
+
+void brolga__txn_expose(struct brolga_txn *txn)
+{
+    (void)pthread_mutex_lock(&txn->got->lock);
+    if (!txn->exposed)
+        brolga__list_each (node, &txn->units)
+            brolga__ranges_add(
+                brolga__container_of(node, struct brolga_unit, link));
+    txn->exposed = true;
+    (void)pthread_mutex_unlock(&txn->got->lock);
+}
+
+/* --- the whole of it ---------------------------------------------------- */
+
+static int commit(struct brolga_txn *txn, struct brolga_report *report)
+{
+    struct brolga_got *got = txn->got;
+    int err = brolga__txn_publish(txn, report);
+
     if (err != BROLGA_OK)
         brolga_txn_abort(txn);
     else if (got->stacks.notify != NULL)
         got->stacks.notify(got->stacks.arg);
     return err;
+}
+
+/* The caller's task, if it is one, rests while it waits for others. */
+static void wait_begin(struct brolga_got *got)
+{
+    if (got->stacks.wait_begin != NULL)
+        got->stacks.wait_begin(got->stacks.arg);
+}
+
+static void wait_end(struct brolga_got *got)
+{
+    if (got->stacks.wait_end != NULL)
+        got->stacks.wait_end(got->stacks.arg);
+}
+
+static int commit_with_hooks(struct brolga_txn *txn,
+                             struct brolga_report *report)
+{
+    struct brolga_got *got = txn->got;
+    struct brolga__list hooks;
+    int err = brolga_txn_check(txn, report);
+
+    if (err != BROLGA_OK) {
+        brolga_txn_abort(txn);
+        return err;
+    }
+    brolga__hooks_take(txn, &hooks);
+    wait_begin(got);
+    err = brolga__hooks_before(got, &hooks, report);
+    if (err == BROLGA_OK)
+        err = brolga__hooks_migrate(txn, &hooks, false, report);
+    if (err == BROLGA_OK)
+        err = commit(txn, report);
+    else
+        brolga_txn_abort(txn);
+    brolga__hooks_end(got, &hooks, err == BROLGA_OK, report);
+    wait_end(got);
+    return err;
+}
+
+int brolga_txn_commit(brolga_txn *txn, struct brolga_report *report)
+{
+    struct brolga_report local;
+
+    if (report == NULL)
+        report = &local;
+    return brolga__list_empty(&txn->hooks) ? commit(txn, report)
+                                           : commit_with_hooks(txn, report);
 }

@@ -167,6 +167,17 @@ struct brolga__found {
     uintptr_t address[BROLGA__FOUND_MAX]; /* The first word that holds it. */
 };
 
+/* What is to be done in a task. */
+struct brolga__errand {
+    const char *name;
+    brolga_word (*fn)(void *arg);
+    void (*at_end)(void *arg); /* However it comes; it must not park. */
+    void *arg;
+    uint64_t timeout_ns;
+    bool past_gate;
+    bool still;
+};
+
 /* How the reclaimer asks the layer above for stacks. */
 struct brolga__stacks {
     /*
@@ -185,6 +196,15 @@ struct brolga__stacks {
     void (*wait_end)(void *arg);
     /* Says in the report who does not stand at the gate. */
     void (*blame)(void *arg, struct brolga_report *report);
+    /*
+     * Calls fn(fn_arg) in a task of its own and waits for its end, between
+     * wait_begin() and wait_end(). `past_gate`: it runs though the gate is
+     * closed; `still`: it stays in the version that it begins in. BROLGA_OK;
+     * EFAILED and a message; ETIMEOUT: it has been canceled, and runs on;
+     * others: it was not called.
+     */
+    int (*run)(void *arg, const struct brolga__errand *errand, char *message,
+               size_t bytes);
     void *arg;
 };
 

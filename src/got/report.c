@@ -18,6 +18,9 @@ const char *brolga_refusal_name(enum brolga_refusal refusal)
         [BROLGA_REFUSED_HISTORY] = "history",
         [BROLGA_REFUSED_LOAD] = "load",
         [BROLGA_REFUSED_HEADER] = "header",
+        [BROLGA_REFUSED_VETO] = "veto",
+        [BROLGA_REFUSED_HOOK] = "hook",
+        [BROLGA_REFUSED_STATE] = "state",
     };
 
     return (size_t)refusal < brolga__lengthof(names) ? names[refusal] : "";
@@ -83,6 +86,8 @@ size_t brolga_report_json(const struct brolga_report *report, char *text,
     put_number(&json, "task", report->task);
     put_text(&json, "task_name", report->task_name);
     put_text(&json, "function", report->function);
+    put_text(&json, "hook", report->hook);
+    put_text(&json, "after", report->after);
     put_conflicts(&json, report);
     brolga__json_end(&json, '}');
     return brolga__json_finish(&json);

@@ -34,6 +34,7 @@ int brolga_txn_begin(brolga_got *got, brolga_txn **out)
         return BROLGA_ENOMEM;
     txn->got = got;
     brolga__list_init(&txn->units);
+    brolga__list_init(&txn->hooks);
     *out = txn;
     return BROLGA_OK;
 }
@@ -320,20 +321,41 @@ void brolga__txn_free(struct brolga_txn *txn)
     brolga__free(txn);
 }
 
+/* Code that may have run goes as old code does: when nothing holds it. */
+static void retire(struct brolga_unit *unit)
+{
+    unit->policy = BROLGA_RECLAIM; /* No one else has ever had it. */
+    unit->first_version = 1;       /* No version leads to it. */
+    brolga__unit_set_state(unit, BROLGA__UNIT_LIVE);
+    brolga__list_push_back(&unit->got->live, &unit->link);
+    brolga__unit_retire(unit, 0);
+}
+
 void brolga_txn_abort(brolga_txn *txn)
 {
     struct brolga_got *got = txn->got;
-    struct brolga__list units, *node;
+    bool exposed = txn->exposed;
+    struct brolga__list units, hooks, *node;
 
     brolga__list_init(&units);
+    brolga__hooks_take(txn, &hooks);
     (void)pthread_mutex_lock(&got->lock);
     while ((node = brolga__list_pop_front(&txn->units)) != NULL) {
-        brolga__unit_unlink(
-            brolga__container_of(node, struct brolga_unit, link));
+        struct brolga_unit *unit =
+            brolga__container_of(node, struct brolga_unit, link);
+
+        if (exposed) {
+            retire(unit);
+            continue;
+        }
+        brolga__unit_unlink(unit);
         brolga__list_push_back(&units, node);
     }
     brolga__txn_free(txn);
     (void)pthread_mutex_unlock(&got->lock);
+    brolga__hooks_free(&hooks);
+    if (exposed && got->stacks.notify != NULL)
+        got->stacks.notify(got->stacks.arg);
     /* The host's release functions run outside the lock. */
     while ((node = brolga__list_pop_front(&units)) != NULL)
         brolga__unit_free(brolga__container_of(node, struct brolga_unit, link));

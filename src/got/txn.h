@@ -28,6 +28,8 @@ struct brolga_txn {
     uint32_t place_count, place_capacity;
     struct brolga__module **replaced;
     uint32_t replaced_count, replaced_capacity;
+    struct brolga__list hooks; /* In the order of staging; hooks.c */
+    bool exposed;              /* The staged code may have run. */
     bool allow_stale;
     bool refused;          /* The callback said REFUSE, */
     char *refused_by_host; /* to this symbol; NULL: there was no memory. */
@@ -49,6 +51,29 @@ int brolga__txn_check(struct brolga_txn *txn, struct brolga_report *report);
 /* Checks and publishes; on refusal the transaction is as before, and the
  * caller's to abort. */
 int brolga__txn_publish(struct brolga_txn *txn, struct brolga_report *report);
+
+/* The table that the transaction would publish, if it is not refused; the
+ * caller frees it. Takes got->lock. */
+int brolga__txn_preview(struct brolga_txn *txn, struct brolga_report *report,
+                        struct brolga__version **out);
+/* The staged code is going to run: it is found by its addresses from now on.
+ * Takes got->lock. */
+void brolga__txn_expose(struct brolga_txn *txn);
+
+/* --- hooks (hooks.c); no lock is held ----------------------------------- */
+
+/* Takes the hooks out of a transaction that has some. */
+void brolga__hooks_take(struct brolga_txn *txn, struct brolga__list *hooks);
+/* Asks all whether it may be. BROLGA_OK, or BROLGA_EREFUSED and the report. */
+int brolga__hooks_before(struct brolga_got *got, struct brolga__list *hooks,
+                         struct brolga_report *report);
+/* The transaction's last step before it is published. The same. */
+int brolga__hooks_migrate(struct brolga_txn *txn, struct brolga__list *hooks,
+                          bool past_gate, struct brolga_report *report);
+/* It has been published, or not; frees the hooks. */
+void brolga__hooks_end(struct brolga_got *got, struct brolga__list *hooks,
+                       bool published, struct brolga_report *report);
+void brolga__hooks_free(struct brolga__list *hooks);
 
 /* --- pasts (past.c); under got->lock ------------------------------------ */
 

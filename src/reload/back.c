@@ -256,8 +256,86 @@ static void tell_back(struct brolga_reload *session, uint64_t version,
     }
 }
 
+/* What runs, and what ran then, of the files of which that is not the same. */
+static size_t fill_changes(const struct brolga_reload *session,
+                           const struct moment *moment,
+                           struct brolga__change *changes)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < session->sources_count; i++) {
+        struct source *source = session->sources[i];
+        struct piece piece = piece_of(moment, source);
+
+        if (source->now != piece.image)
+            changes[count++] = (struct brolga__change){.was = source->now,
+                                                       .will = piece.image};
+    }
+    return count;
+}
+
+static bool states_fit(struct brolga_reload *session,
+                       const struct brolga__change *changes, size_t count,
+                       struct brolga__text *why)
+{
+    int line;
+
+    for (size_t i = 0; i < count; i++)
+        if (!brolga__state_fits(session, changes[i].was, changes[i].will, why,
+                                &line))
+            return false;
+    return true;
+}
+
+static int commit_changes(struct brolga_reload *session, uint64_t version,
+                          struct brolga__change *changes, size_t count,
+                          struct brolga_report *report)
+{
+    brolga_txn *txn;
+    int err = brolga_txn_begin(session->got, &txn);
+
+    if (err != BROLGA_OK)
+        return err;
+    err = brolga_txn_restore(txn, version);
+    if (err == BROLGA_OK)
+        err = brolga__state_stage(session, txn, changes, count);
+    if (err == BROLGA_OK)
+        return brolga__state_commit(session, txn, report);
+    brolga__state_drop(session);
+    brolga_txn_abort(txn);
+    return err;
+}
+
+/* BROLGA_OK, or an error with the report filled in. */
 static int restore(struct brolga_reload *session, uint64_t version,
-                   const char *why, struct brolga_report *report)
+                   const struct moment *moment, struct brolga_report *report)
+{
+    struct brolga__change *changes =
+        brolga__alloc_zero((session->sources_count + 1) * sizeof *changes);
+    struct brolga__text why = {0};
+    size_t count;
+    int err = BROLGA_ENOMEM;
+
+    *report =
+        (struct brolga_report){.refusal = BROLGA_REFUSED_MEMORY,
+                               .version = brolga_got_version(session->got)};
+    (void)snprintf(report->text, sizeof report->text, "out of memory");
+    if (changes == NULL)
+        return err;
+    count = fill_changes(session, moment, changes);
+    if (states_fit(session, changes, count, &why)) {
+        err = commit_changes(session, version, changes, count, report);
+    } else {
+        report->refusal = BROLGA_REFUSED_STATE;
+        (void)snprintf(report->text, sizeof report->text, "%.1000s", why.at);
+        err = BROLGA_EREFUSED;
+    }
+    brolga__free(changes);
+    return err;
+}
+
+static int take_back(struct brolga_reload *session, uint64_t version,
+                     const char *why, struct brolga_report *report)
 {
     struct moment *current = find(session, UINT64_MAX), *moment;
     uint64_t back;
@@ -271,7 +349,7 @@ static int restore(struct brolga_reload *session, uint64_t version,
     if (moment == NULL)
         return refuse(session, report,
                       "what ran in that version is not known any more");
-    err = brolga_got_rollback(session->got, version, report);
+    err = restore(session, version, moment, report);
     if (err != BROLGA_OK) {
         tell_refused(session, report);
         return err;
@@ -291,7 +369,7 @@ static int go_back(struct brolga_reload *session, uint64_t version,
     int err;
 
     brolga__tier_abandon(session);
-    err = restore(session, version, why, report);
+    err = take_back(session, version, why, report);
     brolga__tier_begin(session);
     return err;
 }

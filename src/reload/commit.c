@@ -209,6 +209,23 @@ static void check_plan(struct brolga_reload *session)
     brolga__free(items);
 }
 
+/* Those whose states have another layout, and no migration. */
+static void check_states(struct brolga_reload *session)
+{
+    for (size_t i = 0; i < session->sources_count; i++) {
+        struct source *source = session->sources[i];
+        struct brolga__text why = {0};
+        int line = 0;
+
+        if (source->next == NULL ||
+            brolga__state_fits(session, source->now, source->next, &why, &line))
+            continue;
+        refuse(source, BROLGA_REFUSED_STATE, source->file->path, line, why.at,
+               NULL);
+        give_up(source);
+    }
+}
+
 /* Importers that were built again in vain are dropped silently. Returns
  * whether there is something to commit. */
 static bool keep_purpose(struct brolga_reload *session)
@@ -347,6 +364,15 @@ static void sum_up(struct source *source, struct brolga_reload_event *event,
                      source->now->module, brolga_reload_why_name(source->why));
 }
 
+static void sum_up_states(const struct source *source,
+                          struct brolga__text *text)
+{
+    for (size_t k = 0; k < source->now->states_count; k++)
+        if (source->now->states[k].what == BROLGA_RELOAD_STATE_MIGRATED)
+            brolga__text_add(text, "; state '%s' migrated",
+                             source->now->states[k].name);
+}
+
 static void tell_reloaded(struct brolga_reload *session,
                           const struct brolga_report *report)
 {
@@ -366,6 +392,11 @@ static void tell_reloaded(struct brolga_reload *session,
         sum_up(source, &event, &text);
         brolga__source_unlock(source);
     }
+    for (size_t i = 0; i < session->sources_count; i++)
+        if (session->sources[i]->adopted)
+            sum_up_states(session->sources[i], &text);
+    if (report->after[0] != '\0')
+        brolga__text_add(&text, "\n  but %s", report->after);
     brolga__round_tell_modules(session, &event, is_adopted);
     for (size_t i = 0; i < session->sources_count; i++)
         session->sources[i]->adopted = false;
@@ -404,19 +435,60 @@ static void wait_for_room(struct brolga_reload *session,
     brolga__session_emit(session, &event);
 }
 
+static int stage_states(struct brolga_reload *session)
+{
+    struct brolga__change *changes =
+        brolga__alloc_zero((session->sources_count + 1) * sizeof *changes);
+    size_t count = 0;
+    int err;
+
+    if (changes == NULL)
+        return BROLGA_ENOMEM;
+    for (size_t i = 0; i < session->sources_count; i++)
+        if (session->sources[i]->next != NULL)
+            changes[count++] =
+                (struct brolga__change){.was = session->sources[i]->now,
+                                        .will = session->sources[i]->next};
+    err = brolga__state_stage(session, session->txn, changes, count);
+    brolga__free(changes);
+    return err;
+}
+
+/* The transaction could not be staged wholly. */
+static void drop_txn(struct brolga_reload *session, int err)
+{
+    enum brolga_refusal why = err == BROLGA_ELIMIT     ? BROLGA_REFUSED_LIMIT
+                              : err == BROLGA_EREFUSED ? BROLGA_REFUSED_STATE
+                                                       : BROLGA_REFUSED_MEMORY;
+
+    brolga__state_drop(session);
+    if (session->txn != NULL)
+        brolga_txn_abort(session->txn);
+    session->txn = NULL;
+    refuse_all(session, why, brolga_strerror(err), NULL);
+    end_round(session);
+}
+
 /* Commits the transaction, or waits, or gives up. */
 static void commit(struct brolga_reload *session)
 {
     struct brolga_report report = {0};
     uint64_t failed;
+    int err;
 
     if (brolga_txn_check(session->txn, &report) != BROLGA_OK &&
         report.refusal == BROLGA_REFUSED_LIMIT && !session->loading) {
         wait_for_room(session, &report);
         return;
     }
+    /* Now, and not before: what runs may have been taken back meanwhile. */
+    err = stage_states(session);
+    if (err != BROLGA_OK) {
+        drop_txn(session, err);
+        return;
+    }
     failed = brolga_tasks_failed(session->rt); /* Until now. */
-    if (brolga_txn_commit(session->txn, &report) == BROLGA_OK) {
+    if (brolga__state_commit(session, session->txn, &report) == BROLGA_OK) {
         adopt_all(session, report.version);
         brolga__back_note(session, report.version);
         tell_reloaded(session, &report);
@@ -450,6 +522,7 @@ static void load_and_commit(struct brolga_reload *session)
             return;
     }
     check_plan(session);
+    check_states(session);
     hold_back(session);
     check_plan(session); /* Without what is held back, others may not fit. */
     if (!keep_purpose(session)) {
@@ -457,18 +530,10 @@ static void load_and_commit(struct brolga_reload *session)
         return;
     }
     err = stage_all(session);
-    if (err == BROLGA_OK) {
+    if (err == BROLGA_OK)
         commit(session);
-        return;
-    }
-    if (session->txn != NULL)
-        brolga_txn_abort(session->txn);
-    session->txn = NULL;
-    refuse_all(session,
-               err == BROLGA_ELIMIT ? BROLGA_REFUSED_LIMIT
-                                    : BROLGA_REFUSED_MEMORY,
-               brolga_strerror(err), NULL);
-    end_round(session);
+    else
+        drop_txn(session, err);
 }
 
 /* Everything is built: see what fits, and commit it. A module that is loaded

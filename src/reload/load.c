@@ -1,11 +1,9 @@
 /*
- * Images: loading a built file, copying its tables, and unloading it.
+ * Images: loading a built file and unloading it.
  *
  * A file is opened under a name that was never used before, because opening a
  * name again returns the image that is there. The name is removed from the
- * directory at once; the mapping lives on. What the module exports and imports
- * is copied, so that nothing of the session points into the image but its
- * code addresses and slot records.
+ * directory at once; the mapping lives on.
  *
  * dlclose() is a wish: a symbol of the GNU_UNIQUE kind, a destructor that a
  * thread has pending, -z nodelete, or a C library that never unloads can keep
@@ -119,28 +117,15 @@ static void outlet_put(struct brolga__outlet *outlet,
 
 /* --- the end of an image ------------------------------------------------ */
 
-static void free_symbols(struct brolga__symbol *symbols, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        brolga__free(symbols[i].module);
-        brolga__free(symbols[i].name);
-        brolga__free(symbols[i].signature);
-        brolga__free(symbols[i].file);
-    }
-    brolga__free(symbols);
-}
-
 void brolga__image_unref(struct brolga__image *image)
 {
     if (brolga__sub_acq_rel(&image->refs, 1) != 1) /* A */
         return;
     brolga__assert(image->handle == NULL);
-    free_symbols(image->exports, image->exports_count);
-    free_symbols(image->imports, image->imports_count);
+    brolga__tables_free(image);
     for (size_t i = 0; i < image->functions_count; i++)
         brolga__free(image->functions[i].name);
     brolga__free(image->functions);
-    brolga__free(image->module);
     brolga__free(image->file);
     brolga__free(image->path);
     outlet_unref(image->outlet);
@@ -159,80 +144,6 @@ void brolga__image_close(void *arg)
         outlet_put(image->outlet, image);
     else
         brolga__image_unref(image);
-}
-
-/* --- copying the tables ------------------------------------------------- */
-
-static int copy_symbol(struct brolga__symbol *to, const char *module,
-                       const char *name, const char *result, const char *params,
-                       const char *file, int line)
-{
-    to->line = line;
-    to->name = brolga__strdup(name);
-    to->file = brolga__strdup(file);
-    if (to->name == NULL || to->file == NULL)
-        return BROLGA_ENOMEM;
-    if (module != NULL && (to->module = brolga__strdup(module)) == NULL)
-        return BROLGA_ENOMEM;
-    return brolga__signature_make(result, params, &to->signature);
-}
-
-/* Constructors run in the order of the source and push to the front, so the
- * arrays are filled from the end. */
-static int copy_exports(struct brolga__image *image,
-                        const struct brolga_module_lists *lists)
-{
-    size_t count = 0;
-
-    for (const struct brolga_module_export *e = lists->exports; e; e = e->next)
-        count++;
-    image->exports = brolga__alloc_zero((count + 1) * sizeof *image->exports);
-    if (image->exports == NULL)
-        return BROLGA_ENOMEM;
-    image->exports_count = count;
-    for (struct brolga_module_export *e = lists->exports; e; e = e->next) {
-        struct brolga__symbol *to = &image->exports[--count];
-
-        if (copy_symbol(to, NULL, e->name, e->result, e->params, e->file,
-                        e->line) != BROLGA_OK)
-            return BROLGA_ENOMEM;
-        to->code = (const void *)(uintptr_t)e->code;
-        to->record = &e->slot;
-    }
-    return BROLGA_OK;
-}
-
-static int copy_imports(struct brolga__image *image,
-                        const struct brolga_module_lists *lists)
-{
-    size_t count = 0;
-
-    for (const struct brolga_module_import *i = lists->imports; i; i = i->next)
-        count++;
-    image->imports = brolga__alloc_zero((count + 1) * sizeof *image->imports);
-    if (image->imports == NULL)
-        return BROLGA_ENOMEM;
-    image->imports_count = count;
-    for (struct brolga_module_import *i = lists->imports; i; i = i->next) {
-        struct brolga__symbol *to = &image->imports[--count];
-
-        if (copy_symbol(to, i->module, i->name, i->result, i->params, i->file,
-                        i->line) != BROLGA_OK)
-            return BROLGA_ENOMEM;
-        to->record = &i->slot;
-    }
-    return BROLGA_OK;
-}
-
-static int copy_tables(struct brolga__image *image,
-                       const struct brolga_module_desc *desc)
-{
-    image->module = brolga__strdup(desc->name);
-    image->line = desc->line;
-    image->policy = desc->opts.policy;
-    if (image->module == NULL || copy_exports(image, desc->lists) != BROLGA_OK)
-        return BROLGA_ENOMEM;
-    return copy_imports(image, desc->lists);
 }
 
 /* --- names for reports -------------------------------------------------- */
@@ -319,7 +230,10 @@ static int check_desc(const struct brolga_module_desc *desc, const char *file,
 {
     if (desc->abi == BROLGA_MODULE_ABI && desc->desc_bytes == sizeof *desc &&
         desc->export_bytes == sizeof(struct brolga_module_export) &&
-        desc->import_bytes == sizeof(struct brolga_module_import))
+        desc->import_bytes == sizeof(struct brolga_module_import) &&
+        desc->state_bytes == sizeof(struct brolga_module_state) &&
+        desc->migration_bytes == sizeof(struct brolga_module_migration) &&
+        desc->lists_bytes == sizeof(struct brolga_module_lists))
         return BROLGA_OK;
     *line = 1;
     brolga__text_add(why,
@@ -393,7 +307,7 @@ static int read_image(struct brolga__image *image, struct brolga__text *why,
     }
     if ((err = check_desc(desc, image->file, why, line)) != BROLGA_OK)
         return err;
-    if (copy_tables(image, desc) != BROLGA_OK) {
+    if (brolga__tables_copy(image, desc) != BROLGA_OK) {
         brolga__text_add(why, "%s: out of memory", image->file);
         return BROLGA_ENOMEM;
     }
@@ -455,13 +369,4 @@ int brolga__image_load(const char *path, const char *file, bool keep,
     if (err == BROLGA_OK)
         *out = image;
     return err;
-}
-
-const struct brolga__symbol *
-brolga__image_export(const struct brolga__image *image, const char *name)
-{
-    for (size_t i = 0; i < image->exports_count; i++)
-        if (strcmp(image->exports[i].name, name) == 0)
-            return &image->exports[i];
-    return NULL;
 }

@@ -6,9 +6,10 @@
  *
  *   - another file has a module of the same name,
  *   - an import of it names no export that would run, or one with another
- *     signature, or
+ *     signature, or with types that lie otherwise in memory, or
  *   - it no longer offers, under the same signature, what a file that stays
- *     as it is imports, unless stale callers are allowed.
+ *     as it is imports, unless stale callers are allowed. Types must be the
+ *     same in any case: one slot cannot serve two layouts.
  *
  * A candidate that does not fit is out, and then its old image counts, which
  * may make another one unfit: so the search is repeated until nothing changes.
@@ -16,13 +17,14 @@
  *
  * No I/O, no state: what is told depends on the arguments only.
  */
-#include "reload/reload.h"
+#include "reload/layout.h"
 
 #include <string.h>
 
 struct check {
     struct brolga__plan_item *items;
     size_t count;
+    bool allow_stale;
     brolga__plan_tell tell;
     void *arg;
 };
@@ -142,10 +144,46 @@ static void explain_name(struct brolga__text *text,
     list_exports(text, image);
 }
 
+static bool same_signature(const struct brolga__symbol *import,
+                           const struct brolga__symbol *export)
+{
+    return strcmp(export->signature, import->signature) == 0;
+}
+
+/* What is not known does not count. */
+static bool same_types(const struct brolga__symbol *import,
+                       const struct brolga__symbol *export)
+{
+    return import->layout == NULL || export->layout == NULL ||
+           brolga__layout_fits(import->layout, export->layout) ||
+           brolga__layout_fits(export->layout, import->layout);
+}
+
+static void explain_types(struct brolga__text *text,
+                          const struct brolga__symbol *import,
+                          const struct brolga__symbol *export)
+{
+    brolga__text_add(text, "\n  ");
+    brolga__layout_explain(text, import->layout, export->layout);
+    brolga__text_add(text, "\n  imported, as it was, at ");
+    add_where(text, import);
+    brolga__text_add(text, "\n  exported, as it is, at ");
+    add_where(text, export);
+    brolga__text_add(text, "\n  put the type into a header that both include; "
+                           "both run together once they agree");
+}
+
 static void explain_signature(struct brolga__text *text,
                               const struct brolga__symbol *import,
                               const struct brolga__symbol *export)
 {
+    if (same_signature(import, export)) {
+        brolga__text_add(text,
+                         "'%s.%s' is imported with types of another layout",
+                         import->module, import->name);
+        explain_types(text, import, export);
+        return;
+    }
     brolga__text_add(text,
                      "'%s.%s' is imported with another signature than it has",
                      import->module, import->name);
@@ -167,7 +205,8 @@ static enum brolga_refusal why_unserved(const struct check *check,
     const struct brolga__symbol *export =
         image == NULL ? NULL : brolga__image_export(image, import->name);
 
-    if (export != NULL && strcmp(export->signature, import->signature) == 0)
+    if (export != NULL && same_signature(import, export) &&
+        same_types(import, export))
         return BROLGA_REFUSED_NOT;
     brolga__text_add(text, "%s:%d: ", import->file, import->line);
     if (image == NULL)
@@ -250,7 +289,8 @@ static bool offers(const struct brolga__image *image,
     if (image == NULL || strcmp(image->module, import->module) != 0)
         return false;
     export = brolga__image_export(image, import->name);
-    return export != NULL && strcmp(export->signature, import->signature) == 0;
+    return export != NULL && same_signature(import, export) &&
+           same_types(import, export);
 }
 
 /* Whether the candidate would no longer offer what the import needs, but what
@@ -278,6 +318,15 @@ static void explain_break(struct brolga__text *text,
                          import->file, import->line);
         return;
     }
+    if (same_signature(import, export)) {
+        brolga__text_add(text,
+                         "%s:%d: a type of '%s.%s' has changed, but %s:%d "
+                         "was built with the old one",
+                         export->file, export->line, import->module,
+                         import->name, import->file, import->line);
+        explain_types(text, import, export);
+        return;
+    }
     brolga__text_add(text,
                      "%s:%d: the signature of '%s.%s' has changed, but "
                      "%s:%d imports the old one",
@@ -303,10 +352,14 @@ static bool spares(const struct check *check, size_t i, size_t j)
         const struct brolga__symbol *export;
         struct brolga__text text = {0};
 
-        if (!is_broken_by(import, &check->items[i]))
+        export = strcmp(next->module, import->module) == 0
+                     ? brolga__image_export(next, import->name)
+                     : NULL;
+        if (!is_broken_by(import, &check->items[i]) ||
+            (check->allow_stale &&
+             (export == NULL || !same_signature(import, export))))
             continue;
         explain_break(&text, import, next);
-        export = brolga__image_export(next, import->name);
         check->tell(check->arg, i, BROLGA_REFUSED_IMPORTERS, next->file,
                     export == NULL ? next->line : export->line, text.at);
         fit = false;
@@ -330,8 +383,11 @@ static bool importers_fit(const struct check *check, size_t i)
 void brolga__plan_check(struct brolga__plan_item *items, size_t count,
                         bool allow_stale, brolga__plan_tell tell, void *arg)
 {
-    struct check check = {
-        .items = items, .count = count, .tell = tell, .arg = arg};
+    struct check check = {.items = items,
+                          .count = count,
+                          .allow_stale = allow_stale,
+                          .tell = tell,
+                          .arg = arg};
     bool settled;
 
     do {
@@ -340,7 +396,7 @@ void brolga__plan_check(struct brolga__plan_item *items, size_t count,
             if (!is_candidate(&items[i]))
                 continue;
             if (!name_fits(&check, i) || !imports_fit(&check, i) ||
-                (!allow_stale && !importers_fit(&check, i))) {
+                !importers_fit(&check, i)) {
                 items[i].out = true;
                 settled = false;
             }

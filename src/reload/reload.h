@@ -7,10 +7,12 @@
  *   build.c      compilers, several at a time
  *   command.c    what they are called with
  *   loop.c       the event loop that those two run on
+ *   layout.c     comparing how types lie in memory; dwarf.c: finding it out
  *   load.c       images: what a built file holds, loading and unloading it
  *   plan.c       which of the new images fit together; pure
  *   report.c     texts and names
  *   round.c      rounds: from what has changed to what is built
+ *   state.c      what survives reloads, and what is called around them
  *   commit.c     from what is built to the commit, or to refusals
  *   tier.c       optimised builds of what runs already
  *   back.c       older versions, and what goes back to them
@@ -68,6 +70,7 @@ struct brolga__symbol {
     char *module; /* Of imports: whose function it is. */
     char *name;
     char *signature;
+    char *layout; /* Of what it takes and returns; NULL: not known. */
     char *file;
     int line;
     const void *code;    /* Of exports. */
@@ -81,6 +84,40 @@ struct brolga__function {
     char *name;
     uintptr_t low;
     uintptr_t high;
+};
+
+/* Memory of a state; those who use it have a reference: images, and the
+ * session. */
+struct brolga__memory {
+    _Atomic uint32_t refs;
+    size_t bytes;
+    char *type;   /* As written where it was made. */
+    char *layout; /* NULL: not known. */
+    void *at;
+};
+
+/* A state that the file declares. */
+struct brolga__state {
+    char *name;
+    char *type;
+    char *layout;
+    char *file;
+    int line;
+    size_t bytes;
+    const void *initial;                /* In the image. */
+    void *place;                        /* The same: of the file's pointer. */
+    struct brolga__memory *memory;      /* NULL: it is not staged yet. */
+    enum brolga_reload_state_what what; /* Of the commit that is under way, */
+    unsigned steps;                     /* or was the last one. */
+};
+
+/* A migration that the file declares. */
+struct brolga__migration {
+    char *state;
+    char *from, *to;               /* Types. */
+    char *from_layout, *to_layout; /* NULL: not known. */
+    size_t from_bytes, to_bytes;
+    int (*code)(const void *from, void *to);
 };
 
 /*
@@ -99,6 +136,13 @@ struct brolga__image {
     size_t imports_count;
     struct brolga__function *functions;
     size_t functions_count;
+    struct brolga__state *states;
+    size_t states_count;
+    struct brolga__migration *migrations;
+    size_t migrations_count;
+    int (*before)(char *why, size_t bytes); /* NULL: none of these. */
+    void (*after)(void);
+    void (*called_off)(void);
     char *path;   /* Of the built file; unlinked, or kept for debuggers. */
     void *handle; /* Of dlopen. */
     uintptr_t low;
@@ -124,8 +168,19 @@ void brolga__image_close(void *arg);
 void brolga__image_describe(void *arg, const void *address, char *text,
                             size_t bytes);
 
+struct brolga_module_desc;
+
+/* Fills the image's tables, from its file too, which must be there still.
+ * BROLGA_OK or BROLGA_ENOMEM; what there is is freed with the image. */
+int brolga__tables_copy(struct brolga__image *image,
+                        const struct brolga_module_desc *desc);
+void brolga__tables_free(struct brolga__image *image);
+
 /* Drops a reference to the tables only. */
 void brolga__image_unref(struct brolga__image *image);
+
+/* Drops a reference; NULL is ignored. */
+void brolga__memory_unref(struct brolga__memory *memory);
 
 /* Finds an export by name; NULL if there is none. */
 const struct brolga__symbol *

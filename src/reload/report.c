@@ -155,3 +155,16 @@ const char *brolga_reload_why_name(enum brolga_reload_why why)
     }
     return "unknown";
 }
+
+const char *brolga_reload_state_name(enum brolga_reload_state_what what)
+{
+    switch (what) {
+    case BROLGA_RELOAD_STATE_NEW:
+        return "new";
+    case BROLGA_RELOAD_STATE_KEPT:
+        return "kept";
+    case BROLGA_RELOAD_STATE_MIGRATED:
+        return "migrated";
+    }
+    return "unknown";
+}

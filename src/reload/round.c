@@ -424,6 +424,34 @@ static void fill_module(struct brolga_reload_module *out,
         out->policy = source->now->policy;
 }
 
+static size_t count_states(const struct brolga_reload *session,
+                           bool (*chosen)(const struct source *source))
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < session->sources_count; i++)
+        if (chosen(session->sources[i]) && session->sources[i]->now != NULL)
+            count += session->sources[i]->now->states_count;
+    return count;
+}
+
+static void fill_states(struct brolga_reload_event *event,
+                        struct brolga_reload_state *states,
+                        const struct brolga__image *image)
+{
+    for (size_t k = 0; image != NULL && k < image->states_count; k++) {
+        const struct brolga__state *state = &image->states[k];
+
+        if (state->what == BROLGA_RELOAD_STATE_KEPT)
+            continue;
+        states[event->states_count++] =
+            (struct brolga_reload_state){.module = image->module,
+                                         .name = state->name,
+                                         .what = state->what,
+                                         .steps = state->steps};
+    }
+}
+
 /* One event about several files. */
 void brolga__round_tell_modules(struct brolga_reload *session,
                                 struct brolga_reload_event *event,
@@ -431,12 +459,21 @@ void brolga__round_tell_modules(struct brolga_reload *session,
 {
     struct brolga_reload_module *modules =
         brolga__alloc((session->sources_count + 1) * sizeof *modules);
+    struct brolga_reload_state *states = NULL;
 
     for (size_t i = 0; modules != NULL && i < session->sources_count; i++)
         if (chosen(session->sources[i]))
             fill_module(&modules[event->modules_count++], session->sources[i]);
     event->modules = modules;
+    if (event->kind != BROLGA_RELOAD_BUILDING)
+        states =
+            brolga__alloc((count_states(session, chosen) + 1) * sizeof *states);
+    for (size_t i = 0; states != NULL && i < session->sources_count; i++)
+        if (chosen(session->sources[i]))
+            fill_states(event, states, session->sources[i]->now);
+    event->states = states;
     brolga__session_emit(session, event);
+    brolga__free(states);
     brolga__free(modules);
 }
 

@@ -195,6 +195,7 @@ int brolga_reload_create(brolga *rt, const struct brolga_reload_opts *opts,
     session->opts = *opts;
     (void)pthread_mutex_init(&session->lock, NULL);
     brolga__back_init(session);
+    brolga__states_init(session);
     err = create_parts(session);
     if (err != BROLGA_OK) {
         brolga_reload_destroy(session);
@@ -216,6 +217,7 @@ void brolga_reload_destroy(brolga_reload *session)
     brolga__back_fini(session);
     for (size_t i = 0; i < session->sources_count; i++)
         brolga__source_free(session->sources[i]);
+    brolga__states_fini(session);
     if (session->outlet != NULL)
         brolga__outlet_close(session->outlet);
     if (session->builder != NULL)

@@ -105,6 +105,8 @@ struct brolga_reload {
     struct brolga__text load_text; /* ...and what it says. */
     brolga_txn *txn;               /* While waiting. */
     struct brolga__list moments;   /* What ran when, oldest first; back.c */
+    struct brolga__list states;    /* That have run; state.c */
+    struct brolga__job *job;       /* Of the commit that is under way. */
     uint64_t guard_until_ns; /* A reload is taken back if tasks fail; 0: no. */
     uint64_t guard_failed;   /* Tasks that had failed before that. */
 
@@ -186,6 +188,32 @@ void brolga__tier_abandon(struct brolga_reload *session);
 /* One cannot be made, or does not fit. `result` may be NULL. */
 void brolga__tier_fail(struct source *source, const char *what,
                        const struct brolga__build_result *result);
+
+/* --- state.c ------------------------------------------------------------ */
+
+/* What a commit does to one file. */
+struct brolga__change {
+    struct brolga__image *was, *will; /* NULL: nothing. */
+    bool ordered;                     /* Scratch. */
+};
+
+void brolga__states_init(struct brolga_reload *session);
+void brolga__states_fini(struct brolga_reload *session);
+/* Whether the states of `will` can be had; if not, why, and the line. */
+bool brolga__state_fits(struct brolga_reload *session,
+                        const struct brolga__image *was,
+                        const struct brolga__image *will,
+                        struct brolga__text *why, int *line);
+/* Gives all that will run its states, and stages what has to be called. To be
+ * followed by one of the next two, whatever it returns: BROLGA_OK, or an error
+ * of staging; EREFUSED, if they do not fit any more. */
+int brolga__state_stage(struct brolga_reload *session, brolga_txn *txn,
+                        struct brolga__change *changes, size_t count);
+/* Commits the transaction: a barrier, if states move. */
+int brolga__state_commit(struct brolga_reload *session, brolga_txn *txn,
+                         struct brolga_report *report);
+/* The transaction has not come about, and ended. */
+void brolga__state_drop(struct brolga_reload *session);
 
 /* --- back.c ------------------------------------------------------------- */
 

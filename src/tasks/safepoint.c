@@ -76,9 +76,10 @@ const char brolga__at_gate[] = "commit";
 /* Not within what it is to see in one version. While the gate is closing, who
  * would hold a version from here on stands already, so that holds come to an
  * end, and all others go on, so that they can. */
-static bool stands(brolga_task *task, bool top)
+static bool stands(brolga_task *task, struct brolga_epoch_member *member,
+                   bool top)
 {
-    switch (brolga__epoch_gate(task->rt->epoch)) {
+    switch (brolga__epoch_gate_of(member)) {
     case BROLGA__GATE_CLOSED:
         return top || !task->holding;
     case BROLGA__GATE_CLOSING:
@@ -126,7 +127,8 @@ void brolga__task_refresh(brolga_task *task, struct brolga_epoch_member *member,
 {
     uint64_t round = brolga__epoch_round(task->rt->epoch);
 
-    while (brolga__unlikely(stands(task, top))) { /* Ends as barriers do. */
+    while (brolga__unlikely(
+        stands(task, member, top))) { /* Ends as barriers do. */
         stand(task, member);
         round = brolga__epoch_round(task->rt->epoch);
     }

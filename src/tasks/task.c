@@ -164,9 +164,9 @@ static void unmake(brolga_task *task)
     brolga__task_uncreate(task);
 }
 
-static int start_thread(brolga_task *task)
+static int start_thread(brolga_task *task, bool past_gate)
 {
-    int err = brolga__thread_start(task);
+    int err = brolga__thread_start(task, past_gate);
 
     if (err == BROLGA_OK)
         return BROLGA_OK;
@@ -244,7 +244,7 @@ int brolga__spawn(brolga *rt, const struct brolga__start *how,
     if (brolga__likely(task->is_fiber))
         brolga__launch(task, worker);
     else
-        err = start_thread(task);
+        err = start_thread(task, how->past_gate);
     if (err == BROLGA_OK && out != NULL)
         *out = task;
     return err;
@@ -670,6 +670,14 @@ int brolga_join(brolga_task *task, uint64_t deadline_ns, brolga_word *result,
     if (self != NULL)
         brolga_safepoint();
     return err;
+}
+
+int brolga__join_resting(brolga_task *task, uint64_t deadline_ns,
+                         struct brolga_failure *failure)
+{
+    int err = has_ended(task) ? BROLGA_OK : join_thread(task, deadline_ns);
+
+    return err == BROLGA_OK ? take_result(task, NULL, failure) : err;
 }
 
 int brolga__join_through(brolga_task *task, brolga_word *result,

@@ -636,6 +636,7 @@ struct brolga__start {
     void *arg;
     void (*at_end)(void *arg);
     void *at_end_arg;
+    bool past_gate; /* On a thread of its own: the gate does not stop it. */
 };
 
 /* brolga_spawn() of anything; BROLGA_ENOENT if the slot is not defined. Only
@@ -648,6 +649,10 @@ brolga_unit *brolga__pin_code(struct brolga *rt, void (*fn)(void));
  * why. Without memory that goes to standard error, and a word of it is kept. */
 void brolga__task_fail(brolga_task *task, enum brolga_failure_kind kind,
                        const struct brolga__why *why);
+/* brolga_join() by a thread that is no task, or whose task is in foreign
+ * code; no safepoint. */
+int brolga__join_resting(brolga_task *task, uint64_t deadline_ns,
+                         struct brolga_failure *failure);
 /* Writes down a failure that nobody else will hear of. */
 void brolga__task_say_failed(brolga_task *task);
 /* Frees that. */
@@ -794,7 +799,7 @@ BROLGA_NORETURN void brolga__second_stack_leave(brolga_task *task);
 
 /* --- OS threads (thread.c) ---------------------------------------------- */
 
-int brolga__thread_start(brolga_task *task);
+int brolga__thread_start(brolga_task *task, bool past_gate);
 
 /* --- records of tasks (record.c) ---------------------------------------- */
 
@@ -917,6 +922,10 @@ extern const char brolga__at_gate[];
 void brolga__barrier_wait_begin(void *rt);
 void brolga__barrier_wait_end(void *rt);
 void brolga__barrier_blame(void *rt, struct brolga_report *report);
+
+/* What a commit has to be done in a task (errand.c). */
+int brolga__errand_run(void *rt, const struct brolga__errand *errand,
+                       char *message, size_t bytes);
 
 /* --- deadlocks (deadlock.c) --------------------------------------------- */
 

@@ -69,7 +69,7 @@ static void *thread_main(void *arg)
     return NULL;
 }
 
-int brolga__thread_start(brolga_task *task)
+int brolga__thread_start(brolga_task *task, bool past_gate)
 {
     pthread_attr_t attr;
     pthread_t thread;
@@ -79,6 +79,8 @@ int brolga__thread_start(brolga_task *task)
 
     if (err != BROLGA_OK)
         return err;
+    if (past_gate)
+        brolga__epoch_send(task->member);
     if (bytes < PTHREAD_STACK_MIN)
         bytes = PTHREAD_STACK_MIN;
     (void)pthread_attr_init(&attr);

@@ -189,6 +189,31 @@ static void tell_output(struct news *news,
     out_line(news->out, &text);
 }
 
+/* What has become of states, and what an after hook says, on lines of their
+ * own, ahead of the reload's, which may wait. */
+static void tell_states(struct news *news,
+                        const struct brolga_reload_event *event)
+{
+    for (size_t i = 0; i < event->states_count; i++) {
+        const struct brolga_reload_state *state = &event->states[i];
+        struct text text = {0};
+
+        if (state->what != BROLGA_RELOAD_STATE_MIGRATED)
+            continue;
+        text_printf(&text, "state %s of %s migrated", state->name,
+                    state->module);
+        if (state->steps > 1)
+            text_printf(&text, " in %u steps", state->steps);
+        out_line(news->out, &text);
+    }
+    if (event->report && event->report->after[0]) {
+        struct text text = {0};
+
+        out_style(news->out, &text, STYLE_BAD, event->report->after);
+        out_line(news->out, &text);
+    }
+}
+
 static void tell_text(struct news *news, enum style style,
                       const struct brolga_reload_event *event)
 {
@@ -227,6 +252,7 @@ static void tell_person(struct news *news,
         tell_text(news, STYLE_BAD, event);
         break;
     case BROLGA_RELOAD_RELOADED:
+        tell_states(news, event);
         tell_reload(news, event);
         break;
     case BROLGA_RELOAD_LOCKED:
@@ -238,6 +264,7 @@ static void tell_person(struct news *news,
         break;
     case BROLGA_RELOAD_ROLLED_BACK:
         tell_text(news, STYLE_HELD, event);
+        tell_states(news, event);
         tell_reload(news, event);
         break;
     case BROLGA_RELOAD_STALE_ENDED:
@@ -280,6 +307,25 @@ static void put_json_modules(struct text *text,
     text_put(text, "]");
 }
 
+static void put_json_states(struct text *text,
+                            const struct brolga_reload_event *event)
+{
+    json_key(text, "states");
+    text_put(text, "[");
+    for (size_t i = 0; i < event->states_count; i++) {
+        const struct brolga_reload_state *state = &event->states[i];
+
+        text_put(text, i ? ",{" : "{");
+        json_string(text, "module", state->module);
+        json_string(text, "name", state->name);
+        json_string(text, "what", brolga_reload_state_name(state->what));
+        if (state->steps > 0)
+            json_number(text, "steps", state->steps);
+        text_put(text, "}");
+    }
+    text_put(text, "]");
+}
+
 static void put_json_text(struct text *text, const char *key, const char *value)
 {
     json_string(text, key, value[0] ? value : NULL);
@@ -304,6 +350,18 @@ static void put_json_conflicts(struct text *text,
         text_put(text, "}");
     }
     text_put(text, "]");
+}
+
+/* Of hooks, and of a commit for which tasks stood. */
+static void put_json_commit(struct text *text,
+                            const struct brolga_report *report)
+{
+    put_json_text(text, "hook", report->hook);
+    put_json_text(text, "after", report->after);
+    if (report->waited_ns > 0) {
+        json_number(text, "waited_ns", report->waited_ns);
+        json_number(text, "stood_ns", report->stood_ns);
+    }
 }
 
 static void put_json_times(struct text *text,
@@ -334,6 +392,10 @@ static void tell_program(struct news *news,
         json_bytes(&text, "output", event->output, event->output_bytes);
     if (event->modules_count > 0)
         put_json_modules(&text, event);
+    if (event->states_count > 0)
+        put_json_states(&text, event);
+    if (event->report)
+        put_json_commit(&text, event->report);
     if (event->kind == BROLGA_RELOAD_RELOADED)
         put_json_times(&text, event);
     if (event->kind == BROLGA_RELOAD_ROLLED_BACK) {
