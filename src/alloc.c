@@ -2,6 +2,7 @@
 
 #include "atomic.h"
 #include "base.h"
+#include "vheap.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -146,11 +147,17 @@ static void add(_Atomic uint64_t *sum, uint64_t bytes)
     brolga__store_relaxed(sum, brolga__load_relaxed(sum) + bytes);
 }
 
+static struct brolga__account *account_self(void)
+{
+    struct brolga__account *(*find)(void) = brolga__load_relaxed(&find_account);
+
+    return find != NULL ? find() : NULL;
+}
+
 void brolga__value_count(int64_t blocks, uint64_t made_bytes,
                          uint64_t freed_bytes)
 {
-    struct brolga__account *(*find)(void) = brolga__load_relaxed(&find_account);
-    struct brolga__account *account = find != NULL ? find() : NULL;
+    struct brolga__account *account = account_self();
 
     count(blocks);
     if (account == NULL)
@@ -159,19 +166,59 @@ void brolga__value_count(int64_t blocks, uint64_t made_bytes,
     add(&account->freed_bytes, freed_bytes);
 }
 
+void brolga__value_gone(uint64_t blocks)
+{
+    count(-(int64_t)blocks);
+}
+
+struct brolga__vheap *brolga__value_heap(void)
+{
+    const struct brolga__account *account = account_self();
+
+    return account != NULL ? account->heap : NULL;
+}
+
+struct brolga__vheap *brolga__value_heap_set(struct brolga__vheap *heap)
+{
+    struct brolga__account *account = account_self();
+    struct brolga__vheap *was;
+
+    if (account == NULL)
+        return NULL;
+    was = account->heap;
+    account->heap = heap;
+    return was;
+}
+
+/* A block in the caller's heap. */
+static void *take_from(struct brolga__vheap *heap, size_t bytes)
+{
+#ifdef BROLGA_DEBUG
+    if (brolga__alloc_must_fail())
+        return NULL;
+#endif
+    return brolga__vheap_alloc(heap, bytes);
+}
+
 void *brolga__value_alloc(size_t bytes)
 {
+    struct brolga__vheap *heap = brolga__value_heap();
     void *block = NULL;
 
 #ifndef BROLGA_DEBUG /* Else the next call does it. */
     if (brolga__alloc_must_fail())
         return NULL;
 #endif
-    block = brolga__value_take(bytes);
+    block = heap != NULL ? take_from(heap, bytes) : brolga__value_take(bytes);
 
     if (block != NULL)
         brolga__value_count(1, bytes, 0);
     return block;
+}
+
+void brolga__value_give_to_heap(void *block)
+{
+    brolga__vheap_free(brolga__value_heap(), block);
 }
 
 void *brolga__value_alloc_pages(size_t bytes)

@@ -18,6 +18,8 @@
  *   path.c      searches: where a copy failed
  *   audit.c     searches: counts that are wrong
  *   site.c      sites: modes and counts; explain.c  what they say
+ *   unique.c    walks over what nothing else refers to
+ *   heap.c      values and the heaps of tasks
  *   region.h    freezing: map.c, region.c, leases.c, freeze.c, collect.c
  *
  * Shape programs. A type is compiled once into what copy and drop do for a
@@ -588,6 +590,36 @@ int brolga__search_run(struct brolga__search *s, const brolga_type *type,
 void brolga__search_path(const struct brolga__search *s, char *path,
                          size_t bytes);
 void brolga__search_end(struct brolga__search *s);
+
+/* --- uniqueness (unique.c) ---------------------------------------------- */
+
+struct brolga__vheap;
+
+/* A walk over a value that ends at the first object that something else may
+ * refer to. */
+struct brolga__uniques {
+    struct brolga__vheap *heap; /* whose objects are marked; NULL: none */
+    bool kept;                  /* how: brolga__vheap_keep() */
+    int (*pause)(void *arg);    /* NULL: none */
+    void *pause_arg;
+    uint64_t turns_max;
+    uint64_t turns; /* that it took, without the one that ended it */
+};
+
+/* BROLGA_OK: all are unique, or frozen, as far as it went; BROLGA_EINVAL;
+ * BROLGA_ENOMEM; or what the pause returned. */
+int brolga__uniques_walk(const brolga_type *type, brolga_word word,
+                         struct brolga__uniques *how);
+
+/* --- heaps of tasks (heap.c) -------------------------------------------- */
+
+/* Writes down what a copy in a heap has retained: the handle in a slot, the
+ * code of a closure. Returns BROLGA_OK or BROLGA_ENOMEM. */
+int brolga__heap_hold_handle(struct brolga__vheap *heap,
+                             const brolga_type *type, const brolga_word *slot);
+int brolga__heap_hold_code(struct brolga__vheap *heap,
+                           const struct brolga_model *model,
+                           brolga_word closure);
 
 /* --- sites (site.c) ----------------------------------------------------- */
 

@@ -30,6 +30,7 @@
 #include "copy/region.h"
 
 #include "alloc.h"
+#include "vheap.h"
 
 #include <string.h>
 
@@ -56,6 +57,7 @@ struct brolga_copier {
     const struct brolga__heap *heap;
     struct brolga_leases *leases; /* on what it points into; NULL: unwanted */
     brolga_region *region;        /* where it freezes to; NULL: it copies */
+    struct brolga__vheap *mine;   /* where its objects lie; NULL: elsewhere */
     struct brolga__tally tally;
     bool is_tree;    /* the caller says that nothing is reached twice */
     bool is_stopped; /* by a pause that returned this: */
@@ -448,6 +450,9 @@ static int copy_handle(struct brolga_copier *c, const brolga_type *type,
         return lost(slot, BROLGA_EUNSENDABLE);
     if (c->region != NULL &&
         !brolga__region_keep_handle(c->region, type, *slot))
+        return lost(slot, BROLGA_ENOMEM);
+    if (c->mine != NULL &&
+        brolga__heap_hold_handle(c->mine, type, slot) != BROLGA_OK)
         return lost(slot, BROLGA_ENOMEM);
     type->retain(*slot, type->handle_arg);
     return DONE;
@@ -940,7 +945,8 @@ static int copy_closure(struct brolga_copier *c, brolga_word *slot)
         c->model->closure_pin(brolga__code(c->model, *slot),
                               brolga__closure_arg(c->model));
     push_captures(c, brolga__captures(c->model, *slot), &info);
-    return DONE;
+    return c->mine == NULL ? DONE
+                           : brolga__heap_hold_code(c->mine, c->model, *slot);
 }
 
 /* --- generated copies --------------------------------------------------- */
@@ -1116,6 +1122,9 @@ static void begin(struct brolga_copier *c, const struct brolga__heap *heap,
     c->capacity = FRAMES_INLINE;
     c->memo = memo;
     brolga__tally_begin(&c->tally, c->heap);
+    c->mine = region == NULL ? brolga__value_heap() : NULL;
+    if (c->mine != NULL)
+        c->tally.is_ours = false;
 }
 
 static void end(struct brolga_copier *c)
