@@ -315,6 +315,64 @@ static void rounds(struct brolga_model preset)
     brolga__account_by(NULL);
 }
 
+/* --- without memory for the walk ---------------------------------------- */
+
+/* A tree of which as many branches wait in a walk as it is deep. */
+static brolga_word deep_tree(const struct brolga_model *model, int depth)
+{
+    brolga_word tree = 0;
+
+    for (int i = 0; i < depth; i++) {
+        brolga_word leaf = model->alloc(32, model->arg), fork;
+
+        memcpy((void *)(uintptr_t)leaf, (brolga_word[]){1, 0, i, 0}, 32);
+        fork = model->alloc(32, model->arg);
+        memcpy((void *)(uintptr_t)fork, (brolga_word[]){1, leaf, i, tree}, 32);
+        tree = fork;
+    }
+    return tree;
+}
+
+Test(heap, a_walk_without_memory_marks_nothing)
+{
+    struct brolga_model model = brolga_model_cranelisp();
+    const brolga_type *type = NULL;
+    brolga_types *types;
+    int refused = 0;
+
+    brolga__account_by(find_running);
+    cr_assert_eq(brolga_types_create(&model, &types), BROLGA_OK);
+    cr_assert_eq(brolga_types_define(types, graph_text, NULL), BROLGA_OK);
+    cr_assert_eq(brolga_type_parse(types, "(Tree Int)", &type, NULL),
+                 BROLGA_OK);
+    for (uint64_t nth = 1;; nth++) { /* Ends: it needs memory few times. */
+        int64_t live = brolga__alloc_live();
+        brolga_word tree;
+        int err;
+
+        task_begin(&task[0]);
+        run_as(&task[0]);
+        tree = deep_tree(&model, 500);
+        brolga__alloc_fail_nth(nth);
+        err = brolga__heap_keep(type, tree, NULL, NULL);
+        brolga__alloc_fail_nth(0);
+        task_end(&task[0], true);
+        if (err == BROLGA_OK) {
+            cr_assert_eq(brolga__alloc_live(), live + 1000);
+            brolga_drop_word(type, tree);
+        }
+        cr_assert_eq(brolga__alloc_live(), live);
+        cr_assert_eq(brolga__units_taken(), 0);
+        if (err == BROLGA_OK)
+            break;
+        cr_assert_eq(err, BROLGA_ENOMEM);
+        refused++;
+    }
+    cr_assert_gt(refused, 2);
+    brolga_types_destroy(types);
+    brolga__account_by(NULL);
+}
+
 Test(heap, what_others_hold_outlives_a_failure_in_the_first_preset)
 {
     rounds(brolga_model_cranelisp());
