@@ -2,7 +2,6 @@
 
 #include "atomic.h"
 #include "base.h"
-#include "vheap.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -154,11 +153,9 @@ static struct brolga__account *account_self(void)
     return find != NULL ? find() : NULL;
 }
 
-void brolga__value_count(int64_t blocks, uint64_t made_bytes,
-                         uint64_t freed_bytes)
+static inline void charge(struct brolga__account *account, int64_t blocks,
+                          uint64_t made_bytes, uint64_t freed_bytes)
 {
-    struct brolga__account *account = account_self();
-
     count(blocks);
     if (account == NULL)
         return;
@@ -166,16 +163,26 @@ void brolga__value_count(int64_t blocks, uint64_t made_bytes,
     add(&account->freed_bytes, freed_bytes);
 }
 
+void brolga__value_count(int64_t blocks, uint64_t made_bytes,
+                         uint64_t freed_bytes)
+{
+    charge(account_self(), blocks, made_bytes, freed_bytes);
+}
+
 void brolga__value_gone(uint64_t blocks)
 {
     count(-(int64_t)blocks);
 }
 
+static inline struct brolga__vheap *
+heap_of(const struct brolga__account *account)
+{
+    return account != NULL ? account->heap : NULL;
+}
+
 struct brolga__vheap *brolga__value_heap(void)
 {
-    const struct brolga__account *account = account_self();
-
-    return account != NULL ? account->heap : NULL;
+    return heap_of(account_self());
 }
 
 struct brolga__vheap *brolga__value_heap_set(struct brolga__vheap *heap)
@@ -190,35 +197,19 @@ struct brolga__vheap *brolga__value_heap_set(struct brolga__vheap *heap)
     return was;
 }
 
-/* A block in the caller's heap. */
-static void *take_from(struct brolga__vheap *heap, size_t bytes)
-{
-#ifdef BROLGA_DEBUG
-    if (brolga__alloc_must_fail())
-        return NULL;
-#endif
-    return brolga__vheap_alloc(heap, bytes);
-}
-
 void *brolga__value_alloc(size_t bytes)
 {
-    struct brolga__vheap *heap = brolga__value_heap();
+    struct brolga__account *account = account_self();
     void *block = NULL;
 
 #ifndef BROLGA_DEBUG /* Else the next call does it. */
     if (brolga__alloc_must_fail())
         return NULL;
 #endif
-    block = heap != NULL ? take_from(heap, bytes) : brolga__value_take(bytes);
-
+    block = brolga__value_take_from(heap_of(account), bytes);
     if (block != NULL)
-        brolga__value_count(1, bytes, 0);
+        charge(account, 1, bytes, 0);
     return block;
-}
-
-void brolga__value_give_to_heap(void *block)
-{
-    brolga__vheap_free(brolga__value_heap(), block);
 }
 
 void *brolga__value_alloc_pages(size_t bytes)
@@ -233,10 +224,13 @@ void *brolga__value_alloc_pages(size_t bytes)
 
 void brolga__value_free(void *block, size_t bytes)
 {
+    struct brolga__account *account;
+
     if (block == NULL)
         return;
-    brolga__value_give(block);
-    brolga__value_count(-1, 0, bytes);
+    account = account_self();
+    brolga__value_give_from(heap_of(account), block);
+    charge(account, -1, 0, bytes);
 }
 
 const char *brolga__value_allocator(void)

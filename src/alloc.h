@@ -7,7 +7,7 @@
 #ifndef BROLGA_SRC_ALLOC_H
 #define BROLGA_SRC_ALLOC_H
 
-#include "units.h"
+#include "vheap.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -48,12 +48,18 @@ void brolga__value_free(void *block, size_t bytes);
 /* Whether the request that is being made is the one that fails. */
 bool brolga__alloc_must_fail(void);
 
-/* Gives a block back that lies in a heap. */
-void brolga__value_give_to_heap(void *block);
+struct brolga__vheap;
+
+/* The caller's heap, or NULL. */
+struct brolga__vheap *brolga__value_heap(void);
+/* Makes another one the caller's, or NULL none, and returns what it was. Where
+ * nobody is charged there is no heap either, and nothing is done. */
+struct brolga__vheap *brolga__value_heap_set(struct brolga__vheap *heap);
 
 /* The same, bare: not counted, and made to fail in debug builds only. For
  * whoever takes or gives many blocks, and counts them in one go. What is taken
- * is common, whoever takes it. */
+ * is common, whoever takes it; what is given may lie in a heap, `mine` or
+ * another one. */
 static inline void *brolga__value_take(size_t bytes)
 {
 #ifdef BROLGA_DEBUG
@@ -76,10 +82,24 @@ static inline void *brolga__value_take_pages(size_t bytes)
 #endif
 }
 
-static inline void brolga__value_give(void *block)
+/* From a heap, unless it is NULL. */
+static inline void *brolga__value_take_from(struct brolga__vheap *mine,
+                                            size_t bytes)
+{
+    if (mine == NULL)
+        return brolga__value_take(bytes);
+#ifdef BROLGA_DEBUG
+    if (brolga__alloc_must_fail())
+        return NULL;
+#endif
+    return brolga__vheap_alloc(mine, bytes);
+}
+
+static inline void brolga__value_give_from(struct brolga__vheap *mine,
+                                           void *block)
 {
     if (brolga__unlikely(brolga__in_units(block))) {
-        brolga__value_give_to_heap(block);
+        brolga__vheap_free(mine, block);
         return;
     }
 #ifdef BROLGA_MIMALLOC
@@ -98,8 +118,6 @@ void brolga__value_gone(uint64_t blocks);
 /* The name of the allocator behind all this. */
 const char *brolga__value_allocator(void);
 
-struct brolga__vheap;
-
 /* What somebody had made and freed of values. One thread at a time writes. */
 struct brolga__account {
     _Atomic uint64_t made_bytes;
@@ -110,11 +128,5 @@ struct brolga__account {
 /* Who is charged for what the calling thread does; `find` may return NULL for
  * nobody, and is called by any thread. The layer that knows says it, once. */
 void brolga__account_by(struct brolga__account *(*find)(void));
-
-/* The caller's heap, or NULL. */
-struct brolga__vheap *brolga__value_heap(void);
-/* Makes another one the caller's, or NULL none, and returns what it was. Where
- * nobody is charged there is no heap either, and nothing is done. */
-struct brolga__vheap *brolga__value_heap_set(struct brolga__vheap *heap);
 
 #endif

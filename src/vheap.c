@@ -59,7 +59,8 @@ struct block {
     uint32_t size;                       /* its ring */
     uint32_t units;
     size_t slot_bytes;
-    void *free; /* slots, linked by their first words */
+    uint64_t inverse; /* of slot_bytes, times 2^32, and a bit more */
+    void *free;       /* slots, linked by their first words */
     unsigned char *fresh, *end;
     uint32_t used;   /* objects, as far as the owner knows */
     uint32_t kept;   /* of these */
@@ -116,10 +117,12 @@ static unsigned char *first_slot(const struct block *block)
     return (unsigned char *)(uintptr_t)block + HEAD_BYTES;
 }
 
-static size_t slot_number(const struct block *block, const void *at)
+/* Exact, for offsets are below 2^16, and 0 in a block with one slot. */
+static inline size_t slot_number(const struct block *block, const void *at)
 {
-    return (size_t)((const unsigned char *)at - first_slot(block)) /
-           block->slot_bytes;
+    return (size_t)((const unsigned char *)at - first_slot(block)) *
+               block->inverse >>
+           32;
 }
 
 /* The same for any address in it. */
@@ -155,6 +158,7 @@ static struct block *block_make(struct brolga__vheap *heap, uint32_t size,
     block->size = size;
     block->units = (uint32_t)count;
     block->slot_bytes = slot_bytes;
+    block->inverse = size == LARGE ? 0 : (UINT64_C(1) << 32) / slot_bytes + 1;
     block->free = NULL;
     block->fresh = first_slot(block);
     block->end = size == LARGE ? block->fresh + slot_bytes
@@ -199,8 +203,8 @@ static void ring_remove(struct brolga__vheap *heap, struct block *block)
 /* --- slots -------------------------------------------------------------- */
 
 /* Ends what is known of an object. */
-__attribute__((noinline)) static void unmark(struct brolga__vheap *heap,
-                                             struct block *block, void *object)
+static void unmark(struct brolga__vheap *heap, struct block *block,
+                   void *object)
 {
     uint8_t *marks = &block->marks[slot_number(block, object)];
 
@@ -380,8 +384,8 @@ bool brolga__vheap_has(const struct brolga__vheap *heap, const void *at)
            brolga__load_relaxed(&block_around(at)->owner) == heap;
 }
 
-static void mark(struct block *block, const void *at, uint8_t more,
-                 uint8_t fewer)
+static inline void mark(struct block *block, const void *at, uint8_t more,
+                        uint8_t fewer)
 {
     uint8_t *marks = &block->marks[slot_number(block, at)];
     uint8_t was = *marks;
@@ -394,8 +398,13 @@ static void mark(struct block *block, const void *at, uint8_t more,
 
 void brolga__vheap_keep(struct brolga__vheap *heap, const void *at, bool kept)
 {
-    if (brolga__vheap_has(heap, at))
-        mark(block_around(at), at, kept ? KEPT : 0, kept ? 0 : KEPT);
+    struct block *block;
+
+    if (!brolga__in_units(at))
+        return;
+    block = block_around(at);
+    if (brolga__load_relaxed(&block->owner) == heap)
+        mark(block, at, kept ? KEPT : 0, kept ? 0 : KEPT);
 }
 
 int brolga__vheap_hold(struct brolga__vheap *heap, const void *at,

@@ -398,11 +398,14 @@ const char *brolga__check_closure(const struct brolga_model *model,
                                   brolga_word value,
                                   struct brolga_closure_info *info, int *code);
 
+struct brolga__vheap;
+
 /* --- memory (memory.c) -------------------------------------------------- */
 
 /* What one copy or drop has made and freed, counted when it ends. */
 struct brolga__tally {
-    bool is_ours; /* from alloc.h, and nothing is going to fail */
+    bool is_ours;               /* from alloc.h, and nothing is going to fail */
+    struct brolga__vheap *mine; /* the caller's heap, or NULL */
     int64_t blocks;
     uint64_t made_bytes;
     uint64_t freed_bytes;
@@ -448,7 +451,7 @@ static inline brolga_word brolga__tally_make(struct brolga__tally *tally,
         tally->made_bytes += bytes; /* For those who ask how much was copied. */
         return brolga__object_make(heap, payload_bytes);
     }
-    block = brolga__value_take(bytes);
+    block = brolga__value_take_from(tally->mine, bytes);
     if (brolga__unlikely(block == NULL))
         return 0;
     tally->blocks++;
@@ -476,7 +479,7 @@ static inline void brolga__tally_free(struct brolga__tally *tally,
     tally->blocks--;
     tally->freed_bytes +=
         (uint64_t)*brolga__word_at(value, heap->model->size_at);
-    brolga__value_give(brolga__word_at(value, heap->base_at));
+    brolga__value_give_from(tally->mine, brolga__word_at(value, heap->base_at));
 }
 
 /* --- shared objects of one copy (memo.c) -------------------------------- */
@@ -592,8 +595,6 @@ void brolga__search_path(const struct brolga__search *s, char *path,
 void brolga__search_end(struct brolga__search *s);
 
 /* --- uniqueness (unique.c) ---------------------------------------------- */
-
-struct brolga__vheap;
 
 /* A walk over a value that ends at the first object that something else may
  * refer to. */

@@ -193,27 +193,62 @@ static int pause_if_due(const struct brolga__uniques *how)
     return how->pause(how->pause_arg);
 }
 
+/* What is left of a turn that went well; false if that ends the walk. */
+static inline bool turned(struct search *s)
+{
+    struct brolga__uniques *how = s->how;
+
+    for (unsigned i = 0; how->heap != NULL && i < s->found_count; i++)
+        brolga__vheap_keep(how->heap, s->found[i], how->kept);
+    how->turns++;
+    s->err = pause_if_due(how);
+    return s->err == BROLGA_OK && how->turns < how->turns_max;
+}
+
+static bool fail(struct search *s)
+{
+    if (s->err == BROLGA_OK)
+        s->err = BROLGA_EINVAL;
+    return false;
+}
+
+/* A list of words: a turn for each object, and nothing ever waits. */
+static bool turn_spine(struct search *s, const struct brolga__ctor *cons,
+                       brolga_word list)
+{
+    const uint32_t next = cons->ref[0].field;
+    const uint64_t small = cons->ref[0].small;
+
+    while ((uint64_t)list >= small) { /* Ends: each object is met once. */
+        const brolga_word *field = brolga__fields(s->model, list);
+        bool frozen;
+
+        s->found_count = 0;
+        if (!is_single(s, list, &frozen) ||
+            (!frozen && field[0] != (brolga_word)cons->tag))
+            return fail(s);
+        if (!turned(s))
+            return false;
+        if (frozen)
+            break;
+        list = field[next];
+    }
+    return true;
+}
+
 /* Looks at the next word; false if that ends the walk. */
 static bool turn(struct search *s)
 {
-    struct brolga__uniques *how = s->how;
     struct row *top = &s->row[s->depth - 1];
     brolga_word next = *top->word++;
     const brolga_type *type = top->type;
 
     if (--top->count == 0)
         s->depth--;
+    if (type->shape == BROLGA__SPINE && type->only->leaves == 0)
+        return turn_spine(s, type->only, next);
     s->found_count = 0;
-    if (!look_at(s, type, next)) {
-        if (s->err == BROLGA_OK)
-            s->err = BROLGA_EINVAL;
-        return false;
-    }
-    for (unsigned i = 0; how->heap != NULL && i < s->found_count; i++)
-        brolga__vheap_keep(how->heap, s->found[i], how->kept);
-    how->turns++;
-    s->err = pause_if_due(how);
-    return s->err == BROLGA_OK;
+    return look_at(s, type, next) ? turned(s) : fail(s);
 }
 
 int brolga__uniques_walk(const brolga_type *type, brolga_word word,
@@ -230,9 +265,9 @@ int brolga__uniques_walk(const brolga_type *type, brolga_word word,
     how->turns = 0;
     (void)push(&s, type, &word, 1);
     /* Ends: every object is looked at once, or found to be shared. */
-    while (s.depth > 0 && how->turns < how->turns_max)
-        if (!turn(&s))
-            break;
+    if (how->turns_max > 0)
+        while (s.depth > 0 && turn(&s))
+            continue;
     if (s.row != s.first && how->heap == NULL)
         brolga__free(s.row);
     return s.err;

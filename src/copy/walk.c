@@ -601,8 +601,8 @@ make_shared(struct brolga_copier *c, const struct source *from,
     seen = place(c, from,
                  brolga__tally_make(&c->tally, c->heap, only->payload_bytes),
                  slot);
-    if (seen == FRESH &&
-        c->tally.is_ours) { /* The loop is going to count it. */
+    if (seen == FRESH && c->tally.is_ours &&
+        c->mine == NULL) { /* The loop is going to count it. */
         c->tally.blocks--;
         c->tally.made_bytes -=
             (uint64_t)(only->payload_bytes + c->heap->header_bytes);
@@ -1086,7 +1086,7 @@ ALWAYS_INLINE int run_with(struct brolga_copier *c, const struct layout at)
 
 static int run(struct brolga_copier *c)
 {
-    if (!c->tally.is_ours)
+    if (!c->tally.is_ours || c->mine != NULL)
         return run_with(c, layout_of(c));
     if (c->model->fields_at == to_fields.fields_at)
         return c->is_tree ? run_with(c, to_fields_tree)
@@ -1122,9 +1122,7 @@ static void begin(struct brolga_copier *c, const struct brolga__heap *heap,
     c->capacity = FRAMES_INLINE;
     c->memo = memo;
     brolga__tally_begin(&c->tally, c->heap);
-    c->mine = region == NULL ? brolga__value_heap() : NULL;
-    if (c->mine != NULL)
-        c->tally.is_ours = false;
+    c->mine = region == NULL ? c->tally.mine : NULL;
 }
 
 static void end(struct brolga_copier *c)
