@@ -146,12 +146,16 @@ static void add(_Atomic uint64_t *sum, uint64_t bytes)
     brolga__store_relaxed(sum, brolga__load_relaxed(sum) + bytes);
 }
 
-void brolga__value_count(int64_t blocks, uint64_t made_bytes,
-                         uint64_t freed_bytes)
+static struct brolga__account *account_self(void)
 {
     struct brolga__account *(*find)(void) = brolga__load_relaxed(&find_account);
-    struct brolga__account *account = find != NULL ? find() : NULL;
 
+    return find != NULL ? find() : NULL;
+}
+
+static inline void charge(struct brolga__account *account, int64_t blocks,
+                          uint64_t made_bytes, uint64_t freed_bytes)
+{
     count(blocks);
     if (account == NULL)
         return;
@@ -159,18 +163,52 @@ void brolga__value_count(int64_t blocks, uint64_t made_bytes,
     add(&account->freed_bytes, freed_bytes);
 }
 
+void brolga__value_count(int64_t blocks, uint64_t made_bytes,
+                         uint64_t freed_bytes)
+{
+    charge(account_self(), blocks, made_bytes, freed_bytes);
+}
+
+void brolga__value_gone(uint64_t blocks)
+{
+    count(-(int64_t)blocks);
+}
+
+static inline struct brolga__vheap *
+heap_of(const struct brolga__account *account)
+{
+    return account != NULL ? account->heap : NULL;
+}
+
+struct brolga__vheap *brolga__value_heap(void)
+{
+    return heap_of(account_self());
+}
+
+struct brolga__vheap *brolga__value_heap_set(struct brolga__vheap *heap)
+{
+    struct brolga__account *account = account_self();
+    struct brolga__vheap *was;
+
+    if (account == NULL)
+        return NULL;
+    was = account->heap;
+    account->heap = heap;
+    return was;
+}
+
 void *brolga__value_alloc(size_t bytes)
 {
+    struct brolga__account *account = account_self();
     void *block = NULL;
 
 #ifndef BROLGA_DEBUG /* Else the next call does it. */
     if (brolga__alloc_must_fail())
         return NULL;
 #endif
-    block = brolga__value_take(bytes);
-
+    block = brolga__value_take_from(heap_of(account), bytes);
     if (block != NULL)
-        brolga__value_count(1, bytes, 0);
+        charge(account, 1, bytes, 0);
     return block;
 }
 
@@ -186,10 +224,13 @@ void *brolga__value_alloc_pages(size_t bytes)
 
 void brolga__value_free(void *block, size_t bytes)
 {
+    struct brolga__account *account;
+
     if (block == NULL)
         return;
-    brolga__value_give(block);
-    brolga__value_count(-1, 0, bytes);
+    account = account_self();
+    brolga__value_give_from(heap_of(account), block);
+    charge(account, -1, 0, bytes);
 }
 
 const char *brolga__value_allocator(void)

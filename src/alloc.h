@@ -7,6 +7,8 @@
 #ifndef BROLGA_SRC_ALLOC_H
 #define BROLGA_SRC_ALLOC_H
 
+#include "vheap.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -36,7 +38,8 @@ bool brolga__alloc_will_fail(void);
 
 /* --- memory of values --------------------------------------------------- */
 
-/* Aligned to 16 bytes; counted, and charged to the account of the caller. */
+/* Aligned to 16 bytes; counted, and charged to the account of the caller. From
+ * the caller's heap, if it has one. */
 void *brolga__value_alloc(size_t bytes);
 /* Aligned to 4096 bytes, of which there must be a multiple. */
 void *brolga__value_alloc_pages(size_t bytes);
@@ -45,8 +48,18 @@ void brolga__value_free(void *block, size_t bytes);
 /* Whether the request that is being made is the one that fails. */
 bool brolga__alloc_must_fail(void);
 
+struct brolga__vheap;
+
+/* The caller's heap, or NULL. */
+struct brolga__vheap *brolga__value_heap(void);
+/* Makes another one the caller's, or NULL none, and returns what it was. Where
+ * nobody is charged there is no heap either, and nothing is done. */
+struct brolga__vheap *brolga__value_heap_set(struct brolga__vheap *heap);
+
 /* The same, bare: not counted, and made to fail in debug builds only. For
- * whoever takes or gives many blocks, and counts them in one go. */
+ * whoever takes or gives many blocks, and counts them in one go. What is taken
+ * is common, whoever takes it; what is given may lie in a heap, `mine` or
+ * another one. */
 static inline void *brolga__value_take(size_t bytes)
 {
 #ifdef BROLGA_DEBUG
@@ -69,8 +82,26 @@ static inline void *brolga__value_take_pages(size_t bytes)
 #endif
 }
 
-static inline void brolga__value_give(void *block)
+/* From a heap, unless it is NULL. */
+static inline void *brolga__value_take_from(struct brolga__vheap *mine,
+                                            size_t bytes)
 {
+    if (mine == NULL)
+        return brolga__value_take(bytes);
+#ifdef BROLGA_DEBUG
+    if (brolga__alloc_must_fail())
+        return NULL;
+#endif
+    return brolga__vheap_alloc(mine, bytes);
+}
+
+static inline void brolga__value_give_from(struct brolga__vheap *mine,
+                                           void *block)
+{
+    if (brolga__unlikely(brolga__in_units(block))) {
+        brolga__vheap_free(mine, block);
+        return;
+    }
 #ifdef BROLGA_MIMALLOC
     mi_free(block);
 #else
@@ -81,6 +112,8 @@ static inline void brolga__value_give(void *block)
 /* Blocks that came less those that went, and the bytes of both. */
 void brolga__value_count(int64_t blocks, uint64_t made_bytes,
                          uint64_t freed_bytes);
+/* Blocks that went with a heap. */
+void brolga__value_gone(uint64_t blocks);
 
 /* The name of the allocator behind all this. */
 const char *brolga__value_allocator(void);
@@ -89,6 +122,7 @@ const char *brolga__value_allocator(void);
 struct brolga__account {
     _Atomic uint64_t made_bytes;
     _Atomic uint64_t freed_bytes;
+    struct brolga__vheap *heap; /* where his values are made; NULL: common */
 };
 
 /* Who is charged for what the calling thread does; `find` may return NULL for

@@ -12,6 +12,7 @@
  *   fork.h   fork and join
  *   par.h    parallel collections
  *   freeze.h values that many read (the copy layer too)
+ *   heap.h   memory that goes with a failed task (the copy layer too)
  *   closures.h  what closures capture, and how they keep code
  *   code.h   memory for code that a host's compiler makes
  *   site.h   how places in the code hand values over (the copy layer too)
@@ -32,6 +33,7 @@
 #include <brolga/code.h>
 #include <brolga/copy.h>
 #include <brolga/freeze.h>
+#include <brolga/heap.h>
 #include <brolga/io.h>
 #include <brolga/site.h>
 #include <brolga/task.h>

@@ -340,6 +340,7 @@ struct brolga_waiter {
     int32_t how;              /* enum brolga_mode, as it is sent */
     struct brolga_site *site; /* or NULL */
     void *original;           /* to drop once a copy is sent, or NULL */
+    void *kept;               /* where a value stands that leaves a heap */
 };
 
 /**

@@ -142,6 +142,8 @@ struct brolga_spawn_opts {
     bool thread;         /* A thread of its own, for code that blocks. */
     bool adopt_at_top;   /* Stay in one version between two top safepoints;
                            false: adopt the newest one at every safepoint. */
+    bool heap;           /* Its values are made in a heap of its own, which goes
+                            with it if it fails: see heap.h. */
     brolga_scope *scope; /* NULL: the innermost that the caller has open, else
                             the one that the caller is in, else the root. */
 };

@@ -313,6 +313,15 @@ static inline bool brolga__chan_has_leases(const brolga_chan *chan)
     return chan->parcels && brolga__lease_any();
 }
 
+/* Whether the calling task has leases, or a heap (parcel.c). */
+bool brolga__gives_slowly(void);
+
+/* Whether what is given cannot just go. */
+static inline bool brolga__chan_gives_slowly(const brolga_chan *chan)
+{
+    return chan->parcels && brolga__gives_slowly();
+}
+
 /* Copies a value, with leases; in a task, with safepoints if it is large and
  * `may_pause`. A task that is canceled meanwhile gets the reason instead. The
  * caller holds no lock. */
@@ -341,10 +350,10 @@ static inline int brolga__waiter_prepare(struct brolga_waiter *waiter,
     waiter->copied = false;
     waiter->how = BROLGA_MOVE;
     waiter->site = site;
-    waiter->original = NULL;
+    waiter->original = waiter->kept = NULL;
     if (op == BROLGA_RECV ||
         (site == NULL && (chan->plain || (op == BROLGA_GIVE && chan->moves &&
-                                          !brolga__chan_has_leases(chan)))))
+                                          !brolga__chan_gives_slowly(chan)))))
         return BROLGA_OK;
     return brolga__waiter_ready(waiter, may_pause);
 }
@@ -357,7 +366,7 @@ void brolga__waiter_drop(struct brolga_waiter *waiter, int result);
 static inline void brolga__waiter_settle(struct brolga_waiter *waiter,
                                          int result)
 {
-    if (waiter->copied || waiter->site != NULL)
+    if (waiter->copied || waiter->site != NULL || waiter->kept != NULL)
         brolga__waiter_drop(waiter, result);
 }
 

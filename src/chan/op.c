@@ -110,7 +110,7 @@ static inline bool at_once(brolga_chan *chan, enum brolga_op op, void *elem)
         brolga__parcel_arrived(chan, BROLGA_RECV, elem);
         return true;
     }
-    return (op == BROLGA_GIVE ? chan->moves && !brolga__chan_has_leases(chan)
+    return (op == BROLGA_GIVE ? chan->moves && !brolga__chan_gives_slowly(chan)
                               : chan->plain) &&
            brolga__chan_put_fast(chan, elem);
 }

@@ -144,6 +144,13 @@ bool brolga__lease_any(void)
     return self->kept != NULL || before_attached() != NULL;
 }
 
+bool brolga__gives_slowly(void)
+{
+    const brolga_task *self = brolga__self();
+
+    return (self != NULL && self->values.heap != NULL) || brolga__lease_any();
+}
+
 /* Adds a parcel's leases to the calling task's; the parcel is gone. */
 static void set_join(struct parcel *more)
 {

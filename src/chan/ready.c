@@ -34,15 +34,19 @@ static struct brolga_copy_opts pauses(bool may_pause, int *reason)
     return (struct brolga_copy_opts){.pause = pause_walk, .arg = reason};
 }
 
+/* What is sent is not made in the sender's heap, and outlives it. */
 int brolga__copy_in_task(const brolga_type *type, const void *elem,
                          brolga_word *out, struct brolga_leases *leases,
                          bool may_pause, uint64_t *bytes)
 {
-    int reason;
+    int reason, err;
     struct brolga_copy_opts opts = pauses(may_pause, &reason);
+    struct brolga__vheap *heap = brolga__value_heap_set(NULL);
 
     opts.leases = leases;
-    return brolga__copy_sized(type, elem, out, &opts, bytes, NULL);
+    err = brolga__copy_sized(type, elem, out, &opts, bytes, NULL);
+    (void)brolga__value_heap_set(heap);
+    return err;
 }
 
 static int copy(struct brolga_waiter *waiter, bool may_pause)
@@ -60,6 +64,24 @@ static int copy(struct brolga_waiter *waiter, bool may_pause)
     waiter->elem = &waiter->copy;
     waiter->copied = true;
     return BROLGA_OK;
+}
+
+/* What leaves a heap as it is must be kept there. A walk, and only if nothing
+ * is shared: else BROLGA_EINVAL. */
+static int keep(struct brolga_waiter *waiter, bool may_pause)
+{
+    int reason, err;
+    struct brolga_copy_opts opts;
+    brolga_word word;
+
+    if (brolga__likely(brolga__value_heap() == NULL))
+        return BROLGA_OK;
+    opts = pauses(may_pause, &reason);
+    memcpy(&word, waiter->elem, sizeof(word));
+    err = brolga__heap_keep(waiter->chan->type, word, opts.pause, opts.arg);
+    if (err == BROLGA_OK)
+        waiter->kept = waiter->elem;
+    return err;
 }
 
 /* Nothing is to be done, but a debugging host may have it looked at. */
@@ -110,6 +132,14 @@ static bool may_check(const struct brolga_waiter *waiter)
            brolga_site_mode(waiter->site) < BROLGA_COPY;
 }
 
+/* What passes a check shares nothing. */
+static int check_and_keep(struct brolga_waiter *waiter, bool may_pause)
+{
+    int err = check(waiter, may_pause);
+
+    return err == BROLGA_OK ? keep(waiter, may_pause) : err;
+}
+
 /* A value that the sender gives away, if it arrives. */
 static int hand_over(struct brolga_waiter *waiter, bool may_pause)
 {
@@ -119,17 +149,36 @@ static int hand_over(struct brolga_waiter *waiter, bool may_pause)
 
     switch (brolga__site_begin(waiter->site, type, waiter->chan->gives)) {
     case BROLGA_MOVE:
-        return move(waiter);
+        err = move(waiter);
+        if (err != BROLGA_OK)
+            return err;
+        err = keep(waiter, may_pause);
+        if (err != BROLGA_EINVAL)
+            return err;
+        break;
     case BROLGA_CHECK:
-        return check(waiter, may_pause);
+        return check_and_keep(waiter, may_pause);
     default:
-        err = copy(waiter, may_pause);
-        if (err == BROLGA_EUNSENDABLE && may_check(waiter))
-            return check(waiter, may_pause);
-        if (err == BROLGA_OK)
-            waiter->original = elem;
-        return err;
+        break;
     }
+    err = copy(waiter, may_pause);
+    if (err == BROLGA_EUNSENDABLE && may_check(waiter))
+        return check_and_keep(waiter, may_pause);
+    if (err == BROLGA_OK)
+        waiter->original = elem;
+    return err;
+}
+
+/* The value has stayed here. */
+static void unkeep(struct brolga_waiter *waiter)
+{
+    brolga_word word;
+
+    if (waiter->kept == NULL)
+        return;
+    memcpy(&word, waiter->kept, sizeof(word));
+    brolga__heap_unkeep(waiter->chan->type, word);
+    waiter->kept = NULL;
 }
 
 int brolga__waiter_ready(struct brolga_waiter *waiter, bool may_pause)
@@ -145,6 +194,8 @@ int brolga__waiter_ready(struct brolga_waiter *waiter, bool may_pause)
     err = hand_over(waiter, may_pause);
     if (err == BROLGA_OK && !waiter->copied)
         err = wrap(waiter);
+    if (err != BROLGA_OK)
+        unkeep(waiter);
     if (err != BROLGA_OK && waiter->site != NULL)
         brolga__site_refused(waiter->site);
     return err;
@@ -154,6 +205,9 @@ void brolga__waiter_drop(struct brolga_waiter *waiter, int result)
 {
     const brolga_type *type = waiter->chan->type;
 
+    if (result != BROLGA_OK)
+        unkeep(waiter);
+    waiter->kept = NULL;
     if (waiter->copied && result != BROLGA_OK && waiter->how != BROLGA_COPY)
         brolga__parcel_unwrap(waiter->copy);
     else if (waiter->copied && result != BROLGA_OK)

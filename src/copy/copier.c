@@ -137,6 +137,7 @@ void brolga__copier_begin(struct brolga_copier *c,
     c->capacity = FRAMES_INLINE;
     c->memo = memo;
     brolga__tally_begin(&c->tally, c->heap);
+    c->mine = region == NULL ? c->tally.mine : NULL;
 }
 
 void brolga__copier_end(struct brolga_copier *c)

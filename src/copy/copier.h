@@ -33,6 +33,7 @@ struct brolga_copier {
     const struct brolga__heap *heap;
     struct brolga_leases *leases; /* on what it points into; NULL: unwanted */
     brolga_region *region;        /* where it freezes to; NULL: it copies */
+    struct brolga__vheap *mine;   /* where its objects lie; NULL: elsewhere */
     struct brolga__tally tally;
     bool is_tree;    /* the caller says that nothing is reached twice */
     bool is_stopped; /* by a pause that returned this: */

@@ -18,6 +18,8 @@
  *   path.c      searches: where a copy failed
  *   audit.c     searches: counts that are wrong
  *   site.c      sites: modes and counts; explain.c  what they say
+ *   unique.c    walks over what nothing else refers to
+ *   heap.c      values and the heaps of tasks
  *   region.h    freezing: map.c, region.c, leases.c, freeze.c, collect.c
  *
  * Shape programs. A type is compiled once into what copy and drop do for a
@@ -396,11 +398,14 @@ const char *brolga__check_closure(const struct brolga_model *model,
                                   brolga_word value,
                                   struct brolga_closure_info *info, int *code);
 
+struct brolga__vheap;
+
 /* --- memory (memory.c) -------------------------------------------------- */
 
 /* What one copy or drop has made and freed, counted when it ends. */
 struct brolga__tally {
-    bool is_ours; /* from alloc.h, and nothing is going to fail */
+    bool is_ours;               /* from alloc.h, and nothing is going to fail */
+    struct brolga__vheap *mine; /* the caller's heap, or NULL */
     int64_t blocks;
     uint64_t made_bytes;
     uint64_t freed_bytes;
@@ -446,7 +451,7 @@ static inline brolga_word brolga__tally_make(struct brolga__tally *tally,
         tally->made_bytes += bytes; /* For those who ask how much was copied. */
         return brolga__object_make(heap, payload_bytes);
     }
-    block = brolga__value_take(bytes);
+    block = brolga__value_take_from(tally->mine, bytes);
     if (brolga__unlikely(block == NULL))
         return 0;
     tally->blocks++;
@@ -474,7 +479,7 @@ static inline void brolga__tally_free(struct brolga__tally *tally,
     tally->blocks--;
     tally->freed_bytes +=
         (uint64_t)*brolga__word_at(value, heap->model->size_at);
-    brolga__value_give(brolga__word_at(value, heap->base_at));
+    brolga__value_give_from(tally->mine, brolga__word_at(value, heap->base_at));
 }
 
 /* --- shared objects of one copy (memo.c) -------------------------------- */
@@ -588,6 +593,34 @@ int brolga__search_run(struct brolga__search *s, const brolga_type *type,
 void brolga__search_path(const struct brolga__search *s, char *path,
                          size_t bytes);
 void brolga__search_end(struct brolga__search *s);
+
+/* --- uniqueness (unique.c) ---------------------------------------------- */
+
+/* A walk over a value that ends at the first object that something else may
+ * refer to. */
+struct brolga__uniques {
+    struct brolga__vheap *heap; /* whose objects are marked; NULL: none */
+    bool kept;                  /* how: brolga__vheap_keep() */
+    int (*pause)(void *arg);    /* NULL: none */
+    void *pause_arg;
+    uint64_t turns_max;
+    uint64_t turns; /* that it took, without the one that ended it */
+};
+
+/* BROLGA_OK: all are unique, or frozen, as far as it went; BROLGA_EINVAL;
+ * BROLGA_ENOMEM; or what the pause returned. */
+int brolga__uniques_walk(const brolga_type *type, brolga_word word,
+                         struct brolga__uniques *how);
+
+/* --- heaps of tasks (heap.c) -------------------------------------------- */
+
+/* Writes down what a copy in a heap has retained: the handle in a slot, the
+ * code of a closure. Returns BROLGA_OK or BROLGA_ENOMEM. */
+int brolga__heap_hold_handle(struct brolga__vheap *heap,
+                             const brolga_type *type, const brolga_word *slot);
+int brolga__heap_hold_code(struct brolga__vheap *heap,
+                           const struct brolga_model *model,
+                           brolga_word closure);
 
 /* --- sites (site.c) ----------------------------------------------------- */
 

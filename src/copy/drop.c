@@ -250,7 +250,8 @@ static void end_spine(struct brolga_dropper *d, const brolga_type *type,
     const struct brolga__ctor cons = *type->only;
     const uint32_t next = cons.ref[cons.leaves].field;
     const uint64_t small = cons.ref[cons.leaves].small;
-    struct brolga__tally tally = {.is_ours = d->tally.is_ours};
+    struct brolga__tally tally = {.is_ours = d->tally.is_ours,
+                                  .mine = d->tally.mine};
     bool is_dead = true;
 
     for (; is_dead && d->unpaused < PAUSE_OBJECTS; d->unpaused++) {

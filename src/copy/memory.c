@@ -205,7 +205,8 @@ void brolga__tally_begin(struct brolga__tally *tally,
 #endif
     *tally =
         (struct brolga__tally){.is_ours = heap->source == BROLGA__FROM_US &&
-                                          heap->frees && !is_long_way};
+                                          heap->frees && !is_long_way,
+                               .mine = brolga__value_heap()};
 }
 
 void brolga__tally_end(const struct brolga__tally *tally)

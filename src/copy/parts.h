@@ -1,6 +1,6 @@
 /*
  * The copy layer's door for layers above: what collections are made of, copies
- * that are charged to somebody, audits, and what sites do.
+ * that are charged to somebody, audits, what sites do, and what leaves heaps.
  *
  * The other functions of the layer are public.
  */
@@ -118,13 +118,6 @@ brolga_word *brolga__list_tail(const brolga_type *type, brolga_word node);
 /* A node with that head, at the end of a list; 0: no memory. */
 brolga_word brolga__list_make(const brolga_type *type, brolga_word head);
 
-/*
- * Whether every object of a value is referred to once, as its count says, or is
- * frozen: then one task may use it as its own while all others rest. Reads
- * only. False also if that cannot be told.
- */
-bool brolga__is_unique(const brolga_type *type, brolga_word word);
-
 /* Whether there can be one reference more: not to handles that cannot be
  * copied, nor to what nobody knows. */
 bool brolga__can_retain(const brolga_type *type);
@@ -134,5 +127,20 @@ void brolga__retain(const brolga_type *type, brolga_word word);
 bool brolga__is_closure(const brolga_type *type);
 /* The code that a closure calls. */
 const void *brolga__closure_code(const brolga_type *type, brolga_word closure);
+
+/* --- uniqueness and heaps (unique.c, heap.c) ---------------------------- */
+
+/*
+ * Whether every object of a value is referred to once, as its count says, or is
+ * frozen: then one task may use it as its own while all others rest. Reads
+ * only. False also if that cannot be told.
+ */
+bool brolga__is_unique(const brolga_type *type, brolga_word word);
+
+/* brolga_heap_keep() with pauses. EINVAL: a part may be shared. */
+int brolga__heap_keep(const brolga_type *type, brolga_word word,
+                      int (*pause)(void *arg), void *arg);
+/* The value that was kept stays the caller's. */
+void brolga__heap_unkeep(const brolga_type *type, brolga_word word);
 
 #endif

@@ -93,6 +93,9 @@ static int copy_handle(struct brolga_copier *c, const brolga_type *type,
     if (c->region != NULL &&
         !brolga__region_keep_handle(c->region, type, *slot))
         return lost(slot, BROLGA_ENOMEM);
+    if (c->mine != NULL &&
+        brolga__heap_hold_handle(c->mine, type, slot) != BROLGA_OK)
+        return lost(slot, BROLGA_ENOMEM);
     type->retain(*slot, type->handle_arg);
     return DONE;
 }
@@ -131,7 +134,8 @@ static int copy_closure(struct brolga_copier *c, brolga_word *slot)
         c->model->closure_pin(brolga__code(c->model, *slot),
                               brolga__closure_arg(c->model));
     push_captures(c, brolga__captures(c->model, *slot), &info);
-    return DONE;
+    return c->mine == NULL ? DONE
+                           : brolga__heap_hold_code(c->mine, c->model, *slot);
 }
 
 /* --- generated copies --------------------------------------------------- */

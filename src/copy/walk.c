@@ -227,8 +227,8 @@ make_shared(struct brolga_copier *c, const struct source *from,
     seen = place(c, from,
                  brolga__tally_make(&c->tally, c->heap, only->payload_bytes),
                  slot);
-    if (seen == FRESH &&
-        c->tally.is_ours) { /* The loop is going to count it. */
+    if (seen == FRESH && c->tally.is_ours &&
+        c->mine == NULL) { /* The loop is going to count it. */
         c->tally.blocks--;
         c->tally.made_bytes -=
             (uint64_t)(only->payload_bytes + c->heap->header_bytes);
@@ -590,7 +590,7 @@ ALWAYS_INLINE int run_with(struct brolga_copier *c, const struct layout at)
 
 int brolga__copier_run(struct brolga_copier *c)
 {
-    if (!c->tally.is_ours)
+    if (!c->tally.is_ours || c->mine != NULL)
         return run_with(c, layout_of(c));
     if (c->model->fields_at == to_fields.fields_at)
         return c->is_tree ? run_with(c, to_fields_tree)

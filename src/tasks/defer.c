@@ -80,9 +80,8 @@ static void open_window(brolga_task *task)
     uint64_t until_ns = brolga_after_ns(task->rt->opts.cleanup_ns);
 
     task->worn = true;
-    brolga__store_relaxed(&task->ends_by_ns, until_ns); /* For reports. */
+    brolga__store_relaxed(&task->ends_by_ns, until_ns);
     brolga__lock_take(&task->scopes_lock);
-    task->cleanup_until_ns = until_ns;
     task->cleaning = true;
     brolga__lock_leave(&task->scopes_lock);
 }

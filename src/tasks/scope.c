@@ -203,7 +203,8 @@ static int interrupted_cleaning(brolga_task *task)
 
     if (task->scope != NULL)
         code = scope_says(task->scope);
-    if (code == BROLGA_OK && brolga__plat_now_ns() >= task->cleanup_until_ns)
+    if (code == BROLGA_OK &&
+        brolga__plat_now_ns() >= brolga__load_relaxed(&task->ends_by_ns))
         code = BROLGA_ETIMEOUT;
     return code;
 }
@@ -243,7 +244,8 @@ static uint64_t deadline_of(const brolga_task *task)
     else if (task->home != NULL && !task->cleaning)
         deadline_ns = task->home->deadline_ns;
     if (task->cleaning)
-        deadline_ns = brolga__earlier(deadline_ns, task->cleanup_until_ns);
+        deadline_ns = brolga__earlier(deadline_ns,
+                                      brolga__load_relaxed(&task->ends_by_ns));
     return deadline_ns;
 }
 

@@ -25,6 +25,7 @@
 #include "alloc.h"
 #include "plat.h"
 #include "tasks/hard.h"
+#include "vheap.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -65,6 +66,17 @@ static inline void reset(brolga_task *task,
     brolga__store_relaxed(&task->stack_used, 0);
     brolga__store_relaxed(&task->values.made_bytes, 0);
     brolga__store_relaxed(&task->values.freed_bytes, 0);
+    task->values.heap = NULL;
+}
+
+/* Nobody uses its values any more; while its heap ends it has none. */
+static void end_heap(brolga_task *task, bool failed)
+{
+    struct brolga__vheap *heap = task->values.heap;
+
+    task->values.heap = NULL;
+    if (heap != NULL)
+        brolga__vheap_end(heap, failed);
 }
 
 /* For tasks that fail when there is no memory to say how. */
@@ -105,6 +117,11 @@ static inline int create(struct brolga *rt, struct brolga__worker *worker,
     if (err != BROLGA_OK)
         return err;
     reset(*out, opts);
+    if (brolga__unlikely(opts->heap) &&
+        brolga__vheap_create(&(*out)->values.heap) != BROLGA_OK) {
+        brolga__task_uncreate(*out);
+        return BROLGA_ENOMEM;
+    }
     (*out)->number = brolga__next_id(rt, worker);
     return BROLGA_OK;
 }
@@ -149,6 +166,7 @@ static void let_go(brolga_task *task)
 
 void brolga__task_uncreate(brolga_task *task)
 {
+    end_heap(task, true);
     brolga__record_ended(task->rt, brolga__worker_self(task->rt));
     brolga__task_unref(task);
 }
@@ -426,6 +444,8 @@ static inline void wind_up(brolga_task *task, struct brolga__worker *worker)
 {
     if (brolga__unlikely(task->at_end != NULL))
         task->at_end(task->at_end_arg);
+    if (brolga__unlikely(task->values.heap != NULL))
+        end_heap(task, task->failed);
     if (brolga__unlikely(task->kept != NULL)) {
         task->kept->end(task->kept);
         task->kept = NULL;

@@ -276,10 +276,9 @@ struct brolga_task {
     brolga_scope *outermost;      /* That it has open. scopes_lock */
     struct brolga__list in_scope; /* home->tasks or ->failures, or `heard` */
     _Atomic uint64_t canceled_ns; /* Since when. */
-    _Atomic uint64_t ends_by_ns;  /* It cleans up until then; 0: not yet. */
-    uint64_t cleanup_until_ns;
-    uint64_t heard_of;         /* The scope that it joined last, and */
-    struct brolga__list heard; /* the failures in it, with a reference. */
+    _Atomic uint64_t ends_by_ns;  /* It cleans up until then, if it does. */
+    uint64_t heard_of;            /* The scope that it joined last, and */
+    struct brolga__list heard;    /* the failures in it, with a reference. */
 
     struct brolga__holds holds;    /* Its stack, when searched. holds_lock */
     const struct brolga__why *why; /* It failed; NULL: it did not. */

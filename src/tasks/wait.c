@@ -172,8 +172,9 @@ int brolga__park_on(const char *where, const struct brolga__wait *wait,
     err = brolga__interrupted(task);
     if (err != BROLGA_OK)
         return err;
-    if (task->cleaning && deadline_ns > task->cleanup_until_ns)
-        deadline_ns = task->cleanup_until_ns;
+    if (task->cleaning)
+        deadline_ns = brolga__earlier(deadline_ns,
+                                      brolga__load_relaxed(&task->ends_by_ns));
     if (deadline_ns == BROLGA_FOREVER) {
         park_now(task, where, wait, on);
         return BROLGA_OK;

@@ -298,14 +298,11 @@ static inline void graph_add_codes(struct graph *g)
     }
 }
 
-static inline void graph_start(struct graph *g, struct brolga_model preset,
-                               struct choices choices)
+/* `g` is zeroed but for what steers it, and whose memory it is. */
+static inline void graph_open(struct graph *g, struct brolga_model preset)
 {
-    memset(g, 0, sizeof(*g));
-    g->choices = choices;
     g->preset = preset;
     g->model = preset;
-    g->is_ours = choose(&g->choices, 2) != 0;
     if (!g->is_ours) {
         g->model.alloc = graph_alloc;
         g->model.free = graph_free;
@@ -319,6 +316,25 @@ static inline void graph_start(struct graph *g, struct brolga_model preset,
         graph_fail("no registry");
     (void)graph_intern(g, 0, NULL, NULL);
     graph_add_codes(g);
+}
+
+static inline void graph_start(struct graph *g, struct brolga_model preset,
+                               struct choices choices)
+{
+    memset(g, 0, sizeof(*g));
+    g->choices = choices;
+    g->is_ours = choose(&g->choices, 2) != 0;
+    graph_open(g, preset);
+}
+
+/* The same with the preset's own memory. */
+static inline void graph_start_ours(struct graph *g, struct brolga_model preset,
+                                    struct choices choices)
+{
+    memset(g, 0, sizeof(*g));
+    g->choices = choices;
+    g->is_ours = true;
+    graph_open(g, preset);
 }
 
 static inline brolga_word *graph_fields(const struct graph *g, brolga_word v)
