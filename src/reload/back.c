@@ -259,7 +259,7 @@ static void tell_back(struct brolga_reload *session, uint64_t version,
 /* What runs, and what ran then, of the files of which that is not the same. */
 static size_t fill_changes(const struct brolga_reload *session,
                            const struct moment *moment,
-                           struct brolga__change *changes)
+                           struct brolga__replaced *changes)
 {
     size_t count = 0;
 
@@ -268,14 +268,14 @@ static size_t fill_changes(const struct brolga_reload *session,
         struct piece piece = piece_of(moment, source);
 
         if (source->now != piece.image)
-            changes[count++] = (struct brolga__change){.was = source->now,
-                                                       .will = piece.image};
+            changes[count++] = (struct brolga__replaced){.was = source->now,
+                                                         .will = piece.image};
     }
     return count;
 }
 
 static bool states_fit(struct brolga_reload *session,
-                       const struct brolga__change *changes, size_t count,
+                       const struct brolga__replaced *changes, size_t count,
                        struct brolga__text *why)
 {
     int line;
@@ -288,7 +288,7 @@ static bool states_fit(struct brolga_reload *session,
 }
 
 static int commit_changes(struct brolga_reload *session, uint64_t version,
-                          struct brolga__change *changes, size_t count,
+                          struct brolga__replaced *changes, size_t count,
                           struct brolga_report *report)
 {
     brolga_txn *txn;
@@ -310,7 +310,7 @@ static int commit_changes(struct brolga_reload *session, uint64_t version,
 static int restore(struct brolga_reload *session, uint64_t version,
                    const struct moment *moment, struct brolga_report *report)
 {
-    struct brolga__change *changes =
+    struct brolga__replaced *changes =
         brolga__alloc_zero((session->sources_count + 1) * sizeof *changes);
     struct brolga__text why = {0};
     size_t count;
@@ -334,8 +334,8 @@ static int restore(struct brolga_reload *session, uint64_t version,
     return err;
 }
 
-static int take_back(struct brolga_reload *session, uint64_t version,
-                     const char *why, struct brolga_report *report)
+static int try_back(struct brolga_reload *session, uint64_t version,
+                    const char *why, struct brolga_report *report)
 {
     struct moment *current = find(session, UINT64_MAX), *moment;
     uint64_t back;
@@ -369,7 +369,7 @@ static int go_back(struct brolga_reload *session, uint64_t version,
     int err;
 
     brolga__tier_abandon(session);
-    err = take_back(session, version, why, report);
+    err = try_back(session, version, why, report);
     brolga__tier_begin(session);
     return err;
 }

@@ -437,7 +437,7 @@ static void wait_for_room(struct brolga_reload *session,
 
 static int stage_states(struct brolga_reload *session)
 {
-    struct brolga__change *changes =
+    struct brolga__replaced *changes =
         brolga__alloc_zero((session->sources_count + 1) * sizeof *changes);
     size_t count = 0;
     int err;
@@ -447,8 +447,8 @@ static int stage_states(struct brolga_reload *session)
     for (size_t i = 0; i < session->sources_count; i++)
         if (session->sources[i]->next != NULL)
             changes[count++] =
-                (struct brolga__change){.was = session->sources[i]->now,
-                                        .will = session->sources[i]->next};
+                (struct brolga__replaced){.was = session->sources[i]->now,
+                                          .will = session->sources[i]->next};
     err = brolga__state_stage(session, session->txn, changes, count);
     brolga__free(changes);
     return err;

@@ -192,7 +192,7 @@ void brolga__tier_fail(struct source *source, const char *what,
 /* --- state.c ------------------------------------------------------------ */
 
 /* What a commit does to one file. */
-struct brolga__change {
+struct brolga__replaced {
     struct brolga__image *was, *will; /* NULL: nothing. */
     bool ordered;                     /* Scratch. */
 };
@@ -208,7 +208,7 @@ bool brolga__state_fits(struct brolga_reload *session,
  * followed by one of the next two, whatever it returns: BROLGA_OK, or an error
  * of staging; EREFUSED, if they do not fit any more. */
 int brolga__state_stage(struct brolga_reload *session, brolga_txn *txn,
-                        struct brolga__change *changes, size_t count);
+                        struct brolga__replaced *changes, size_t count);
 /* Commits the transaction: a barrier, if states move. */
 int brolga__state_commit(struct brolga_reload *session, brolga_txn *txn,
                          struct brolga_report *report);

@@ -356,7 +356,7 @@ static void job_unref(void *arg)
     brolga__free(job);
 }
 
-static size_t count_states(const struct brolga__change *changes, size_t count)
+static size_t count_states(const struct brolga__replaced *changes, size_t count)
 {
     size_t states = 0;
 
@@ -366,7 +366,7 @@ static size_t count_states(const struct brolga__change *changes, size_t count)
     return states;
 }
 
-static struct brolga__job *make_job(const struct brolga__change *changes,
+static struct brolga__job *make_job(const struct brolga__replaced *changes,
                                     size_t count)
 {
     struct brolga__job *job = brolga__alloc_zero(sizeof *job);
@@ -382,7 +382,7 @@ static struct brolga__job *make_job(const struct brolga__change *changes,
         return NULL;
     }
     for (size_t i = 0; i < 2 * count; i++) {
-        const struct brolga__change *change = &changes[i / 2];
+        const struct brolga__replaced *change = &changes[i / 2];
         struct brolga__image *image = i % 2 == 0 ? change->was : change->will;
 
         if (image != NULL)
@@ -462,7 +462,7 @@ static void give_memory(struct move *move)
 
 static int stage_move(struct brolga__job *job, struct entry *entry,
                       struct brolga__state *state,
-                      const struct brolga__change *change)
+                      const struct brolga__replaced *change)
 {
     struct move *move = &job->moves[job->moves_count++];
     int err = BROLGA_OK;
@@ -480,7 +480,7 @@ static int stage_move(struct brolga__job *job, struct entry *entry,
 }
 
 static int stage_state(struct brolga_reload *session, struct brolga__job *job,
-                       const struct brolga__change *change,
+                       const struct brolga__replaced *change,
                        struct brolga__state *state)
 {
     struct entry *entry = get_entry(session, change->will->module, state->name);
@@ -562,7 +562,7 @@ static void free_pair(void *arg)
     brolga__free(pair);
 }
 
-static int stage_hooks(brolga_txn *txn, const struct brolga__change *change)
+static int stage_hooks(brolga_txn *txn, const struct brolga__replaced *change)
 {
     struct brolga_hooks hooks = {.release = free_pair};
     struct pair *pair;
@@ -590,7 +590,8 @@ static int stage_hooks(brolga_txn *txn, const struct brolga__change *change)
     return err;
 }
 
-static const struct brolga__image *image_of(const struct brolga__change *change)
+static const struct brolga__image *
+image_of(const struct brolga__replaced *change)
 {
     return change->was != NULL ? change->was : change->will;
 }
@@ -605,7 +606,8 @@ static bool imports_from(const struct brolga__image *image,
 }
 
 /* Whether none of those that are left exports what this one imports. */
-static bool may_go(const struct brolga__change *changes, size_t count, size_t i)
+static bool may_go(const struct brolga__replaced *changes, size_t count,
+                   size_t i)
 {
     for (size_t k = 0; k < count; k++)
         if (!changes[k].ordered &&
@@ -615,7 +617,7 @@ static bool may_go(const struct brolga__change *changes, size_t count, size_t i)
 }
 
 /* The next in the order of imports, the first of those in a circle. */
-static size_t pick(const struct brolga__change *changes, size_t count)
+static size_t pick(const struct brolga__replaced *changes, size_t count)
 {
     size_t first = count;
 
@@ -630,7 +632,7 @@ static size_t pick(const struct brolga__change *changes, size_t count)
     return first;
 }
 
-static int stage_all_hooks(brolga_txn *txn, struct brolga__change *changes,
+static int stage_all_hooks(brolga_txn *txn, struct brolga__replaced *changes,
                            size_t count)
 {
     int err = BROLGA_OK;
@@ -647,7 +649,7 @@ static int stage_all_hooks(brolga_txn *txn, struct brolga__change *changes,
 /* --- the commit --------------------------------------------------------- */
 
 int brolga__state_stage(struct brolga_reload *session, brolga_txn *txn,
-                        struct brolga__change *changes, size_t count)
+                        struct brolga__replaced *changes, size_t count)
 {
     struct brolga__job *job = make_job(changes, count);
     int err = BROLGA_OK;
