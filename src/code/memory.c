@@ -122,6 +122,17 @@ static int reserve(struct brolga_code *code)
     return BROLGA_ENOMEM;
 }
 
+/* Leaves out the page at a multiple of 4 GiB, if there is one: of a function
+ * there the descriptions of frames may hold nothing but zeroes, the lower half
+ * of its address, and libgcc takes it for one that the linker has removed. */
+static void leave_out(struct brolga_code *code)
+{
+    size_t offset = (uint32_t) - (uintptr_t)code->range.run;
+
+    if (offset < code->opts.reserve_bytes)
+        set_taken(code, offset / code->page, 1, true);
+}
+
 static int init(struct brolga_code *code)
 {
     size_t words;
@@ -137,6 +148,7 @@ static int init(struct brolga_code *code)
     err = reserve(code);
     if (err != BROLGA_OK)
         goto no_range;
+    leave_out(code);
     err = brolga__profiler_open(&code->opts);
     if (err != BROLGA_OK)
         goto no_profiler;

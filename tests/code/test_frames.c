@@ -146,6 +146,26 @@ Test(frames, without_memory_for_the_unit_nobody_was_told, .init = open_default,
     brolga_txn_abort(txn);
 }
 
+/* Where the lower half of a function's address is 0, libgcc thinks that there
+ * is none. The range begins at such an address, if that is free. */
+Test(frames, c5_unwinders_know_a_unit_wherever_it_lies, .fini = code_close)
+{
+    const uintptr_t odd = UINT64_C(5) << 32, step = (uintptr_t)32 << 20;
+    struct brolga_code_opts near = {.reserve_bytes = 1 << 20,
+                                    .near = (void *)(odd - step)};
+    struct brolga_code_unit_opts opts = frames_opts();
+    struct brolga_code_block *block;
+    brolga_txn *txn;
+
+    code_open(&near);
+    block = sealed_with_frames(100);
+    cr_assert_neq((uint32_t)(uintptr_t)block->run, 0);
+    txn = begun();
+    (void)code_staged(txn, block, &opts);
+    cr_assert(known(block->run));
+    brolga_txn_abort(txn);
+}
+
 /* --- what is refused ---------------------------------------------------- */
 
 static void edit(uint8_t *section, size_t at, uint8_t byte, bool valid)
