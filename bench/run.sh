@@ -16,7 +16,7 @@ cd "$(dirname "$0")/.."
 build=${BUILD:-build/release}
 only=${ONLY:-}
 result=build/bench.tsv
-topics=(calls values frozen tasks par reload)
+topics=(calls values frozen tasks par code reload)
 
 case ${1:-} in
     --table) action=table ;;
