@@ -16,7 +16,7 @@ cd "$(dirname "$0")/.."
 build=${BUILD:-build/release}
 only=${ONLY:-}
 result=build/bench.tsv
-topics=(calls values heaps frozen tasks par crowd reload edits)
+topics=(calls values heaps frozen tasks par code crowd reload edits)
 
 case ${1:-} in
     --table) action=table ;;
