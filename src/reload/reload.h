@@ -10,6 +10,7 @@
  *   load.c       images: what a built file holds, loading and unloading it
  *   plan.c       which of the new images fit together; pure
  *   report.c     texts and names
+ *   change.c     what a change of a file means for others
  *   round.c      rounds: from what has changed to what is built
  *   commit.c     from what is built to the commit, or to refusals
  *   tier.c       optimised builds of what runs already
