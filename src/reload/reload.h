@@ -270,7 +270,7 @@ int brolga__watch_header(struct brolga__watch *watch, const char *path,
 /* Reads everything at once and tells all files as added; no quiet period.
  * BROLGA_OK, or BROLGA_ENOMEM: there may be others. */
 int brolga__watch_scan(struct brolga__watch *watch);
-/* Whether the content on disk is what was last told, and has been since then. */
+/* Whether the content on disk is what was last told, and has been so since. */
 bool brolga__watch_is_fresh(struct brolga__watch *watch,
                             const struct brolga__watch_file *file,
                             uint64_t since_ns);
