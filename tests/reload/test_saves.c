@@ -70,6 +70,7 @@ Test(saves, a_checkout_of_200_files_is_few_reloads)
     struct stage *stage;
     uint64_t before;
 
+    loads = 0;
     fake_compiler(dir, cc);
     stage = with_compiler(cc, 0);
     check_out(stage, 1);
