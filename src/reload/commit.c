@@ -9,7 +9,7 @@
  * What the plan lets through, the GOT checks again when it commits; it refuses
  * for reasons of its own only, of which one goes away by itself: too many
  * versions or bytes of old code are alive. Then the transaction is kept and
- * tried again, and a newer save takes its place (brolga__round_file()).
+ * tried again, and a newer save takes its place (brolga__change_file()).
  */
 #include "reload/session.h"
 

@@ -11,6 +11,7 @@
  *   load.c       images: what a built file holds, loading and unloading it
  *   plan.c       which of the new images fit together; pure
  *   report.c     texts and names
+ *   change.c     what a change of a file means for others
  *   round.c      rounds: from what has changed to what is built
  *   state.c      what survives reloads, and what is called around them
  *   commit.c     from what is built to the commit, or to refusals
@@ -324,7 +325,7 @@ int brolga__watch_header(struct brolga__watch *watch, const char *path,
 /* Reads everything at once and tells all files as added; no quiet period.
  * BROLGA_OK, or BROLGA_ENOMEM: there may be others. */
 int brolga__watch_scan(struct brolga__watch *watch);
-/* Whether the content on disk is what was last told, and has been since then. */
+/* Whether the content on disk is what was last told, and has been so since. */
 bool brolga__watch_is_fresh(struct brolga__watch *watch,
                             const struct brolga__watch_file *file,
                             uint64_t since_ns);

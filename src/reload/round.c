@@ -54,8 +54,9 @@ brolga__source_event(const struct source *source,
                                         .text = text->at};
 }
 
-static void emit(struct source *source, enum brolga_reload_event_kind kind,
-                 const struct brolga__text *text)
+void brolga__source_emit(struct source *source,
+                         enum brolga_reload_event_kind kind,
+                         const struct brolga__text *text)
 {
     struct brolga_reload_event event = brolga__source_event(source, kind, text);
 
@@ -72,7 +73,7 @@ void brolga__round_note_error(struct brolga_reload *session, int err,
     brolga__text_add(&session->load_text, "%s", text);
 }
 
-static void set_lock(struct source *source, enum lock lock)
+void brolga__source_set_lock(struct source *source, enum lock lock)
 {
     (void)pthread_mutex_lock(&source->session->lock);
     source->lock = lock;
@@ -91,7 +92,7 @@ void brolga__source_lock(struct source *source, enum lock lock)
     struct brolga__text text = {0};
     bool fresh = source->lock == LOCK_FREE;
 
-    set_lock(source, lock);
+    brolga__source_set_lock(source, lock);
     source->dirty = false;
     source->phase = PHASE_IDLE;
     if (!fresh)
@@ -103,7 +104,7 @@ void brolga__source_lock(struct source *source, enum lock lock)
             &text, "v%llu runs on; %s is locked until it %s",
             (unsigned long long)brolga_got_version(source->session->got),
             source->now->module, until);
-    emit(source, BROLGA_RELOAD_LOCKED, &text);
+    brolga__source_emit(source, BROLGA_RELOAD_LOCKED, &text);
 }
 
 void brolga__source_unlock(struct source *source)
@@ -112,9 +113,9 @@ void brolga__source_unlock(struct source *source)
 
     if (source->lock == LOCK_FREE)
         return;
-    set_lock(source, LOCK_FREE);
+    brolga__source_set_lock(source, LOCK_FREE);
     brolga__text_add(&text, "%s is in order again", source->file->path);
-    emit(source, BROLGA_RELOAD_UNLOCKED, &text);
+    brolga__source_emit(source, BROLGA_RELOAD_UNLOCKED, &text);
 }
 
 /* --- what is on its way ------------------------------------------------- */
@@ -176,8 +177,7 @@ void brolga__source_free(struct source *source)
     brolga__free(source);
 }
 
-/* A waiting transaction ends; its images are built again. */
-static void abandon_txn(struct brolga_reload *session)
+void brolga__round_abandon_txn(struct brolga_reload *session)
 {
     if (session->txn == NULL)
         return;
@@ -195,7 +195,7 @@ static void abandon_txn(struct brolga_reload *session)
 void brolga__round_abandon(struct brolga_reload *session)
 {
     brolga__tier_abandon(session);
-    abandon_txn(session);
+    brolga__round_abandon_txn(session);
     for (size_t i = 0; i < session->sources_count; i++) {
         struct source *source = session->sources[i];
 
@@ -206,171 +206,7 @@ void brolga__round_abandon(struct brolga_reload *session)
     session->round = ROUND_QUIET;
 }
 
-/* --- what the watcher tells --------------------------------------------- */
-
-static struct source *source_of(const struct brolga__watch_file *file)
-{
-    return file->user;
-}
-
-static int insert_source(struct brolga_reload *session, struct source *source)
-{
-    size_t count = session->sources_count, at = count;
-    struct source **more = brolga__alloc((count + 1) * sizeof *more);
-    struct source **old = session->sources;
-
-    if (more == NULL)
-        return BROLGA_ENOMEM;
-    while (at > 0 && strcmp(old[at - 1]->file->path, source->file->path) > 0)
-        at--;
-    for (size_t i = 0; i < at; i++)
-        more[i] = old[i];
-    for (size_t i = at; i < count; i++)
-        more[i + 1] = old[i];
-    more[at] = source;
-    (void)pthread_mutex_lock(&session->lock);
-    session->sources = more;
-    session->sources_count = count + 1;
-    (void)pthread_mutex_unlock(&session->lock);
-    brolga__free(old);
-    return BROLGA_OK;
-}
-
-/* Without memory the file is not known, and is tried again when it changes. */
-static struct source *add_source(struct brolga_reload *session,
-                                 struct brolga__watch_file *file)
-{
-    struct source *source = brolga__alloc_zero(sizeof *source);
-    struct brolga__text text = {0};
-
-    if (source == NULL)
-        return NULL;
-    source->session = session;
-    source->file = file;
-    if (insert_source(session, source) != BROLGA_OK) {
-        brolga__free(source);
-        return NULL;
-    }
-    file->user = source;
-    if (!session->loading) {
-        brolga__text_add(&text, "%s is new", file->path);
-        emit(source, BROLGA_RELOAD_FILE_ADDED, &text);
-    }
-    return source;
-}
-
-static void tell_unreadable(struct source *source)
-{
-    const struct brolga__watch_file *file = source->file;
-    struct brolga__text text = {0};
-
-    brolga__text_add(&text,
-                     "%s: cannot be read: %s\n"
-                     "  make it a readable file, or move it away",
-                     file->path, file->problem);
-    brolga__round_note_error(source->session, BROLGA_EBUILD, text.at);
-    emit(source, BROLGA_RELOAD_BUILD_FAILED, &text);
-    brolga__source_lock(source, LOCK_BUILD);
-}
-
-static void tell_removed(struct source *source)
-{
-    struct brolga__text text = {0};
-    const char *path = source->file->path;
-
-    source->dirty = false;
-    source->changed = false;
-    source->by_header = false;
-    set_lock(source, LOCK_FREE);
-    if (source->now != NULL)
-        brolga__text_add(&text,
-                         "%s is gone; module '%s' runs on as it is until the "
-                         "program ends",
-                         path, source->now->module);
-    else
-        brolga__text_add(&text, "%s is gone", path);
-    emit(source, BROLGA_RELOAD_FILE_REMOVED, &text);
-}
-
-static void take_source(struct source *source, enum brolga__watch_what what)
-{
-    brolga__source_reset(source);
-    source->changed = true;
-    source->by_import = false;
-    if (what == BROLGA__WATCH_UNREADABLE)
-        tell_unreadable(source);
-    else if (what == BROLGA__WATCH_REMOVED)
-        tell_removed(source);
-    else
-        source->dirty = true;
-}
-
-static bool depends_on(const struct source *source,
-                       const struct brolga__watch_file *header)
-{
-    for (size_t i = 0; i < source->deps_count; i++)
-        if (source->deps[i] == header)
-            return true;
-    return false;
-}
-
-/* Whether the source has read another header of that name: one that is new may
- * be found before it now. */
-static bool may_prefer(const struct source *source,
-                       const struct brolga__watch_file *header)
-{
-    const char *name = brolga__text_base(header->path);
-
-    for (size_t i = 0; i < source->deps_count; i++)
-        if (strcmp(brolga__text_base(source->deps[i]->path), name) == 0)
-            return true;
-    return false;
-}
-
-/* Those that have read the header are built again; and those that do not
- * build, since it may be what they lack. */
-static void take_header(struct brolga_reload *session,
-                        const struct brolga__watch_file *header,
-                        enum brolga__watch_what what)
-{
-    bool is_new = what == BROLGA__WATCH_ADDED || what == BROLGA__WATCH_BACK;
-
-    for (size_t i = 0; i < session->sources_count; i++) {
-        struct source *source = session->sources[i];
-        bool prefers = is_new && may_prefer(source, header);
-        bool depends = prefers || depends_on(source, header);
-
-        if (!source->file->exists || source->file->problem[0] != '\0' ||
-            (!depends && source->lock != LOCK_BUILD))
-            continue;
-        brolga__source_reset(source);
-        source->by_header |= depends;
-        source->anew |= prefers;
-        source->by_import = false;
-        source->dirty = true;
-    }
-}
-
-void brolga__round_file(void *arg, struct brolga__watch_file *file,
-                        enum brolga__watch_what what)
-{
-    struct brolga_reload *session = arg;
-    struct source *source = source_of(file);
-
-    brolga__tier_abandon(session);
-    abandon_txn(session);
-    if (file->kind == BROLGA__WATCH_HEADER) {
-        take_header(session, file, what);
-        return;
-    }
-    if (source == NULL)
-        source = add_source(session, file);
-    if (source != NULL)
-        take_source(source, what);
-    else
-        brolga__round_note_error(session, BROLGA_ENOMEM,
-                                 brolga_strerror(BROLGA_ENOMEM));
-}
+/* --- all changes have been told ----------------------------------------- */
 
 /* Content that runs already needs no build: an edit that was undone. */
 static void drop_unchanged(struct source *source)

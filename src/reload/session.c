@@ -144,7 +144,7 @@ static int create_watch(struct brolga_reload *session)
         .quiet_max_ms = or_default(opts->quiet_max_ms, QUIET_MAX_MS),
         .sweep_ms = or_default(opts->sweep_ms, SWEEP_MS),
         .arg = session,
-        .on_file = brolga__round_file,
+        .on_file = brolga__change_file,
         .on_batch = brolga__round_batch,
         .on_problem = tell_watch_problem,
     };

@@ -1,6 +1,7 @@
 /*
- * What session.c, round.c and commit.c share: a session and its files. Private
- * to these; the other files of the layer know nothing of sessions.
+ * What session.c, change.c, round.c, commit.c, tier.c and back.c share: a
+ * session and its files. Private to these; the other files of the layer know
+ * nothing of sessions.
  */
 #ifndef BROLGA_SRC_RELOAD_SESSION_H
 #define BROLGA_SRC_RELOAD_SESSION_H
@@ -137,12 +138,18 @@ void brolga__session_ask(struct brolga_reload *session, _Atomic uint32_t *flag);
 void brolga__session_emit(struct brolga_reload *session,
                           struct brolga_reload_event *event);
 
+/* --- change.c ----------------------------------------------------------- */
+
+/* A file has changed. */
+void brolga__change_file(void *arg, struct brolga__watch_file *file,
+                         enum brolga__watch_what what);
+
 /* --- round.c ------------------------------------------------------------ */
 
-/* What the watcher tells. */
-void brolga__round_file(void *arg, struct brolga__watch_file *file,
-                        enum brolga__watch_what what);
+/* All changes that belong together have been told. */
 void brolga__round_batch(void *arg, uint64_t noticed_ns);
+/* A waiting transaction ends; its images are built again. */
+void brolga__round_abandon_txn(struct brolga_reload *session);
 /* Gives the round up; what it was about is dirty again. */
 void brolga__round_abandon(struct brolga_reload *session);
 /* Builds what is dirty. */
@@ -161,6 +168,10 @@ struct brolga_reload_event
 brolga__source_event(const struct source *source,
                      enum brolga_reload_event_kind kind,
                      const struct brolga__text *text);
+void brolga__source_emit(struct source *source,
+                         enum brolga_reload_event_kind kind,
+                         const struct brolga__text *text);
+void brolga__source_set_lock(struct source *source, enum lock lock);
 /* Takes a file back to where nothing has been done for it. */
 void brolga__source_reset(struct source *source);
 void brolga__source_start_build(struct source *source, enum brolga__tier tier,

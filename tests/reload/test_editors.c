@@ -119,6 +119,9 @@ static struct desk *set_desk(void)
                                       .on_event = on_desk_event};
 
     cr_assert_not_null(desk);
+    memset(heard.loaded, 0, sizeof heard.loaded); /* Of another test. */
+    heard.loads = 0;
+    heard.wrong[0] = '\0';
     desk->stage = set_stage();
     desk->random =
         seed == NULL ? (uint64_t)time(NULL) : strtoull(seed, NULL, 0);

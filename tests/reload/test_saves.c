@@ -13,7 +13,11 @@
 #include <errno.h>
 #include <signal.h>
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define MANY 50 /* Each process and each image takes many times as long. */
+#else
 #define MANY 200
+#endif
 
 static _Atomic long loads;
 
@@ -66,6 +70,7 @@ Test(saves, a_checkout_of_200_files_is_few_reloads)
     struct stage *stage;
     uint64_t before;
 
+    loads = 0;
     fake_compiler(dir, cc);
     stage = with_compiler(cc, 0);
     check_out(stage, 1);
@@ -74,8 +79,7 @@ Test(saves, a_checkout_of_200_files_is_few_reloads)
     before = stage->report.version;
     for (long number = 2; number < 5; number++) {
         check_out(stage, number);
-        cr_assert(wait_until(ask(stage, "fake000", "get", 0) == number &&
-                             ask(stage, "fake199", "get", 0) == number));
+        cr_assert(wait_until(loads >= number * MANY));
     }
     for (unsigned i = 0; i < MANY; i++) {
         char module[16];
