@@ -8,8 +8,8 @@
  * another slot; every other one with a task in a scope and a handler that look
  * at its frame while it ends; some have heaps, and objects in them. Meanwhile a
  * thread replaces both units as fast as it can. A failure must name the address
- * and be of the kind that the code has; in the end no unit is left, nor a stack,
- * an object or a descriptor lost.
+ * and be of the kind that the code has; in the end no unit is left, nor a
+ * stack, an object or a descriptor lost.
  */
 #include "race/reloads.h"
 #include "stacks.h"
