@@ -10,8 +10,8 @@
  * per element. heap_fail_1e6 is a failure of a task that has a list of a
  * million, from the panic to the end of the join, in microseconds; without a
  * heap, a deferred handler drops the list. heap_move_* is a give, a receive and
- * a drop by the receiver, per object, of lists of ten and of a thousand; with a
- * heap, also of the send that copies.
+ * a drop by the receiver, per element, of lists of a thousand and of vectors of
+ * 100,000 words; with a heap, also if the send copies.
  */
 #include "bench.h"
 
@@ -28,7 +28,7 @@
 
 static struct brolga_model model;
 static brolga_types *types;
-static const brolga_type *list_type;
+static const brolga_type *list_type, *vec_type;
 static brolga *rt;
 static brolga_word source; /* A list, in no heap. */
 
@@ -52,6 +52,18 @@ static brolga_word make_list(uint64_t count)
     return first;
 }
 
+static brolga_word make_vec(uint64_t count)
+{
+    brolga_word vec = model.alloc(24, model.arg);
+    brolga_word data = model.alloc((int64_t)count * 8, model.arg);
+
+    bench_check(vec != 0 && data != 0, "memory for a value");
+    memset(fields(data), 0, count * 8);
+    fields(vec)[0] = fields(vec)[1] = (brolga_word)count;
+    fields(vec)[2] = data;
+    return vec;
+}
+
 /* What is measured does not leave its thread: its own time is the better
  * clock. */
 static uint64_t cpu_ns(void)
@@ -70,6 +82,7 @@ static double cpu_since(uint64_t begin_ns)
 /* What a subject does in its task. */
 struct job {
     bool heap;
+    bool vec;       /* of so many words, instead of a list */
     bool copies;    /* A move that is a copy. */
     uint64_t count; /* objects at a time */
     uint64_t times;
@@ -185,20 +198,21 @@ static double sample_failure(void *arg)
 static brolga_word give_and_take(void *arg)
 {
     struct job *job = arg;
+    const brolga_type *type = job->vec ? vec_type : list_type;
     struct brolga_chan_opts opts = {.capacity = 1};
-    brolga_word list, got;
+    brolga_word value, got;
     brolga_chan *chan;
     uint64_t begin;
 
     opts.gives = job->copies ? BROLGA_COPY : BROLGA_MOVE;
-    bench_must(brolga_chan_create(list_type, &opts, &chan));
+    bench_must(brolga_chan_create(type, &opts, &chan));
     job->ns = 0;
     for (uint64_t turn = 0; turn <= job->times; turn++) {
-        list = make_list(job->count);
+        value = (job->vec ? make_vec : make_list)(job->count);
         begin = cpu_ns();
-        bench_must(brolga_give(chan, &list, BROLGA_FOREVER));
+        bench_must(brolga_give(chan, &value, BROLGA_FOREVER));
         bench_must(brolga_recv(chan, &got, BROLGA_FOREVER));
-        brolga_drop_word(list_type, got);
+        brolga_drop_word(type, got);
         if (turn > 0)
             job->ns += cpu_since(begin);
     }
@@ -230,9 +244,10 @@ static void run_pair(const char *row, const char *unit,
               bench_lengthof(subjects));
 }
 
-static void run_move(const char *row, uint64_t count)
+static void run_move(const char *row, uint64_t count, bool vec)
 {
-    struct job job = {.count = count, .times = bench_count(100000) / count + 1};
+    struct job job = {
+        .count = count, .times = bench_count(100000) / count + 1, .vec = vec};
     struct job heap = job, copy = job, common = job;
     const struct bench_subject subjects[] = {
         {"brolga: out of a heap", sample_move, &heap},
@@ -255,6 +270,7 @@ int main(int argc, char **argv)
     model = brolga_model_cranelisp();
     bench_must(brolga_types_create(&model, &types));
     bench_must(brolga_type_parse(types, "(List Int)", &list_type, NULL));
+    bench_must(brolga_type_parse(types, "(Vec Int)", &vec_type, NULL));
     bench_must(brolga_create(&opts, &rt));
     source = make_list(many);
     run_pair("heap_alloc_1e3", "ns", sample_alloc,
@@ -267,8 +283,8 @@ int main(int argc, char **argv)
              (struct job){.count = many, .times = 2});
     run_pair("heap_fail_1e6", "us", sample_failure,
              (struct job){.count = many});
-    run_move("heap_move_10", 10);
-    run_move("heap_move_1000", 1000);
+    run_move("heap_move_1e3", 1000, false);
+    run_move("heap_move_vec", 100000, true);
     brolga_drop_word(list_type, source);
     bench_must(brolga_destroy(rt));
     brolga_types_destroy(types);

@@ -6,6 +6,22 @@
 
 #define BROLGA__CACHE_LINE 64
 
+/* Which sanitizer watches. */
+#if defined(__SANITIZE_ADDRESS__)
+#define BROLGA__ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define BROLGA__ASAN 1
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__)
+#define BROLGA__TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define BROLGA__TSAN 1
+#endif
+#endif
+
 #define brolga__likely(x)   __builtin_expect(!!(x), 1)
 #define brolga__unlikely(x) __builtin_expect(!!(x), 0)
 

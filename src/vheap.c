@@ -21,6 +21,7 @@
 #include "vheap.h"
 
 #include "alloc.h"
+#include "base.h"
 #include "holds.h"
 
 #include <string.h>
@@ -368,6 +369,7 @@ void brolga__vheap_free(struct brolga__vheap *mine, void *object)
 {
     struct block *block = block_of(object);
 
+    show(object, 8);
     hide((unsigned char *)object + 8, block->slot_bytes - 8);
     /* Relaxed: nobody else has ever been, or will be, told that it is his. */
     if (mine != NULL && brolga__load_relaxed(&block->owner) == mine)

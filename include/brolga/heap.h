@@ -36,9 +36,9 @@ extern "C" {
  *
  * Owns:     whoever has the value must drop it, even if the caller fails.
  * Threads:  any that owns the value.
- * Returns:  BROLGA_OK; BROLGA_EINVAL, with nothing marked, for a value in which
- *           something may be referred to from elsewhere: brolga_check() makes
- *           one without; BROLGA_ENOMEM.
+ * Returns:  BROLGA_OK; BROLGA_EBUSY, with nothing marked, if some part of the
+ *           value has several references, or its count cannot be told: then a
+ *           copy can be made outside of the heap, by a send; BROLGA_ENOMEM.
  */
 BROLGA_API BROLGA_NODISCARD int brolga_heap_keep(const brolga_type *type,
                                                  brolga_word word);

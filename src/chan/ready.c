@@ -66,8 +66,8 @@ static int copy(struct brolga_waiter *waiter, bool may_pause)
     return BROLGA_OK;
 }
 
-/* What leaves a heap as it is must be kept there. A walk, and only if nothing
- * is shared: else BROLGA_EINVAL. */
+/* What leaves a heap as it is must be kept there: a walk, which ends at what is
+ * shared. */
 static int keep(struct brolga_waiter *waiter, bool may_pause)
 {
     int reason, err;
@@ -132,10 +132,12 @@ static bool may_check(const struct brolga_waiter *waiter)
            brolga_site_mode(waiter->site) < BROLGA_COPY;
 }
 
-/* What passes a check shares nothing. */
-static int check_and_keep(struct brolga_waiter *waiter, bool may_pause)
+/* Lets a value go as it is; BROLGA_EBUSY: parts of it are shared, and some of
+ * them may lie in the sender's heap. */
+static int pass_on(struct brolga_waiter *waiter, enum brolga_mode mode,
+                   bool may_pause)
 {
-    int err = check(waiter, may_pause);
+    int err = mode == BROLGA_MOVE ? move(waiter) : check(waiter, may_pause);
 
     return err == BROLGA_OK ? keep(waiter, may_pause) : err;
 }
@@ -144,26 +146,20 @@ static int check_and_keep(struct brolga_waiter *waiter, bool may_pause)
 static int hand_over(struct brolga_waiter *waiter, bool may_pause)
 {
     const brolga_type *type = waiter->chan->type;
+    enum brolga_mode mode =
+        brolga__site_begin(waiter->site, type, waiter->chan->gives);
     void *elem = waiter->elem;
-    int err;
+    int err = BROLGA_EBUSY;
 
-    switch (brolga__site_begin(waiter->site, type, waiter->chan->gives)) {
-    case BROLGA_MOVE:
-        err = move(waiter);
-        if (err != BROLGA_OK)
-            return err;
-        err = keep(waiter, may_pause);
-        if (err != BROLGA_EINVAL)
-            return err;
-        break;
-    case BROLGA_CHECK:
-        return check_and_keep(waiter, may_pause);
-    default:
-        break;
-    }
+    if (mode != BROLGA_COPY)
+        err = pass_on(waiter, mode, may_pause);
+    if (err != BROLGA_EBUSY)
+        return err;
     err = copy(waiter, may_pause);
-    if (err == BROLGA_EUNSENDABLE && may_check(waiter))
-        return check_and_keep(waiter, may_pause);
+    if (err == BROLGA_EUNSENDABLE && mode == BROLGA_COPY && may_check(waiter)) {
+        err = pass_on(waiter, BROLGA_CHECK, may_pause);
+        return err == BROLGA_EBUSY ? BROLGA_EUNSENDABLE : err;
+    }
     if (err == BROLGA_OK)
         waiter->original = elem;
     return err;

@@ -607,7 +607,7 @@ struct brolga__uniques {
     uint64_t turns; /* that it took, without the one that ended it */
 };
 
-/* BROLGA_OK: all are unique, or frozen, as far as it went; BROLGA_EINVAL;
+/* BROLGA_OK: all are unique, or frozen, as far as it went; BROLGA_EBUSY;
  * BROLGA_ENOMEM; or what the pause returned. */
 int brolga__uniques_walk(const brolga_type *type, brolga_word word,
                          struct brolga__uniques *how);

@@ -137,7 +137,7 @@ const void *brolga__closure_code(const brolga_type *type, brolga_word closure);
  */
 bool brolga__is_unique(const brolga_type *type, brolga_word word);
 
-/* brolga_heap_keep() with pauses. EINVAL: a part may be shared. */
+/* brolga_heap_keep() with pauses. EBUSY: a part may be shared. */
 int brolga__heap_keep(const brolga_type *type, brolga_word word,
                       int (*pause)(void *arg), void *arg);
 /* The value that was kept stays the caller's. */

@@ -208,7 +208,7 @@ static inline bool turned(struct search *s)
 static bool fail(struct search *s)
 {
     if (s->err == BROLGA_OK)
-        s->err = BROLGA_EINVAL;
+        s->err = BROLGA_EBUSY;
     return false;
 }
 

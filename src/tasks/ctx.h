@@ -13,25 +13,12 @@
 #define BROLGA_SRC_TASKS_CTX_H
 
 #include "arch.h"
+#include "base.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define BROLGA__ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define BROLGA__ASAN 1
-#endif
-#endif
-#if defined(__SANITIZE_THREAD__)
-#define BROLGA__TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define BROLGA__TSAN 1
-#endif
-#endif
 #ifdef BROLGA__ASAN
 #include <sanitizer/common_interface_defs.h>
 #endif

@@ -6,15 +6,19 @@
  * whose code traps: at once, between block_begin() and _end(), or after they
  * have kept the address across a few safepoints, from a frame in the unit of
  * another slot; every other one with a task in a scope and a handler that look
- * at its frame while it ends. Meanwhile a thread replaces both units as fast as
- * it can. A failure must name the address and be of the kind that the code has;
- * in the end no unit is left, nor a stack or a descriptor lost.
+ * at its frame while it ends; some have heaps, and objects in them. Meanwhile a
+ * thread replaces both units as fast as it can. A failure must name the address
+ * and be of the kind that the code has; in the end no unit is left, nor a
+ * stack, an object or a descriptor lost.
  */
 #include "race/reloads.h"
 #include "stacks.h"
 #include "wait_until.h"
 
 #include "tasks/tasks.h"
+#include "units.h"
+
+#include <brolga/copy.h>
 
 #define PARENTS     6
 #define STACK_BYTES ((size_t)64 << 10)
@@ -65,6 +69,7 @@ static brolga_word trap_below_a_frame(void *arg)
 
 struct company {
     brolga_task_fn way;
+    bool heap; /* of the task that fails: */
     _Atomic uint32_t looks;
 };
 
@@ -97,11 +102,22 @@ static void look_at_end(void *arg)
     look_at_frame(arg);
 }
 
+/* Objects that nobody drops. */
+static void make_objects(void)
+{
+    struct brolga_model model = brolga_model_cranelisp();
+
+    for (int i = 0; i < 100; i++)
+        race_check(model.alloc(8 * i, model.arg) != 0, "%d", i);
+}
+
 static brolga_word in_company(void *arg)
 {
     struct frame frame = {.company = arg};
     brolga_scope *scope;
 
+    if (frame.company->heap)
+        make_objects();
     for (size_t i = 0; i < brolga__lengthof(frame.words); i++)
         frame.words[i] = (uintptr_t)&frame + i;
     race_ok(brolga_defer(look_at_end, &frame));
@@ -133,8 +149,9 @@ static void have_a_child_fail(struct parent *parent)
     uint64_t random = race_random(&parent->random);
     struct brolga_spawn_opts opts = {.thread = random % 8 == 0,
                                      .adopt_at_top = random / 8 % 4 == 0,
-                                     .stack_bytes = STACK_BYTES};
-    struct company company = {.way = ways[random / 32 % 4]};
+                                     .stack_bytes = STACK_BYTES,
+                                     .heap = random / 256 % 2 == 0};
+    struct company company = {.way = ways[random / 32 % 4], .heap = opts.heap};
     bool alone = random / 128 % 2 == 0;
     struct brolga_failure failure;
     brolga_task *child;
@@ -243,6 +260,8 @@ int main(int argc, char **argv)
     look_for_leaks(open);
     race_check(commits > 3, "only %lld commits", (long long)commits);
     race_ok(brolga_destroy(rt));
+    race_check(brolga__units_taken() == 0, "%zu units of heaps are left",
+               brolga__units_taken());
     printf("%llu failures, %lld versions\n", (unsigned long long)failures,
            (long long)commits);
     return 0;
