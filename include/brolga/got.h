@@ -155,7 +155,8 @@ BROLGA_API const char *brolga_refusal_name(enum brolga_refusal refusal);
 /**
  * Write a report as a JSON object: refusal (a word, or null), version, text,
  * and those of commit_ns, waited_ns, stood_ns, task, task_name, function, hook,
- * after and conflicts that are not empty. Valid UTF-8 if what it was made from is.
+ * after and conflicts that are not empty. Valid UTF-8 if what it was made from
+ * is.
  *
  * Threads:  any.
  * Returns:  the length of the whole, which may not have fitted; `text` ends
