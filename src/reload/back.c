@@ -306,7 +306,7 @@ static int commit_changes(struct brolga_reload *session, uint64_t version,
     return err;
 }
 
-/* BROLGA_OK, or an error with the report filled in. */
+/* BROLGA_OK, or EREFUSED with the report filled in. */
 static int restore(struct brolga_reload *session, uint64_t version,
                    const struct moment *moment, struct brolga_report *report)
 {
@@ -314,7 +314,7 @@ static int restore(struct brolga_reload *session, uint64_t version,
         brolga__alloc_zero((session->sources_count + 1) * sizeof *changes);
     struct brolga__text why = {0};
     size_t count;
-    int err = BROLGA_ENOMEM;
+    int err = BROLGA_EREFUSED;
 
     *report =
         (struct brolga_report){.refusal = BROLGA_REFUSED_MEMORY,
@@ -331,7 +331,7 @@ static int restore(struct brolga_reload *session, uint64_t version,
         err = BROLGA_EREFUSED;
     }
     brolga__free(changes);
-    return err;
+    return err == BROLGA_OK ? BROLGA_OK : BROLGA_EREFUSED;
 }
 
 static int try_back(struct brolga_reload *session, uint64_t version,

@@ -9,8 +9,8 @@
  * The path is as one would write it after the variable: "" is the whole,
  * ".entry->key[]" an element's. The offset counts from where the last pointer
  * on the path leads. The kind is what counts of a type: "signed 8", "struct
- * 24", "ptr struct". Names of types do not count, so that a copy of a struct
- * under another name has the same layout. What pointers lead to belongs to it; a
+ * 24", "ptr". Names of types do not count, so that a copy of a struct under
+ * another name has the same layout. What pointers lead to belongs to it; a
  * struct that was met before is named by the path at which it was.
  */
 #ifndef BROLGA_SRC_RELOAD_LAYOUT_H

@@ -104,7 +104,7 @@ struct brolga__state {
     char *layout;
     char *file;
     int line;
-    size_t bytes;
+    size_t bytes, align;
     const void *initial;                /* In the image. */
     void *place;                        /* The same: of the file's pointer. */
     struct brolga__memory *memory;      /* NULL: it is not staged yet. */

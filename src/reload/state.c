@@ -83,7 +83,7 @@ static struct brolga__memory *make_memory(const struct brolga__state *state)
     atomic_init(&memory->refs, 1);
     memory->bytes = state->bytes;
     memory->type = brolga__strdup(state->type);
-    memory->at = brolga__alloc_line(state->bytes);
+    memory->at = brolga__alloc_line(state->bytes + 1); /* GNU C has empty. */
     if (state->layout != NULL)
         memory->layout = brolga__strdup(state->layout);
     if (memory->type == NULL || memory->at == NULL ||
@@ -305,6 +305,12 @@ static bool state_fits(struct brolga_reload *session,
             explain(why, state, entry->memory);
             return false;
         }
+    if (state->align > BROLGA__CACHE_LINE) {
+        brolga__text_add(why, "%s:%d: state '%s' is aligned to more than %d",
+                         state->file, state->line, state->name,
+                         BROLGA__CACHE_LINE);
+        return false;
+    }
     if (will->policy != BROLGA_RECLAIM || will->handle == NULL ||
         !points_inside(will, state))
         return true;

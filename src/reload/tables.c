@@ -131,6 +131,7 @@ static int copy_state(struct brolga__state *to,
 {
     to->line = from->line;
     to->bytes = from->bytes;
+    to->align = from->align;
     to->initial = from->initial;
     to->place = from->place;
     to->name = brolga__strdup(from->name);
