@@ -34,6 +34,8 @@
     atomic_exchange_explicit((p), (v), memory_order_release)
 #define brolga__swap_acq_rel(p, v)                                             \
     atomic_exchange_explicit((p), (v), memory_order_acq_rel)
+#define brolga__and_relaxed(p, v)                                              \
+    atomic_fetch_and_explicit((p), (v), memory_order_relaxed)
 #define brolga__or_relaxed(p, v)                                               \
     atomic_fetch_or_explicit((p), (v), memory_order_relaxed)
 /* For store-then-load on both sides (a flag each way): the total order of the

@@ -53,6 +53,7 @@ int brolga_got_create(brolga_epoch *epoch, const struct brolga_got_opts *opts,
     (void)pthread_mutex_init(&got->reclaim_lock, NULL);
     (void)pthread_mutex_init(&got->barrier_lock, NULL);
     brolga__list_init(&got->versions);
+    brolga__list_init(&got->units);
     brolga__list_init(&got->live);
     brolga__list_init(&got->retired);
     brolga__list_init(&got->kept);

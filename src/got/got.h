@@ -115,6 +115,7 @@ struct brolga_unit {
 
     enum brolga__unit_state state;
     struct brolga__list link; /* txn->units, or got->live, retired or kept. */
+    struct brolga__list all;  /* got->units */
     struct brolga__slot **imports;
     uint32_t import_count, import_capacity;
     uint32_t owned_slots;  /* Whose owner it is, removed ones too. */
@@ -240,6 +241,8 @@ struct brolga_got {
     uint64_t adopted; /* The newest version that all tasks have adopted. */
 
     struct brolga__list live, retired, kept; /* Units. */
+    struct brolga__list units;               /* All of them, staged ones too. */
+    _Atomic uint64_t units_made;             /* How many there ever were. */
     size_t retired_bytes;
     uint64_t commits, reclaimed, generation;
     struct brolga__list pasts; /* The last commits, oldest first; past.c */
@@ -383,6 +386,10 @@ brolga__suspects_current(struct brolga_got *got)
 {
     return brolga__load_acquire(&got->suspects); /* G: publish */
 }
+
+/* The ranges of all units that there are, staged ones too, as a set to search
+ * for; its generation is got->units_made at that time. NULL: no memory. */
+struct brolga__suspects *brolga__suspects_all(struct brolga_got *got);
 
 /* Searches the words of [low, high) and adds the suspects that they lie in. */
 void brolga__suspects_scan(const struct brolga__suspects *set, uintptr_t low,

@@ -53,11 +53,11 @@ static void collect(struct brolga_got *got, struct brolga_unit **units)
     }
 }
 
+/* Sorts the units, and the set's ranges with them. */
 static void fill(struct brolga__suspects *set, struct brolga_unit **units)
 {
     qsort(units, set->count, sizeof *units, by_address);
     for (uint32_t i = 0; i < set->count; i++) {
-        units[i]->suspect = i;
         set->range[i] = (struct brolga__range){units[i]->low, units[i]->high,
                                                units[i]->dead_stamp};
     }
@@ -94,6 +94,8 @@ static struct brolga__suspects *build(struct brolga_got *got, uint32_t count)
         set->count = count;
         collect(got, units);
         fill(set, units);
+        for (uint32_t i = 0; i < count; i++)
+            units[i]->suspect = i;
     } else {
         brolga__free(set);
         set = NULL;
@@ -118,6 +120,40 @@ int brolga__suspects_publish(struct brolga_got *got)
     if (old != NULL)
         brolga_epoch_retire(got->epoch, &old->node, set_free);
     return BROLGA_OK;
+}
+
+static uint32_t collect_all(struct brolga_got *got, struct brolga_unit **units)
+{
+    uint32_t count = 0;
+
+    brolga__list_each (node, &got->units) {
+        if (units != NULL)
+            units[count] = brolga__container_of(node, struct brolga_unit, all);
+        count++;
+    }
+    return count;
+}
+
+struct brolga__suspects *brolga__suspects_all(struct brolga_got *got)
+{
+    struct brolga__suspects *set = NULL;
+    struct brolga_unit **units = NULL;
+    uint32_t count;
+
+    (void)pthread_mutex_lock(&got->lock);
+    count = collect_all(got, NULL);
+    if (count > 0)
+        units = brolga__alloc(count * sizeof *units);
+    if (units != NULL)
+        set = brolga__alloc_zero(sizeof *set + count * sizeof set->range[0]);
+    if (set != NULL) {
+        set->count = collect_all(got, units);
+        set->generation = brolga__load_relaxed(&got->units_made);
+        fill(set, units);
+    }
+    (void)pthread_mutex_unlock(&got->lock);
+    brolga__free(units);
+    return set;
 }
 
 static void add(struct brolga__found *found, uint32_t suspect,

@@ -69,6 +69,9 @@ int brolga__unit_create(struct brolga_got *got,
     unit->arg = opts->arg;
     unit->state = BROLGA__UNIT_STAGED;
     brolga__list_init(&unit->link);
+    brolga__list_push_back(&got->units, &unit->all);
+    /* Relaxed: who shows its address to another thread publishes this, too. */
+    (void)brolga__add_relaxed(&got->units_made, 1);
     widen(got, unit->low, unit->high);
     *out = unit;
     return BROLGA_OK;
@@ -166,6 +169,9 @@ void brolga__unit_free(struct brolga_unit *unit)
     brolga__unit_withdraw(unit);
     if (unit->release != NULL)
         unit->release(unit->arg);
+    (void)pthread_mutex_lock(&unit->got->lock);
+    brolga__list_remove(&unit->all);
+    (void)pthread_mutex_unlock(&unit->got->lock);
     brolga__free(unit->imports);
     brolga__free(unit->name);
     brolga__free(unit);

@@ -18,21 +18,13 @@
 
 /* --- tasks -------------------------------------------------------------- */
 
-static bool is_parked(brolga_task *task)
-{
-    uint32_t permit = brolga__load_relaxed(&task->permit);
-
-    return permit == BROLGA__PARKED || permit == BROLGA__SCANNING ||
-           permit == BROLGA__SCANNING_NOTIFIED;
-}
-
 static enum brolga_task_state state_of(brolga_task *task)
 {
     if (brolga__load_relaxed(&task->watermark) == BROLGA__NOT_STARTED)
         return BROLGA_TASK_NEW;
     if (brolga__load_relaxed(&task->blocked) != BROLGA__NOT_BLOCKED)
         return BROLGA_TASK_BLOCKED;
-    if (is_parked(task))
+    if (brolga__permit_is_parked(brolga__load_relaxed(&task->permit)))
         return BROLGA_TASK_PARKED;
     if (brolga__load_relaxed(&task->kind) != BROLGA__FIBER ||
         brolga__load_relaxed(&task->carrier) != NULL)

@@ -102,6 +102,7 @@ static int block_add(struct brolga *rt, bool is_fiber)
 
         task->rt = rt;
         task->is_fiber = is_fiber;
+        task->place = (uint8_t)i;
         brolga__store_relaxed(&task->watermark, BROLGA__NOT_STARTED);
         brolga__list_init(&task->in_scope);
         brolga__list_init(&task->heard);
@@ -277,6 +278,25 @@ void brolga__walk(struct brolga *rt,
         for (unsigned i = 0; i < BROLGA__BLOCK_TASKS; i++)
             if (brolga__load_relaxed(&block->task[i].id) != 0)
                 visit(arg, &block->task[i]);
+}
+
+void brolga__walk_restless(struct brolga *rt,
+                           void (*visit)(void *arg, brolga_task *task),
+                           void *arg)
+{
+    struct brolga__block *block = brolga__load_acquire(&rt->blocks); /* AN */
+
+    for (; block != NULL; block = block->next) {
+        /* Relaxed: see wait.c. */
+        uint32_t restless = ~brolga__load_relaxed(&block->resting);
+
+        for (; restless != 0; restless &= restless - 1) {
+            brolga_task *task = &block->task[__builtin_ctz(restless)];
+
+            if (brolga__load_relaxed(&task->id) != 0)
+                visit(arg, task);
+        }
+    }
 }
 
 void brolga__walk_while(struct brolga *rt,

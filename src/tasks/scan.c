@@ -11,11 +11,16 @@
  * tasks are left to look at themselves at their next safepoint, which a new
  * round brings about.
  *
+ * A parked fiber whose stack holds no code of any unit rests (wait.c), and is
+ * passed over until it is woken: so tasks that hold nothing cost nothing. Units
+ * that are made meanwhile cannot get onto its stack.
+ *
  *   N  A reclaimer that reads a watermark comes after the task's uses of what
  *      the watermark excludes: release store -> acquire load in look_at().
  */
 #include "tasks/tasks.h"
 
+#include "alloc.h"
 #include "plat.h"
 #include "shield.h"
 
@@ -97,7 +102,31 @@ static void read_blocked(brolga_task *task, const struct brolga__suspects *set)
 struct look {
     struct brolga *rt;
     const struct brolga__suspects *set;
+    struct brolga__suspects *all; /* All units; NULL: not known. */
 };
+
+/*
+ * Whether a fiber that is held has no address of any unit on its stack: then it
+ * needs no other look until it is woken. What it had in its frames before it
+ * parked was a unit's before we held it, so we see it counted.
+ */
+static bool holds_nothing(const struct look *look, brolga_task *task)
+{
+    struct brolga__found found = {0};
+    bool nothing;
+
+    if (look->all == NULL || !task->is_fiber ||
+        (task->holds_some && task->holds.parks == task->parks))
+        return false;
+    if (brolga__load_relaxed(&task->top))
+        return true;
+    read_from(task, look->all, task->ctx.sp, &found);
+    nothing =
+        found.count == 0 && brolga__load_relaxed(&look->rt->got->units_made) ==
+                                look->all->generation;
+    task->holds_some = !nothing;
+    return nothing;
+}
 
 /* What the last scan found, if it was for this set. */
 static bool known(brolga_task *task, const struct brolga__suspects *set,
@@ -114,12 +143,20 @@ static bool known(brolga_task *task, const struct brolga__suspects *set,
 }
 
 /* Reads the stack of a task that is parked, unless it woke up. */
-static bool look_at_parked(brolga_task *task,
-                           const struct brolga__suspects *set,
+static bool look_at_parked(const struct look *look, brolga_task *task,
                            struct brolga__found *found)
 {
+    const struct brolga__suspects *set = look->set;
+
     if (!brolga__hold(task))
         return false;
+    if (holds_nothing(look, task)) {
+        found->count = 0;
+        brolga__store_release(&task->watermark, set->stamp); /* N */
+        brolga__unhold_resting(task);
+        wipe();
+        return true;
+    }
     if (brolga__load_relaxed(&task->top)) {
         brolga__store_release(&task->watermark, set->stamp); /* N */
         found->count = 0;
@@ -156,7 +193,7 @@ static void look_at(void *arg, brolga_task *task)
 
     if (watermark >= set->stamp)
         return;
-    if (look_at_parked(task, set, &found) ||
+    if (look_at_parked(look, task, &found) ||
         look_at_blocked(task, set, &found)) {
         brolga__reclaim_held(got, set, &found);
         return;
@@ -173,9 +210,11 @@ static void look_at(void *arg, brolga_task *task)
 
 void brolga__scan_look(void *arg, const struct brolga__suspects *set)
 {
-    struct look look = {arg, set};
+    struct brolga *rt = arg;
+    struct look look = {rt, set, brolga__suspects_all(rt->got)};
 
-    brolga__walk(arg, look_at, &look);
+    brolga__walk_restless(rt, look_at, &look);
+    brolga__free(look.all);
 }
 
 /* --- who holds what ----------------------------------------------------- */
@@ -372,6 +411,8 @@ static void report_task(void *arg, brolga_task *task)
     struct brolga__holds holds;
     uint64_t watermark = brolga__load_acquire(&task->watermark); /* N */
 
+    bool rests = brolga__load_acquire(&task->permit) == BROLGA__RESTING; /* M */
+
     report_task_pins(report, task);
     brolga__lock_take(&task->holds_lock);
     holds = task->holds;
@@ -385,7 +426,7 @@ static void report_task(void *arg, brolga_task *task)
                              brolga__load_relaxed(&task->adopt_at_top)
                                  ? BROLGA_HOLD_VIEW
                                  : BROLGA_HOLD_RUNNING);
-        } else if (unit->suspect && watermark < unit->dead_stamp) {
+        } else if (unit->suspect && watermark < unit->dead_stamp && !rests) {
             if (holds.set != report->set)
                 tell_running(report, unit, task, BROLGA_HOLD_RUNNING);
             else if (holds_suspect(&holds.found, unit->unit->suspect))

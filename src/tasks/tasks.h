@@ -35,11 +35,12 @@
  * A task's permit: who may touch it next. See wait.c for the diagram.
  */
 enum brolga__permit {
-    BROLGA__RUNNING,          /* On a carrier, or in a queue of ready tasks. */
-    BROLGA__NOTIFIED,         /* Same; its next park returns at once. */
-    BROLGA__PARKED,           /* Context saved; whoever unparks it queues it. */
-    BROLGA__SCANNING,         /* Parked, and the reclaimer reads its stack. */
-    BROLGA__SCANNING_NOTIFIED /* Same; the reclaimer queues it when done. */
+    BROLGA__RUNNING,  /* On a carrier, or in a queue of ready tasks. */
+    BROLGA__NOTIFIED, /* Same; its next park returns at once. */
+    BROLGA__PARKED,   /* Context saved; whoever unparks it queues it. */
+    BROLGA__SCANNING, /* Parked, and the reclaimer reads its stack. */
+    BROLGA__SCANNING_NOTIFIED, /* Same; the reclaimer queues it when done. */
+    BROLGA__RESTING /* Parked, and its stack holds no code of any unit. */
 };
 
 enum brolga__task_kind {
@@ -221,6 +222,8 @@ struct brolga_task {
     const char *_Atomic parked_in; /* NULL while it runs. */
     bool competes;                 /* May win a scope of policy ANY. */
     uint8_t failed_by;             /* enum brolga_failure_kind */
+    uint8_t place;                 /* In its block; for ever. */
+    bool holds_some;               /* Code of a unit, in the park of `holds`. */
 
     /* What it is to do. */
     enum brolga__entry entry;
@@ -294,11 +297,19 @@ _Static_assert(sizeof(brolga_task) <= 10 * BROLGA__CACHE_LINE,
                "a parked task should cost little more than its stack");
 #endif
 
+/* Whether a permit says that the task is parked. */
+static inline bool brolga__permit_is_parked(uint32_t permit)
+{
+    return permit == BROLGA__PARKED || permit == BROLGA__RESTING ||
+           permit == BROLGA__SCANNING || permit == BROLGA__SCANNING_NOTIFIED;
+}
+
 /* Records are made in blocks, which last as long as the runtime. */
 #define BROLGA__BLOCK_TASKS 32
 
 struct brolga__block {
     struct brolga__block *next;
+    _Atomic uint32_t resting; /* A bit a record: see wait.c. */
     brolga_task task[BROLGA__BLOCK_TASKS];
 };
 
@@ -899,6 +910,10 @@ bool brolga__identity(brolga_task *task, uint64_t *id, char name[32]);
  * record have another one, during the visit. */
 void brolga__walk(struct brolga *rt,
                   void (*visit)(void *arg, brolga_task *task), void *arg);
+/* The same without those that rest: it costs little for them. */
+void brolga__walk_restless(struct brolga *rt,
+                           void (*visit)(void *arg, brolga_task *task),
+                           void *arg);
 /* The same, for as long as the visitor returns true. */
 void brolga__walk_while(struct brolga *rt,
                         bool (*visit)(void *arg, brolga_task *task), void *arg);
@@ -1000,6 +1015,8 @@ bool brolga__hold(brolga_task *task);
 /* Whether nobody has unparked it since. */
 bool brolga__is_held(brolga_task *task);
 void brolga__unhold(brolga_task *task);
+/* The same for a fiber on whose stack there is no code of units: it rests. */
+void brolga__unhold_resting(brolga_task *task);
 
 /**
  * The same for a fiber at a top safepoint that needs nothing on its stack: it

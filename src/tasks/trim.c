@@ -73,7 +73,7 @@ static void look_at(struct brolga__trim *trim, brolga_task *task,
     uint64_t since_ns = brolga__load_relaxed(&task->since_ns);
     uint64_t due_ns = since_ns + after_ns();
 
-    if (brolga__load_relaxed(&task->permit) != BROLGA__PARKED ||
+    if (!brolga__permit_is_parked(brolga__load_relaxed(&task->permit)) ||
         task->trimmed == name_of_park(since_ns))
         return;
     if (due_ns <= now_ns)

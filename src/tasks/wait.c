@@ -13,6 +13,16 @@
  *                      ^                      |  |
  *                      +------- unpark -------+  +--- scan ends ---> PARKED
  *
+ * A scan that finds no code of any unit on a fiber's stack ends in RESTING
+ * instead of PARKED, which is the same for all but the reclaimer: it need not
+ * look again before somebody wakes the task. A bit in the record's block says
+ * so, that it may pass over many at a time. It is set under SCANNING, and
+ * cleared by whoever moves the permit away from RESTING, before he can be done
+ * with what he holds himself: a unit whose code he may have written into the
+ * parked frame is kept by his own view or stack until his next safepoint, and
+ * after that, by its edges, the reclaimer sees the bit cleared. So all
+ * operations on it are relaxed.
+ *
  *   L  What a waker did before unpark is seen by the task after its park: the
  *      waker's RMW of the permit -> the RMW or acquire load by which the task,
  *      or whoever queues it, moves the permit to RUNNING.
@@ -41,6 +51,7 @@ static enum brolga__permit notify(brolga_task *task)
         [BROLGA__PARKED] = BROLGA__RUNNING,
         [BROLGA__SCANNING] = BROLGA__SCANNING_NOTIFIED,
         [BROLGA__SCANNING_NOTIFIED] = BROLGA__SCANNING_NOTIFIED,
+        [BROLGA__RESTING] = BROLGA__RUNNING,
     };
     uint32_t permit = brolga__load_relaxed(&task->permit);
 
@@ -51,9 +62,31 @@ static enum brolga__permit notify(brolga_task *task)
     return (enum brolga__permit)permit;
 }
 
+static _Atomic uint32_t *resting_of(brolga_task *task)
+{
+    struct brolga__block *block =
+        brolga__container_of(task - task->place, struct brolga__block, task);
+
+    return &block->resting;
+}
+
+static void show_resting(brolga_task *task, bool rests)
+{
+    uint32_t bit = UINT32_C(1) << task->place;
+
+    if (rests)
+        (void)brolga__or_relaxed(resting_of(task), bit);
+    else
+        (void)brolga__and_relaxed(resting_of(task), ~bit);
+}
+
 void brolga__unpark(brolga_task *task)
 {
-    if (notify(task) != BROLGA__PARKED) /* L, M */
+    enum brolga__permit was = notify(task); /* L, M */
+
+    if (brolga__unlikely(was == BROLGA__RESTING))
+        show_resting(task, false);
+    else if (was != BROLGA__PARKED)
         return;
     /* Not `kind`: a thread goes on, and may end, at once. */
     if (task->is_fiber)
@@ -68,8 +101,13 @@ bool brolga__hold(brolga_task *task)
 {
     uint32_t permit = BROLGA__PARKED;
 
-    return brolga__cas_acq_rel(&task->permit, &permit,
-                               BROLGA__SCANNING); /* M */
+    if (brolga__cas_acq_rel(&task->permit, &permit, BROLGA__SCANNING)) /* M */
+        return true;
+    if (permit != BROLGA__RESTING ||
+        !brolga__cas_acq_rel(&task->permit, &permit, BROLGA__SCANNING)) /* M */
+        return false;
+    show_resting(task, false);
+    return true;
 }
 
 bool brolga__is_held(brolga_task *task)
@@ -89,6 +127,17 @@ void brolga__unhold(brolga_task *task)
         brolga__schedule(task);
     else
         brolga__plat_wake(&task->permit, 1);
+}
+
+void brolga__unhold_resting(brolga_task *task)
+{
+    uint32_t permit = BROLGA__SCANNING;
+
+    show_resting(task, true);
+    if (brolga__cas_acq_rel(&task->permit, &permit, BROLGA__RESTING)) /* M */
+        return;
+    show_resting(task, false);
+    brolga__unhold(task);
 }
 
 /* --- parking ------------------------------------------------------------ */

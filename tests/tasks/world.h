@@ -126,9 +126,7 @@ static inline void gate_open(struct gate *gate)
 
 static inline bool is_parked(brolga_task *task)
 {
-    uint32_t permit = brolga__load_acquire(&task->permit);
-
-    return permit == BROLGA__PARKED || permit == BROLGA__SCANNING;
+    return brolga__permit_is_parked(brolga__load_acquire(&task->permit));
 }
 
 /* Lets a task that parks at a gate go on. */
