@@ -115,6 +115,10 @@ static struct desk *set_desk(void)
     const char *paths[2];
     struct brolga_reload_opts opts = {.paths = paths,
                                       .paths_count = 2,
+                                      /* A busy machine stops a writer for
+                                       * longer than 15 ms allow for. */
+                                      .quiet_ms = 40,
+                                      .quiet_max_ms = 400,
                                       .sweep_ms = 100,
                                       .on_event = on_desk_event};
 
