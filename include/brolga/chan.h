@@ -337,6 +337,7 @@ struct brolga_waiter {
     int32_t op;
     bool queued;
     bool copied;
+    bool may_pause;
     int32_t how;              /* enum brolga_mode, as it is sent */
     struct brolga_site *site; /* or NULL */
     void *original;           /* to drop once a copy is sent, or NULL */

@@ -348,6 +348,7 @@ static inline int brolga__waiter_prepare(struct brolga_waiter *waiter,
     waiter->elem = elem;
     waiter->queued = false;
     waiter->copied = false;
+    waiter->may_pause = may_pause;
     waiter->how = BROLGA_MOVE;
     waiter->site = site;
     waiter->original = waiter->kept = NULL;

@@ -226,14 +226,18 @@ void brolga__parcel_unwrap(brolga_word word)
     parcel_free(parcel_at(word));
 }
 
-void brolga__parcel_drop(const brolga_type *type, brolga_word word)
+void brolga__parcel_drop_with(const brolga_type *type, brolga_word word,
+                              int (*pause)(void *arg))
 {
+    struct parcel *parcel;
+
     if (!brolga__is_parcel(word) || !brolga_type_can_freeze(type)) {
-        brolga_drop(type, &word);
+        brolga_drop_with(type, &word, pause, NULL);
         return;
     }
-    brolga_drop_word(type, parcel_at(word)->word);
-    parcel_free(parcel_at(word));
+    parcel = parcel_at(word);
+    brolga_drop_with(type, &parcel->word, pause, NULL);
+    parcel_free(parcel);
 }
 
 brolga_word brolga__parcel_open(brolga_word word)

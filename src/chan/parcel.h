@@ -36,8 +36,16 @@ int brolga__parcel_wrap(brolga_word word, brolga_word *out);
 /* Ends it; the value is the caller's as before. */
 void brolga__parcel_unwrap(brolga_word parcel);
 
-/* Drops an element that is not plain, with its leases. */
-void brolga__parcel_drop(const brolga_type *type, brolga_word word);
+/* Drops an element that is not plain, with its leases; `pause` NULL: in one
+ * go. */
+void brolga__parcel_drop_with(const brolga_type *type, brolga_word word,
+                              int (*pause)(void *arg));
+
+static inline void brolga__parcel_drop(const brolga_type *type,
+                                       brolga_word word)
+{
+    brolga__parcel_drop_with(type, word, NULL);
+}
 
 /* The value of a parcel, whose leases are now the caller's. */
 brolga_word brolga__parcel_open(brolga_word parcel);

@@ -197,9 +197,23 @@ int brolga__waiter_ready(struct brolga_waiter *waiter, bool may_pause)
     return err;
 }
 
+static int pause_drop(void *arg)
+{
+    (void)arg;
+    brolga_safepoint();
+    return BROLGA_OK;
+}
+
+/* What is dropped may be as large as what was copied. */
+static int (*pause_of_drop(const struct brolga_waiter *waiter))(void *arg)
+{
+    return waiter->may_pause && brolga_view_self() != NULL ? pause_drop : NULL;
+}
+
 void brolga__waiter_drop(struct brolga_waiter *waiter, int result)
 {
     const brolga_type *type = waiter->chan->type;
+    int (*pause)(void *arg) = pause_of_drop(waiter);
 
     if (result != BROLGA_OK)
         unkeep(waiter);
@@ -207,9 +221,9 @@ void brolga__waiter_drop(struct brolga_waiter *waiter, int result)
     if (waiter->copied && result != BROLGA_OK && waiter->how != BROLGA_COPY)
         brolga__parcel_unwrap(waiter->copy);
     else if (waiter->copied && result != BROLGA_OK)
-        brolga__parcel_drop(type, waiter->copy);
+        brolga__parcel_drop_with(type, waiter->copy, pause);
     else if (waiter->original != NULL)
-        brolga_drop(type, waiter->original);
+        brolga_drop_with(type, waiter->original, pause, NULL);
     waiter->copied = false;
     waiter->original = NULL;
     if (waiter->site == NULL)

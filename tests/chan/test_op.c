@@ -484,6 +484,7 @@ struct large {
     brolga_word list;
     _Atomic bool sending;
     _Atomic bool was_seen; /* Somebody else ran during the send. */
+    _Atomic int64_t live;  /* Blocks, before and after a send by a site. */
 };
 
 static brolga_word long_list(size_t count)
@@ -562,6 +563,56 @@ Test(op, others_run_while_a_large_value_is_sent, .timeout = 120,
     large_open(&l, 500000);
     cr_assert_eq(brolga_spawn(rt, send_large, &l, NULL, &sender), BROLGA_OK);
     cr_assert_eq(brolga_spawn(rt, watch_send, &l, NULL, &watcher), BROLGA_OK);
+    cr_assert_eq(brolga_join(sender, BROLGA_FOREVER, &result, NULL), BROLGA_OK);
+    cr_assert_eq(result, BROLGA_OK);
+    cr_assert_eq(brolga_join(watcher, BROLGA_FOREVER, NULL, NULL), BROLGA_OK);
+    large_close(&l);
+}
+
+/* Gives copies of a list away by a site that copies, until it was seen. */
+static brolga_word give_large(void *arg)
+{
+    static struct brolga_site site = {.mode = BROLGA_COPY};
+    struct large *l = arg;
+    int err = BROLGA_OK;
+
+    while (err == BROLGA_OK && !brolga__load_relaxed(&l->was_seen)) {
+        brolga_word list;
+
+        err = brolga_copy_word(l->type, l->list, &list, NULL);
+        if (err != BROLGA_OK)
+            return err;
+        brolga__store_relaxed(&l->live, brolga__alloc_live());
+        err = brolga_send_site(l->chan, &site, &list, BROLGA_FOREVER);
+    }
+    brolga_sites_forget(&site, sizeof(site));
+    return brolga_chan_close(l->chan, BROLGA_OK, NULL);
+}
+
+/* Has it been sent, but not yet been dropped where it came from? */
+static brolga_word watch_drop(void *arg)
+{
+    struct large *l = arg;
+    brolga_word got;
+
+    while (brolga_recv(l->chan, &got, BROLGA_FOREVER) == BROLGA_OK) {
+        if (brolga__alloc_live() > brolga__load_relaxed(&l->live) + 1000)
+            brolga__store_relaxed(&l->was_seen, true);
+        brolga_drop_word(l->type, got);
+    }
+    return 0;
+}
+
+Test(op, others_run_while_the_original_of_a_copy_is_dropped, .timeout = 120,
+     .init = open_one_worker, .fini = world_close)
+{
+    struct large l = {.list = 0};
+    brolga_task *sender, *watcher;
+    brolga_word result;
+
+    large_open(&l, 500000);
+    cr_assert_eq(brolga_spawn(rt, watch_drop, &l, NULL, &watcher), BROLGA_OK);
+    cr_assert_eq(brolga_spawn(rt, give_large, &l, NULL, &sender), BROLGA_OK);
     cr_assert_eq(brolga_join(sender, BROLGA_FOREVER, &result, NULL), BROLGA_OK);
     cr_assert_eq(result, BROLGA_OK);
     cr_assert_eq(brolga_join(watcher, BROLGA_FOREVER, NULL, NULL), BROLGA_OK);
