@@ -1,6 +1,7 @@
 /*
- * Code memory and the reclaimer: what a reload of generated code costs, how soon
- * old code is freed, and what tasks that hold none of it cost the reclaimer.
+ * Code memory and the reclaimer: what a reload of generated code costs, how
+ * soon old code is freed, and what tasks that hold none of it cost the
+ * reclaimer.
  *
  *   code_reload     one function is compiled into code memory, published, and
  *                   the one before is freed, with nobody running it: until that

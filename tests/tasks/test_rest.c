@@ -2,8 +2,8 @@
  * Goal: a parked task that holds no code of any unit is passed over by the
  * reclaimer, all of its block at a time, until somebody wakes it; one that does
  * is not, nor one that is handed code while it is parked.
- * Method: tasks park at a gate from C, or from a frame in a unit; units come and
- * go; permits and blocks are read.
+ * Method: tasks park at a gate from C, or from a frame in a unit; units come
+ * and go; permits and blocks are read.
  */
 #include "tasks/world.h"
 
