@@ -101,7 +101,7 @@ static void refused(struct stage *stage, const char *text, const char *what)
     cr_assert_eq(brolga_got_version(brolga_runtime_got(stage->rt)), before);
 }
 
-static int back(struct stage *stage, struct brolga_report *report)
+static inline int back(struct stage *stage, struct brolga_report *report)
 {
     return brolga_reload_rollback(stage->session, 0, report);
 }
