@@ -158,6 +158,7 @@ static void publish(struct brolga_got *got, struct brolga__version *next)
     got->version_count++;
     got->commits++;
     brolga__store_release(&got->current, next); /* F: load in adopt */
+    old->replaced_ns = next->published_ns;
     old->replaced_round = brolga__epoch_begin_round(got->epoch);
     brolga__store_release(&next->announced, true); /* AC: adopt */
 }

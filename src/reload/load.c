@@ -267,7 +267,11 @@ void brolga__image_describe(void *arg, const void *address, char *text,
         if ((uintptr_t)address >= image->functions[i].low &&
             (uintptr_t)address < image->functions[i].high)
             found = &image->functions[i];
-    (void)snprintf(text, bytes, "%s", found == NULL ? "" : found->name);
+    if (found == NULL)
+        (void)snprintf(text, bytes, "%s", "");
+    else /* Which line is known of exports only. */
+        (void)snprintf(text, bytes, "%s (%s)", found->name,
+                       brolga__text_base(image->file));
     for (size_t i = 0; found != NULL && i < image->exports_count; i++)
         if ((uintptr_t)image->exports[i].code == found->low)
             (void)snprintf(text, bytes, "%s (%s:%d)", image->exports[i].name,

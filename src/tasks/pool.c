@@ -224,8 +224,7 @@ int brolga_blocking(brolga_blocking_fn fn, void *arg, uint64_t deadline_ns,
     /* Nobody reads the stack on which it will run. */
     pinned = brolga__pin_code(rt, (void (*)(void))fn);
     err = brolga__pool_run("blocking", call, &work, deadline_ns);
-    if (pinned != NULL)
-        brolga_unit_unpin(pinned);
+    brolga__unpin_code(pinned);
     if (err == BROLGA_OK && result != NULL)
         *result = work.result;
     return err;

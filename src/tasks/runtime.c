@@ -201,12 +201,13 @@ static void *reclaimer_main(void *arg)
     brolga__plat_thread_name("brolga-reclaim");
     while (!brolga__load_acquire(&rt->stopping)) {
         uint32_t seen = brolga__load_seq_cst(&rt->reclaim_word); /* Z */
-        bool waiting = brolga__got_reclaim(rt->got);
+        bool waiting = brolga__got_reclaim_sparingly(rt->got);
         uint64_t now = brolga__plat_now_ns(), wake_ns;
 
         brolga__store_relaxed(&rt->clock_ns, now);
         wake_ns = brolga__look_for_stuck(rt, now);
         wake_ns = brolga__earlier(wake_ns, brolga__look_for_deadlock(rt, now));
+        wake_ns = brolga__earlier(wake_ns, brolga__stalls_look(rt, now));
         wake_ns = brolga__earlier(wake_ns, brolga__trim(rt, now));
         wake_ns = brolga__earlier(wake_ns, watch(rt, &slices, now));
         if (waiting)
@@ -276,6 +277,7 @@ bool brolga_reclaim_step(brolga *rt)
     brolga__shield_raise(); /* on_event() and units' release() under a lock. */
     waiting = brolga__got_reclaim(rt->got);
     brolga__shield_lower();
+    (void)brolga__stalls_look(rt, now_ns);
     return waiting;
 }
 
@@ -296,6 +298,8 @@ static void defaults(struct brolga *rt, const struct brolga_opts *opts)
         rt->opts.cleanup_ns = BROLGA_S;
     if (rt->opts.cancel_grace_ns == 0)
         rt->opts.cancel_grace_ns = BROLGA_S;
+    if (rt->opts.stall_ns == 0)
+        rt->opts.stall_ns = 10 * BROLGA_S;
     if (rt->opts.workers == BROLGA_NO_WORKERS) /* The caller acts. */
         rt->opts.deadlocks = BROLGA_DEADLOCKS_OFF;
     rt->worker_count = rt->opts.workers;

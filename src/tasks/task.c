@@ -137,8 +137,7 @@ void brolga__task_unref(brolga_task *task)
 /* Gives up what kept the code of a task's entry. */
 static void let_go(brolga_task *task)
 {
-    if (task->pinned != NULL)
-        brolga_unit_unpin(task->pinned);
+    brolga__unpin_code(task->pinned);
     task->pinned = NULL;
     if (task->slot != 0)
         brolga__slot_leave(task->rt->got, task->slot);
@@ -190,9 +189,19 @@ static bool is_online(struct brolga *rt)
 brolga_unit *brolga__pin_code(struct brolga *rt, void (*fn)(void))
 {
     const void *address = brolga__function_address(fn);
+    brolga_unit *unit =
+        is_online(rt) ? brolga__ranges_pin(rt->got, (uintptr_t)address)
+                      : brolga_got_pin_address(rt->got, address);
 
-    return is_online(rt) ? brolga__ranges_pin(rt->got, (uintptr_t)address)
-                         : brolga_got_pin_address(rt->got, address);
+    if (unit != NULL)
+        brolga__unit_pin_is_for(unit, BROLGA__PIN_CALLBACK);
+    return unit;
+}
+
+void brolga__unpin_code(brolga_unit *unit)
+{
+    if (unit != NULL)
+        brolga__unit_unpin_for(unit, BROLGA__PIN_CALLBACK);
 }
 
 /* What may fail before the task is shown to anyone. */
@@ -343,8 +352,7 @@ static brolga_word call_function(brolga_task *task)
     brolga_unit *pinned = task->pinned;
 
     task->pinned = NULL;
-    if (pinned != NULL)
-        brolga_unit_unpin(pinned);
+    brolga__unpin_code(pinned);
     return task->fn(task->arg);
 }
 

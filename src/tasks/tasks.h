@@ -250,7 +250,10 @@ struct brolga_task {
     _Atomic bool timed_out;   /* Set by the timer, read after a park. */
     _Atomic bool named_stuck; /* Set by the reclaimer. */
     _Atomic bool awaits;      /* It joins a scope. */
-    uint32_t trimmed;         /* The reclaimer's; see trim.c. */
+    union {
+        uint32_t trimmed; /* Of a fiber; the reclaimer's, see trim.c. */
+        _Atomic uint32_t thread_number; /* Of others; see sample.c. */
+    };
     brolga_task *next;        /* In the list of injected, free or held tasks. */
 
     _Atomic uint64_t id; /* For anyone who looks on; 0: the record is free. */
@@ -369,6 +372,7 @@ enum brolga__request {
 struct brolga__carrier {
     struct brolga *rt;
     struct brolga__ctx ctx;        /* The thread's own stack. */
+    _Atomic uint32_t thread_number; /* For sample.c. */
     struct brolga__worker *worker; /* NULL while its task blocks. */
     struct brolga__ctx dead;       /* Of a task that has ended, until someone */
     struct brolga__stack dead_stack; /* else runs. */
@@ -478,6 +482,8 @@ struct brolga {
     _Atomic uint32_t reclaim_word;    /* The reclaimer sleeps on it. */
     _Atomic uint32_t reclaimer_rests; /* enum brolga__rest */
     bool traps;                       /* It counts in trap.c. */
+    uint64_t stalled_since_ns;        /* The reclaimer's; stalls.c */
+    uint64_t stall_due_ns;
 };
 
 /* How the reclaimer's thread sleeps, for those who may have to wake it. */
@@ -642,6 +648,8 @@ int brolga__spawn(struct brolga *rt, const struct brolga__start *how,
                   const struct brolga_spawn_opts *opts, brolga_task **out);
 /* Pins the unit that a function is in; NULL: it is in none. */
 brolga_unit *brolga__pin_code(struct brolga *rt, void (*fn)(void));
+/* `unit` may be NULL. */
+void brolga__unpin_code(brolga_unit *unit);
 /* The calling carrier's task, or one that has no stack, fails: keeps a copy of
  * why. Without memory that goes to standard error, and a word of it is kept. */
 void brolga__task_fail(brolga_task *task, enum brolga_failure_kind kind,
@@ -904,6 +912,42 @@ void brolga__scan_look(void *rt, const struct brolga__suspects *set);
 /* Looks at the words from `sp` up of a task that the caller owns. */
 void brolga__scan_stack(brolga_task *task, const struct brolga__suspects *set,
                         uintptr_t sp);
+
+/* For a report, while the reclaimer is paused: looks at the stack of a task
+ * that rests, or takes what it has found on its own; false: nobody knows. */
+bool brolga__scan_report(brolga_task *task, const struct brolga__suspects *set,
+                         struct brolga__found *found);
+
+/* --- what is held, and by whom (holders.c, stalls.c, sample.c) ---------- */
+
+/* Something old that is still there. */
+struct brolga__old {
+    struct brolga_unit *unit; /* NULL: the table of a version, with no unit. */
+    uint64_t version;         /* The last that it belonged to. */
+    uint64_t first_version;
+    uint64_t since_ns;
+    size_t bytes;
+    uint64_t dead_stamp, pins;
+    uint32_t pins_for[BROLGA__PINS_FOR];
+    uint32_t runners; /* Tasks that call a slot of it that is gone. */
+    bool suspect, version_alive;
+};
+
+/* Tells of everything old, then of who holds it. Either may be NULL. */
+struct brolga__holders {
+    void (*old)(void *arg, const struct brolga__old *old);
+    void (*holder)(void *arg, const struct brolga_holder *holder);
+    void *arg;
+};
+size_t brolga__holders_tell(struct brolga *rt,
+                            const struct brolga__holders *to);
+
+/* Tells the host if something has been old for too long. Returns when to look
+ * again. */
+uint64_t brolga__stalls_look(struct brolga *rt, uint64_t now_ns);
+
+/* Where a task that runs is: an address in a unit, or 0. */
+uintptr_t brolga__sample(struct brolga *rt, brolga_task *task);
 
 /* --- barrier commits (barrier.c) ---------------------------------------- */
 

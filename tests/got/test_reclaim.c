@@ -163,7 +163,7 @@ static void look_at_both(void *arg, const struct brolga__suspects *set)
     if (second_watermark >= set->stamp)
         return;
     if (second_hidden)
-        brolga__reclaim_unseen(got, set, second_watermark);
+        brolga__reclaim_unseen(got, second_watermark);
     else
         second_watermark = set->stamp;
 }

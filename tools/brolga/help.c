@@ -83,6 +83,8 @@ static const char *const on_ctl[] = {
     "    brolga ctl status           version, modules, what is kept",
     "    brolga ctl rollback         take the last reload back",
     "    brolga ctl rollback 7       go back to version 7",
+    "    brolga ctl stalls           old code that is held, and by whom",
+    "    brolga ctl stalls json      the same for programs",
     "",
     "Exit status: 0 if it was done; 1 if it was refused; 2 wrong usage;",
     "3 if there is no such program.",
