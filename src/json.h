@@ -20,7 +20,8 @@ struct brolga__json {
 };
 
 /* Opens and closes with '{', '[' and so on; `key` is NULL in arrays. */
-void brolga__json_open(struct brolga__json *json, const char *key, char bracket);
+void brolga__json_open(struct brolga__json *json, const char *key,
+                       char bracket);
 void brolga__json_close(struct brolga__json *json, char bracket);
 void brolga__json_string(struct brolga__json *json, const char *key,
                          const char *text);

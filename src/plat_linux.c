@@ -94,8 +94,8 @@ size_t brolga__plat_page_bytes(void)
  * hit the thread that uses the processor, and ours. Nobody could take them for
  * it: blocked, the first ones end the process, or are lost. */
 static const int own_signals[] = {
-    SIGSEGV, SIGBUS, SIGFPE,  SIGILL,  SIGTRAP,
-    SIGABRT, SIGSYS, SIGPIPE, SIGXFSZ, SIGPROF, SAMPLE_SIGNAL,
+    SIGSEGV, SIGBUS,  SIGFPE,  SIGILL,  SIGTRAP,       SIGABRT,
+    SIGSYS,  SIGPIPE, SIGXFSZ, SIGPROF, SAMPLE_SIGNAL,
 };
 
 bool brolga__plat_thread_start(pthread_t *thread, const pthread_attr_t *attr,
@@ -731,9 +731,9 @@ static void on_sample(int number, siginfo_t *info, void *context)
 /* Whether the signal is ours to use. */
 static bool sample_ready(void)
 {
-    struct sigaction now, action = {.sa_sigaction = on_sample,
-                                    .sa_flags =
-                                        SA_SIGINFO | SA_ONSTACK | SA_RESTART};
+    struct sigaction now,
+        action = {.sa_sigaction = on_sample,
+                  .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
 
     if (sigaction(SAMPLE_SIGNAL, NULL, &now) != 0)
         return false;

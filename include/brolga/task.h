@@ -92,7 +92,8 @@ struct brolga_event {
     const char *task_name;
     uint64_t scope;        /* The scope that the task is in. */
     const char *parked_in; /* "sleep", "foreign code", ...; NULL: it runs. */
-    const char *text; /* For DEADLOCK and STALLED; until the callback returns. */
+    const char
+        *text; /* For DEADLOCK and STALLED; until the callback returns. */
     const char *json; /* For STALLED. */
 };
 
@@ -346,12 +347,12 @@ BROLGA_API uint64_t brolga_drive(brolga *rt, uint64_t deadline_ns);
 
 /** Why something old is still alive. */
 enum brolga_hold {
-    BROLGA_HOLD_VIEW,    /* A task calls through the version still. */
-    BROLGA_HOLD_RUNNING, /* A task has not reached a safepoint since. */
-    BROLGA_HOLD_FRAME,   /* A frame of a parked task returns into the unit. */
-    BROLGA_HOLD_BLOCKED, /* So does a frame of a task in foreign code. */
-    BROLGA_HOLD_PIN,     /* The host pins the unit. */
-    BROLGA_HOLD_CLOSURE, /* Closures over its code do. */
+    BROLGA_HOLD_VIEW,     /* A task calls through the version still. */
+    BROLGA_HOLD_RUNNING,  /* A task has not reached a safepoint since. */
+    BROLGA_HOLD_FRAME,    /* A frame of a parked task returns into the unit. */
+    BROLGA_HOLD_BLOCKED,  /* So does a frame of a task in foreign code. */
+    BROLGA_HOLD_PIN,      /* The host pins the unit. */
+    BROLGA_HOLD_CLOSURE,  /* Closures over its code do. */
     BROLGA_HOLD_CALLBACK, /* Functions of it that are to be called do: of tasks
                              that have not begun, brolga_defer(), ... */
     BROLGA_HOLD_CALLER    /* A unit that stays, or tasks, can call it through a
@@ -369,9 +370,9 @@ struct brolga_holder {
     char task_name[32];
     uint64_t task_since_ns; /* When that task came into its state, to about
                                10 ms. */
-    uintptr_t address; /* The frame's address in the unit, or 0. Of one that
+    uintptr_t address;     /* The frame's address in the unit, or 0. Of one that
                           runs: where it was found, in this unit or another. */
-    char function[64]; /* The function at it, if known; else "". */
+    char function[64];     /* The function at it, if known; else "". */
     const char *parked_in; /* "recv", "sleep", ...; NULL if not parked. */
     uint64_t pins;         /* For PIN, CLOSURE and CALLBACK: how many. For
                               CALLER: tasks that call it by number. */

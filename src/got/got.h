@@ -27,7 +27,7 @@ struct brolga__version {
     _Atomic uint64_t holds;
     /* A round has begun since it was published: polls notice it. */
     _Atomic bool announced;
-    uint64_t replaced_round;  /* 0 while current; passed = nobody can enter. */
+    uint64_t replaced_round; /* 0 while current; passed = nobody can enter. */
     uint64_t replaced_ns;
     struct brolga__list link; /* got->versions, oldest first. */
     uint32_t capacity;
@@ -240,7 +240,7 @@ struct brolga_got {
     uint32_t held_capacity;
     uint64_t unseen; /* Scratch of one step: the lowest watermark of a stack
                         that was not seen. */
-    uint64_t next_look_ns; /* At stacks, for who does so sparingly. */
+    uint64_t next_look_ns;      /* At stacks, for who does so sparingly. */
     _Atomic uint64_t oldest_ns; /* Since when something is old. */
 };
 

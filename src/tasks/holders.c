@@ -3,11 +3,11 @@
  *
  * It is made while the reclaimer pauses, so that no unit goes away. A version
  * is held by who runs and has not come to a safepoint since, and by who stays
- * in it; a unit that no version maps any more by stacks, pins, and callers of
- * slots that are gone. Stacks of tasks that rest are looked at for the report,
- * by the reclaimer's rights, so that what it says is true now. A task that
- * waits for a worker will look at its own before it runs; whoever keeps it
- * waiting is in the report, if anyone is.
+ * in it; a unit by those, and by stacks, pins, and callers of slots that are
+ * gone. Stacks of tasks that rest are searched for the report, by the
+ * reclaimer's rights, so that what it says is true now. A task that waits for
+ * a worker will look at its own before it runs; whoever keeps it waiting is in
+ * the report, if anyone is.
  */
 #include "tasks/tasks.h"
 
@@ -17,8 +17,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Old things that are told at a time: all tasks are visited for so many. */
-#define AT_A_TIME 64
+/* Old things that are told at a time: all tasks are visited for so many. No
+ * more than one look at a stack can find. */
+#define AT_A_TIME BROLGA__FOUND_MAX
 
 /* Running tasks that are asked where they are, in one report. */
 #define SAMPLES_MAX 8
@@ -26,11 +27,16 @@
 struct report {
     struct brolga *rt;
     const struct brolga__holders *to;
-    const struct brolga__suspects *set;
+    const struct brolga__suspects *suspects; /* The reclaimer's. */
+    struct brolga__suspects *set;            /* Ours: old[i] is range[i]. */
     size_t visited;
     unsigned samples;
     uint32_t skip, count;
     struct brolga__old old[AT_A_TIME];
+    _Alignas(
+        struct brolga__suspects) char room[sizeof(struct brolga__suspects) +
+                                           AT_A_TIME *
+                                               sizeof(struct brolga__range)];
 };
 
 /* --- what is old -------------------------------------------------------- */
@@ -45,16 +51,16 @@ static void put_old(struct report *report, const struct brolga__old *old)
 
 static void put_unit(void *arg, struct brolga_unit *unit, bool version_alive)
 {
-    struct brolga__old old = {
-        .unit = unit,
-        .version = unit->last_version,
-        .first_version = unit->first_version,
-        .since_ns = unit->retired_ns,
-        .bytes = unit->high - unit->low,
-        .dead_stamp = unit->dead_stamp,
-        .pins = brolga__load_relaxed(&unit->pins) & BROLGA__PINS_MASK,
-        .suspect = unit->state == BROLGA__UNIT_SUSPECT,
-        .version_alive = version_alive};
+    struct brolga__old old = {.unit = unit,
+                              .version = unit->last_version,
+                              .first_version = unit->first_version,
+                              .since_ns = unit->retired_ns,
+                              .bytes = unit->high - unit->low,
+                              .dead_stamp = unit->dead_stamp,
+                              .pins = brolga__load_relaxed(&unit->pins) &
+                                      BROLGA__PINS_MASK,
+                              .suspect = unit->state == BROLGA__UNIT_SUSPECT,
+                              .version_alive = version_alive};
 
     for (unsigned i = 0; i < BROLGA__PINS_FOR; i++)
         old.pins_for[i] = brolga__load_relaxed(&unit->pins_for[i]);
@@ -72,18 +78,41 @@ static bool has_unit(const struct report *report, uint64_t version)
     return false;
 }
 
+/* What stacks are searched for on behalf of the report. */
+static void make_set(struct report *report)
+{
+    struct brolga__suspects *set = (struct brolga__suspects *)report->room;
+
+    *set = (struct brolga__suspects){.low = UINTPTR_MAX, .overlap = true};
+    set->count = report->count;
+    for (uint32_t i = 0; i < report->count; i++) {
+        const struct brolga_unit *unit = report->old[i].unit;
+        struct brolga__range *range = &set->range[i];
+
+        *range = (struct brolga__range){0};
+        if (unit == NULL)
+            continue;
+        *range = (struct brolga__range){.low = unit->low, .high = unit->high};
+        if (unit->low < set->low)
+            set->low = unit->low;
+        if (unit->high > set->high)
+            set->high = unit->high;
+    }
+    report->set = set;
+}
+
 static void put_version(void *arg, const struct brolga__version *version)
 {
     struct report *report = arg;
 
     if (!has_unit(report, version->number))
-        put_old(report, &(struct brolga__old){
-                            .version = version->number,
-                            .first_version = version->number,
-                            .since_ns = version->replaced_ns,
-                            .bytes = sizeof *version +
-                                     version->capacity * sizeof(void *),
-                            .version_alive = true});
+        put_old(report, &(struct brolga__old){.version = version->number,
+                                              .first_version = version->number,
+                                              .since_ns = version->replaced_ns,
+                                              .bytes = sizeof *version +
+                                                       version->capacity *
+                                                           sizeof(void *),
+                                              .version_alive = true});
 }
 
 /* --- holders ------------------------------------------------------------ */
@@ -177,64 +206,71 @@ static void report_version(struct report *report, const struct brolga__old *old,
 /* --- of units: stacks --------------------------------------------------- */
 
 static void tell_frame(struct report *report, const struct brolga__old *old,
-                       brolga_task *task, const struct brolga__found *found)
+                       brolga_task *task, uintptr_t address)
 {
-    struct brolga_holder holder = {.reason = BROLGA_HOLD_FRAME};
+    struct brolga_holder holder = {.reason = BROLGA_HOLD_FRAME,
+                                   .address = address};
 
     describe(task, &holder);
     if (brolga__load_relaxed(&task->blocked) != BROLGA__NOT_BLOCKED)
         holder.reason = BROLGA_HOLD_BLOCKED;
-    for (uint32_t i = 0; i < found->count; i++)
-        if (found->suspect[i] == old->unit->suspect)
-            holder.address = found->address[i];
     name_function(report, &holder);
     tell(report, old, &holder);
 }
 
-static bool holds(const struct brolga__found *found, uint32_t suspect)
+/* Its stack has been found clean, for good. */
+static bool is_clean(const struct brolga__old *old, uint64_t watermark)
 {
-    for (uint32_t i = 0; i < found->count; i++)
-        if (found->suspect[i] == suspect)
-            return true;
-    return found->more;
+    return old->suspect && watermark >= old->dead_stamp;
 }
 
-/* One look at the stack serves all units. */
-struct stack {
-    bool looked, known;
-    struct brolga__found found;
-};
-
-static void report_stack(struct report *report, const struct brolga__old *old,
-                         brolga_task *task, struct stack *stack)
+static void report_resting(struct report *report, brolga_task *task,
+                           uint64_t watermark,
+                           const struct brolga__found *found)
 {
-    if (!stack->looked) {
-        stack->looked = true;
-        stack->known = brolga__scan_report(task, report->set, &stack->found);
+    for (uint32_t i = 0; i < found->count; i++) {
+        const struct brolga__old *old = &report->old[found->suspect[i]];
+
+        if (!is_clean(old, watermark))
+            tell_frame(report, old, task, found->address[i]);
     }
-    if (stack->known && holds(&stack->found, old->unit->suspect))
-        tell_frame(report, old, task, &stack->found);
-    else if (!stack->known && runs(task))
+}
+
+/* One that runs: what it has found itself, or else it may hold all. */
+static void report_running(struct report *report, const struct brolga__old *old,
+                           brolga_task *task, uint64_t watermark)
+{
+    const struct brolga__suspects *set = report->suspects;
+    struct brolga__found found;
+
+    if (!old->suspect || set == NULL || is_clean(old, watermark))
+        return;
+    if (!brolga__scan_known(task, set, &found)) {
         tell_task(report, old, task, BROLGA_HOLD_RUNNING);
+        return;
+    }
+    for (uint32_t i = 0; i < found.count; i++)
+        if (found.suspect[i] == old->unit->suspect)
+            tell_frame(report, old, task, found.address[i]);
 }
 
 static void report_task(void *arg, brolga_task *task)
 {
     struct report *report = arg;
     uint64_t watermark = brolga__load_acquire(&task->watermark); /* N */
-    struct stack stack = {.looked = false};
+    struct brolga__found found = {0};
 
     if (watermark == BROLGA__NOT_STARTED)
         return;
-    for (uint32_t i = 0; i < report->count; i++) {
-        const struct brolga__old *old = &report->old[i];
-
-        if (old->version_alive)
-            report_version(report, old, task);
-        else if (old->suspect && report->set != NULL &&
-                 watermark < old->dead_stamp)
-            report_stack(report, old, task, &stack);
+    for (uint32_t i = 0; i < report->count; i++)
+        if (report->old[i].version_alive)
+            report_version(report, &report->old[i], task);
+    if (brolga__scan_apart(task, report->set, &found)) {
+        report_resting(report, task, watermark, &found);
+        return;
     }
+    for (uint32_t i = 0; i < report->count && runs(task); i++)
+        report_running(report, &report->old[i], task, watermark);
 }
 
 /* --- of units: pins and callers ----------------------------------------- */
@@ -273,8 +309,8 @@ static void note_caller(void *arg, const struct brolga_unit *caller)
     struct callers *callers = arg;
 
     if (callers->count < CALLERS_MAX)
-        (void)snprintf(callers->name[callers->count++],
-                       sizeof callers->name[0], "%s", caller->name);
+        (void)snprintf(callers->name[callers->count++], sizeof callers->name[0],
+                       "%s", caller->name);
 }
 
 static void report_callers(struct report *report, const struct brolga__old *old)
@@ -320,8 +356,10 @@ static void report_all(struct report *report)
         if (report->old[i].unit != NULL)
             report_unit(report, &report->old[i]);
     }
-    if (report->count > 0)
-        brolga__walk(report->rt, report_task, report);
+    if (report->count == 0)
+        return;
+    make_set(report);
+    brolga__walk(report->rt, report_task, report);
 }
 
 __attribute__((noinline)) static size_t
@@ -332,7 +370,7 @@ tell_all(struct brolga *rt, const struct brolga__holders *to)
 
     brolga__shield_raise(); /* Visitors and units' describe() under locks. */
     brolga__reclaim_pause(rt->got);
-    report.set = brolga__suspects_current(rt->got);
+    report.suspects = brolga__suspects_current(rt->got);
     do {
         collect(&report, skip);
         report_all(&report);

@@ -77,15 +77,22 @@ void brolga__scan_stack(brolga_task *task, const struct brolga__suspects *set,
         wipe();
 }
 
-static void read_blocked(brolga_task *task, const struct brolga__suspects *set)
+static void read_spilled(brolga_task *task, const struct brolga__suspects *set,
+                         struct brolga__found *found)
 {
-    struct brolga__found found = {0};
     const struct brolga__spilled *spilled = task->spilled;
     uintptr_t registers = (uintptr_t)spilled->word;
 
     brolga__suspects_scan(set, registers, registers + sizeof spilled->word,
-                          &found);
-    read_from(task, set, spilled->sp, &found);
+                          found);
+    read_from(task, set, spilled->sp, found);
+}
+
+static void read_blocked(brolga_task *task, const struct brolga__suspects *set)
+{
+    struct brolga__found found = {0};
+
+    read_spilled(task, set, &found);
     conclude(task, set, &found);
 }
 
@@ -175,9 +182,29 @@ void brolga__scan_look(void *arg, const struct brolga__suspects *set)
     brolga__walk(arg, look_at, &look);
 }
 
-bool brolga__scan_report(brolga_task *task, const struct brolga__suspects *set,
-                         struct brolga__found *found)
+/* --- for reports -------------------------------------------------------- */
+
+bool brolga__scan_apart(brolga_task *task, const struct brolga__suspects *set,
+                        struct brolga__found *found)
 {
-    return look_at_parked(task, set, found) ||
-           look_at_blocked(task, set, found) || known(task, set, false, found);
+    uint32_t blocked = BROLGA__BLOCKED;
+
+    if (brolga__hold(task)) {
+        if (!brolga__load_relaxed(&task->top))
+            read_from(task, set, task->ctx.sp, found);
+        brolga__unhold(task);
+        return true;
+    }
+    if (!brolga__cas_acq_rel(&task->blocked, &blocked,
+                             BROLGA__BLOCKED_SCANNING)) /* Y: begin */
+        return false;
+    read_spilled(task, set, found);
+    brolga__store_release(&task->blocked, BROLGA__BLOCKED); /* Y: end */
+    return true;
+}
+
+bool brolga__scan_known(brolga_task *task, const struct brolga__suspects *set,
+                        struct brolga__found *found)
+{
+    return known(task, set, false, found);
 }

@@ -89,8 +89,7 @@ struct text {
     size_t bytes, used;
 };
 
-static void put(struct text *text, const char *format, ...)
-    BROLGA_PRINTF(2, 3);
+static void put(struct text *text, const char *format, ...) BROLGA_PRINTF(2, 3);
 
 static void put(struct text *text, const char *format, ...)
 {
@@ -282,8 +281,7 @@ size_t brolga_stalls_json(brolga *rt, char *text, size_t bytes)
 {
     static const struct stalls none;
     struct stalls *stalls = collect(rt);
-    size_t used =
-        write_json(rt, stalls != NULL ? stalls : &none, text, bytes);
+    size_t used = write_json(rt, stalls != NULL ? stalls : &none, text, bytes);
 
     brolga__free(stalls);
     return used;

@@ -254,7 +254,7 @@ struct brolga_task {
         uint32_t trimmed; /* Of a fiber; the reclaimer's, see trim.c. */
         _Atomic uint32_t thread_number; /* Of others; see sample.c. */
     };
-    brolga_task *next;        /* In the list of injected, free or held tasks. */
+    brolga_task *next; /* In the list of injected, free or held tasks. */
 
     _Atomic uint64_t id; /* For anyone who looks on; 0: the record is free. */
     uint64_t number;     /* The same, for good. */
@@ -371,10 +371,10 @@ enum brolga__request {
 /* An OS thread that runs tasks. Never freed while the runtime lives. */
 struct brolga__carrier {
     struct brolga *rt;
-    struct brolga__ctx ctx;        /* The thread's own stack. */
+    struct brolga__ctx ctx;         /* The thread's own stack. */
     _Atomic uint32_t thread_number; /* For sample.c. */
-    struct brolga__worker *worker; /* NULL while its task blocks. */
-    struct brolga__ctx dead;       /* Of a task that has ended, until someone */
+    struct brolga__worker *worker;  /* NULL while its task blocks. */
+    struct brolga__ctx dead; /* Of a task that has ended, until someone */
     struct brolga__stack dead_stack; /* else runs. */
     struct brolga_epoch_member *member;
     struct brolga__spilled spilled; /* Of its task in foreign code. */
@@ -913,10 +913,13 @@ void brolga__scan_look(void *rt, const struct brolga__suspects *set);
 void brolga__scan_stack(brolga_task *task, const struct brolga__suspects *set,
                         uintptr_t sp);
 
-/* For a report, while the reclaimer is paused: looks at the stack of a task
- * that rests, or takes what it has found on its own; false: nobody knows. */
-bool brolga__scan_report(brolga_task *task, const struct brolga__suspects *set,
-                         struct brolga__found *found);
+/* For a report, while the reclaimer is paused: looks for ranges of its own on
+ * the stack of a task that rests, and leaves no trace; false: it does not. */
+bool brolga__scan_apart(brolga_task *task, const struct brolga__suspects *set,
+                        struct brolga__found *found);
+/* What the task has found itself, if it has looked for this set. */
+bool brolga__scan_known(brolga_task *task, const struct brolga__suspects *set,
+                        struct brolga__found *found);
 
 /* --- what is held, and by whom (holders.c, stalls.c, sample.c) ---------- */
 

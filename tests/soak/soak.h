@@ -162,7 +162,8 @@ static inline void soak_many(brolga *rt, soak_stage stage, uint64_t count,
         for (; number < count * look / SOAK_LOOKS; number++)
             soak_reload(rt, stage, number + 2);
         now = soak_measure(rt);
-        printf("%10" PRIu64 " reloads  %8.0f KiB  %5u mappings  %6.1f us each\n",
+        printf("%10" PRIu64
+               " reloads  %8.0f KiB  %5u mappings  %6.1f us each\n",
                number, now.kib, now.mappings,
                (double)(brolga_now_ns() - begun_ns) / 1e3 / (double)number);
         fflush(stdout);

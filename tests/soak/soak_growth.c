@@ -43,7 +43,8 @@ static void stage_unit(brolga_txn *txn, struct jit_unit *jit,
 
     opts.release = unit_release;
     race_ok(brolga_txn_unit(txn, &opts, &unit));
-    race_ok(brolga_txn_define(txn, unit, module, "f", "", jit->text, slot));
+    race_ok(brolga_txn_define(txn, unit, module, "f", "", jit->text,
+                              *slot == 0 ? slot : NULL));
 }
 
 static void stage(brolga *rt, brolga_txn *txn, uint64_t number)

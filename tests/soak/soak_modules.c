@@ -81,9 +81,9 @@ static void stage(brolga *rt, brolga_txn *txn, uint64_t number)
 
     (void)rt;
     race_ok(brolga_txn_unit(txn, &opts, &unit));
-    race_ok(brolga_txn_define(txn, unit, image->module, symbol->name,
-                              symbol->signature, symbol->code,
-                              &BROLGA_SLOT(step)));
+    race_ok(brolga_txn_define(
+        txn, unit, image->module, symbol->name, symbol->signature, symbol->code,
+        BROLGA_SLOT(step) == 0 ? &BROLGA_SLOT(step) : NULL));
 }
 
 static brolga_word call_often(void *arg)

@@ -84,7 +84,8 @@ static void stage(brolga *rt, brolga_txn *txn, uint64_t number)
     (void)number;
     opts.release = pool_give;
     race_ok(brolga_txn_unit(txn, &opts, &unit));
-    race_ok(brolga_txn_define(txn, unit, "value", "f", "", jit->text, &value));
+    race_ok(brolga_txn_define(txn, unit, "value", "f", "", jit->text,
+                              value == 0 ? &value : NULL));
 }
 
 /* Some hundred nanoseconds, as a message takes. */

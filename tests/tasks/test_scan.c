@@ -382,7 +382,7 @@ Test(scan, c5_a_task_that_has_not_started_keeps_its_function, .timeout = 60)
     task = spawned(fn, NULL);
     (void)published_constant("f", &codes[1], 2);
     cr_assert(stays(&codes[0]));
-    cr_assert(held_by(BROLGA_HOLD_PIN, 0, ""));
+    cr_assert(held_by(BROLGA_HOLD_CALLBACK, 0, ""));
     (void)brolga_drive(rt, BROLGA_FOREVER);
     cr_assert_eq(joined(task), 41);
     while (brolga_reclaim_step(rt))
@@ -605,4 +605,7 @@ Test(scan, reasons_have_names)
     cr_assert_str_eq(brolga_hold_name(BROLGA_HOLD_FRAME), "frame");
     cr_assert_str_eq(brolga_hold_name(BROLGA_HOLD_BLOCKED), "blocked");
     cr_assert_str_eq(brolga_hold_name(BROLGA_HOLD_PIN), "pin");
+    cr_assert_str_eq(brolga_hold_name(BROLGA_HOLD_CLOSURE), "closure");
+    cr_assert_str_eq(brolga_hold_name(BROLGA_HOLD_CALLBACK), "callback");
+    cr_assert_str_eq(brolga_hold_name(BROLGA_HOLD_CALLER), "caller");
 }
