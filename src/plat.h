@@ -106,6 +106,11 @@ void brolga__plat_functions(const char *path,
 /* How many threads the process has; 0 if that is not to be found out. */
 uint32_t brolga__plat_threads(void);
 
+/* Takes [low, low + bytes), if it is free, as inaccessible address space. */
+bool brolga__plat_occupy(uintptr_t low, size_t bytes);
+/* Makes a mapping inaccessible. */
+bool brolga__plat_forbid(void *base, size_t bytes);
+
 /* --- traps -------------------------------------------------------------- */
 
 /* A trap of the calling thread: SIGSEGV, SIGBUS, SIGFPE or SIGILL. */

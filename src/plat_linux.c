@@ -322,6 +322,30 @@ void brolga__plat_symbol(uintptr_t address, char *text, size_t bytes)
         (void)snprintf(text, bytes, "%s", info.dli_sname);
 }
 
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+
+bool brolga__plat_occupy(uintptr_t low, size_t bytes)
+{
+    void *at =
+        mmap((void *)low, bytes, PROT_NONE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE,
+             -1, 0);
+
+    if (at == MAP_FAILED)
+        return false;
+    if (at == (void *)low)
+        return true;
+    (void)munmap(at, bytes); /* A kernel that takes it for a hint. */
+    return false;
+}
+
+bool brolga__plat_forbid(void *base, size_t bytes)
+{
+    return mprotect(base, bytes, PROT_NONE) == 0;
+}
+
 struct image_search {
     const char *path;
     uintptr_t low;

@@ -60,6 +60,8 @@ struct brolga_opts {
                           = never. */
     enum brolga_deadlocks deadlocks; /* Always OFF with BROLGA_NO_WORKERS. */
     struct brolga_got_opts got;
+    /* Replaced by BROLGA_STRESS in the environment, if that is there. */
+    struct brolga_stress stress;
     /* Called by the reclaimer's thread when a version has been adopted by all
      * tasks, a unit released, a canceled task has not ended in time, no task
      * can run again, or something old is held for long: a host may print it.
@@ -114,7 +116,9 @@ struct brolga_event {
  * the host's threads.
  *
  * Owns:     `*out` belongs to the caller. `opts` may be NULL and is copied.
- * Returns:  BROLGA_OK, BROLGA_ENOMEM, BROLGA_ELIMIT (no thread to be had).
+ * Returns:  BROLGA_OK, BROLGA_ENOMEM, BROLGA_ELIMIT (no thread to be had),
+ *           BROLGA_EINVAL (BROLGA_STRESS in the environment makes no sense;
+ *           standard error says so).
  */
 BROLGA_API BROLGA_NODISCARD int brolga_create(const struct brolga_opts *opts,
                                               brolga **out);

@@ -230,6 +230,7 @@ struct brolga_got {
     struct brolga__list live, retired, kept; /* Units. */
     size_t retired_bytes;
     uint64_t commits, reclaimed, generation;
+    uint64_t dice; /* For opts.stress_abort. */
     struct brolga__list pasts; /* The last commits, oldest first; past.c */
     uint32_t past_count;
 

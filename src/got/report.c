@@ -18,6 +18,7 @@ const char *brolga_refusal_name(enum brolga_refusal refusal)
         [BROLGA_REFUSED_HISTORY] = "history",
         [BROLGA_REFUSED_LOAD] = "load",
         [BROLGA_REFUSED_HEADER] = "header",
+        [BROLGA_REFUSED_STRESS] = "stress",
     };
 
     return (size_t)refusal < brolga__lengthof(names) ? names[refusal] : "";

@@ -77,6 +77,15 @@ void brolga__scan_stack(brolga_task *task, const struct brolga__suspects *set,
         wipe();
 }
 
+void brolga__scan_in_vain(brolga_task *task, const struct brolga__suspects *set,
+                          uintptr_t sp)
+{
+    struct brolga__found found = {0};
+
+    read_from(task, set, sp, &found);
+    wipe();
+}
+
 static void read_spilled(brolga_task *task, const struct brolga__suspects *set,
                          struct brolga__found *found)
 {
@@ -158,8 +167,11 @@ static void look_at(void *arg, brolga_task *task)
     uint64_t watermark = brolga__load_acquire(&task->watermark); /* N */
     struct brolga__found found = {0};
 
-    if (watermark >= set->stamp)
+    if (watermark >= set->stamp) {
+        if (brolga__unlikely(look->rt->opts.stress.scan))
+            (void)brolga__scan_apart(task, set, &found); /* In vain. */
         return;
+    }
     if (look_at_parked(task, set, &found) ||
         look_at_blocked(task, set, &found)) {
         brolga__reclaim_held(got, set, &found);

@@ -42,7 +42,7 @@ static inline void reset(brolga_task *task,
      * notification that is left over makes one park return early. */
     task->view.slots = NULL;
     task->view.seen = 0;
-    task->view.round = (const uint64_t *)(const void *)&rt->epoch->round;
+    task->view.round = brolga__stress_round(rt);
     task->version = NULL;
     task->under = NULL;
     brolga__store_relaxed(&task->kind,

@@ -482,7 +482,14 @@ struct brolga {
     _Atomic uint32_t reclaim_word;    /* The reclaimer sleeps on it. */
     _Atomic uint32_t reclaimer_rests; /* enum brolga__rest */
     bool traps;                       /* It counts in trap.c. */
-    uint64_t stalled_since_ns;        /* The reclaimer's; stalls.c */
+    struct {
+        _Atomic uint64_t safepoints; /* Since the beginning. */
+        _Atomic bool wanted;         /* A reload. */
+        pthread_mutex_t lock;        /* Guards the rest. */
+        void (*reload)(void *arg);   /* Has it done; must not block. */
+        void *arg;
+    } stress;                  /* See stress.c. */
+    uint64_t stalled_since_ns; /* The reclaimer's; stalls.c */
     uint64_t stall_due_ns;
 };
 
@@ -913,6 +920,9 @@ void brolga__scan_look(void *rt, const struct brolga__suspects *set);
 void brolga__scan_stack(brolga_task *task, const struct brolga__suspects *set,
                         uintptr_t sp);
 
+/* The same of one that is known to be clean: changes nothing. */
+void brolga__scan_in_vain(brolga_task *task, const struct brolga__suspects *set,
+                          uintptr_t sp);
 /* For a report, while the reclaimer is paused: looks for ranges of its own on
  * the stack of a task that rests, and leaves no trace; false: it does not. */
 bool brolga__scan_apart(brolga_task *task, const struct brolga__suspects *set,
@@ -951,6 +961,27 @@ uint64_t brolga__stalls_look(struct brolga *rt, uint64_t now_ns);
 
 /* Where a task that runs is: an address in a unit, or 0. */
 uintptr_t brolga__sample(struct brolga *rt, brolga_task *task);
+
+/* --- stress switches (stress.c) ------------------------------------------ */
+
+/* Reads the environment; BROLGA_EINVAL after a message. Before there is a GOT.
+ */
+int brolga__stress_open(struct brolga *rt);
+void brolga__stress_close(struct brolga *rt);
+/* What polls of the runtime's tasks compare with. */
+const uint64_t *brolga__stress_round(struct brolga *rt);
+/* A task is at a safepoint, while reloads are wanted. */
+void brolga__stress_count(struct brolga *rt);
+static inline void brolga__stress_safepoint(struct brolga *rt)
+{
+    if (brolga__unlikely(rt->opts.stress.reload != 0))
+        brolga__stress_count(rt);
+}
+/* Who reloads the same code, or NULL: nobody. Called by the reclaimer. */
+void brolga__stress_reloader(struct brolga *rt, void (*reload)(void *arg),
+                             void *arg);
+/* Does what has become due; whether the reclaimer is not to rest. */
+bool brolga__stress_step(struct brolga *rt);
 
 /* --- barrier commits (barrier.c) ---------------------------------------- */
 

@@ -85,6 +85,7 @@ static int create_runtime(struct run *run)
     struct brolga_opts opts = {.workers = run->options->workers,
                                .deadlocks = BROLGA_DEADLOCKS_AUTO_REPORT,
                                .stall_ns = BROLGA_FOREVER, /* holders.c */
+                               .stress = run->options->stress,
                                .got.history = run->options->history,
                                .on_event = news_on_runtime,
                                .arg = &run->news};

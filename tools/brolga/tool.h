@@ -47,6 +47,7 @@ struct options {
     bool json;
     uint32_t history; /* Versions that can be taken back to. */
     uint32_t rollback_percent, rollback_window_ms; /* 0 = never. */
+    struct brolga_stress stress;
     bool allow_stale;
     bool no_ctl;
     bool no_watch;
