@@ -365,9 +365,9 @@ enum brolga_hold {
 
 struct brolga_holder {
     enum brolga_hold reason;
-    uint64_t version;  /* The last version that used the unit. */
-    const char *unit;  /* Its name; NULL: it is the version alone that is held,
-                          and no unit waits for it. */
+    uint64_t version; /* The last version that used the unit. */
+    const char *unit; /* Its name; "": it is the version alone that is held, and
+                         no unit waits for it. */
     uint64_t since_ns; /* When it was replaced, monotonic. */
     size_t bytes;      /* Of the unit's text, or of the version's table. */
     uint64_t task;     /* 0: it is no task. */

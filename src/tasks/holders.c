@@ -121,7 +121,7 @@ static void tell(struct report *report, const struct brolga__old *old,
                  struct brolga_holder *holder)
 {
     holder->version = old->version;
-    holder->unit = old->unit == NULL ? NULL : old->unit->name;
+    holder->unit = old->unit == NULL ? "" : old->unit->name;
     holder->since_ns = old->since_ns;
     holder->bytes = old->bytes;
     if (report->to->holder != NULL)

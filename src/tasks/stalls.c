@@ -79,7 +79,8 @@ static struct stalls *collect(struct brolga *rt)
 
 static bool is_of(const struct brolga_holder *holder, const struct old *old)
 {
-    return holder->version == old->version && holder->unit == old->name;
+    return holder->version == old->version &&
+           (old->is_unit ? holder->unit == old->name : holder->unit[0] == '\0');
 }
 
 /* --- as a text ---------------------------------------------------------- */

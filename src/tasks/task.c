@@ -189,9 +189,9 @@ static bool is_online(struct brolga *rt)
 brolga_unit *brolga__pin_code(struct brolga *rt, void (*fn)(void))
 {
     const void *address = brolga__function_address(fn);
-    brolga_unit *unit =
-        is_online(rt) ? brolga__ranges_pin(rt->got, (uintptr_t)address)
-                      : brolga_got_pin_address(rt->got, address);
+    brolga_unit *unit = is_online(rt)
+                            ? brolga__ranges_pin(rt->got, (uintptr_t)address)
+                            : brolga_got_pin_address(rt->got, address);
 
     if (unit != NULL)
         brolga__unit_pin_is_for(unit, BROLGA__PIN_CALLBACK);

@@ -39,9 +39,8 @@ static struct held *find(struct held *list, size_t count, const char *unit,
 static void visit(void *arg, const struct brolga_holder *holder)
 {
     struct holders *holders = arg;
-    const char *unit = holder->unit ? holder->unit : "";
     struct held *held =
-        find(holders->seen, holders->seen_count, unit, holder->version);
+        find(holders->seen, holders->seen_count, holder->unit, holder->version);
 
     if (!held) {
         if (holders->seen_count == HELD_MAX)
@@ -51,7 +50,7 @@ static void visit(void *arg, const struct brolga_holder *holder)
                               .since_ns = holder->since_ns,
                               .bytes = holder->bytes,
                               .due_ns = holder->since_ns + FIRST_NS};
-        snprintf(held->unit, sizeof(held->unit), "%s", unit);
+        snprintf(held->unit, sizeof(held->unit), "%s", holder->unit);
     }
     if (held->count < HELD_NAMED) {
         held->named[held->count] = *holder;
