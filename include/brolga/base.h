@@ -131,11 +131,11 @@ struct brolga_stress {
 };
 
 /**
- * Read switches from a text such as "reload=1000,abort=7,scan=1,quarantine=256",
- * as BROLGA_STRESS in the environment and `brolga run --stress` have them.
+ * Read switches from a text such as "reload=1000,abort=7,scan=1,seed=3", as
+ * BROLGA_STRESS in the environment and `brolga run --stress` have them.
  *
  * Threads:  any.
- * Returns:  BROLGA_OK; BROLGA_EINVAL if any of it is wrong: `*out` is as it was.
+ * Returns:  BROLGA_OK, or BROLGA_EINVAL if any of it is wrong.
  */
 BROLGA_API BROLGA_NODISCARD int brolga_stress_parse(const char *text,
                                                     struct brolga_stress *out);

@@ -230,7 +230,7 @@ struct brolga_got {
     struct brolga__list live, retired, kept; /* Units. */
     size_t retired_bytes;
     uint64_t commits, reclaimed, generation;
-    uint64_t dice; /* For opts.stress_abort. */
+    uint64_t dice;             /* For opts.stress_abort. */
     struct brolga__list pasts; /* The last commits, oldest first; past.c */
     uint32_t past_count;
 
@@ -413,7 +413,8 @@ void brolga__units_retired_each(struct brolga_got *got,
                                               struct brolga_unit *unit,
                                               bool version_alive),
                                 void *arg);
-/* Visits the versions that were replaced, under got->lock. */
+/* Visits the versions that were replaced and map none of those units, under
+ * got->lock. */
 void brolga__versions_old_each(struct brolga_got *got,
                                void (*visit)(void *arg,
                                              const struct brolga__version *old),

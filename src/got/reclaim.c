@@ -481,6 +481,17 @@ void brolga__units_retired_each(struct brolga_got *got,
     (void)pthread_mutex_unlock(&got->lock);
 }
 
+/* Units that it maps speak for it. */
+static bool has_retired(struct brolga_got *got, uint64_t version)
+{
+    brolga__list_each (node, &got->retired)
+        if (unit_of(node)->past == 0 &&
+            unit_of(node)->first_version <= version &&
+            unit_of(node)->last_version >= version)
+            return true;
+    return false;
+}
+
 void brolga__versions_old_each(struct brolga_got *got,
                                void (*visit)(void *arg,
                                              const struct brolga__version *old),
@@ -491,7 +502,7 @@ void brolga__versions_old_each(struct brolga_got *got,
         const struct brolga__version *version =
             brolga__container_of(node, struct brolga__version, link);
 
-        if (version->replaced_round != 0)
+        if (version->replaced_round != 0 && !has_retired(got, version->number))
             visit(arg, version);
     }
     (void)pthread_mutex_unlock(&got->lock);

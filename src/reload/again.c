@@ -1,7 +1,7 @@
 /*
- * The stress switch `reload` (base.h), as far as it is a session's business: the
- * builds that run are loaded once more under new names, and committed together,
- * as if every file had been saved and compiled to the same.
+ * The stress switch `reload` (base.h), as far as it is a session's business:
+ * the builds that run are loaded once more under new names, and committed
+ * together, as if every file had been saved and compiled to the same.
  *
  * For that each image keeps the built file open, whose name has gone. What is
  * not at rest is left to its round: the next time will do.

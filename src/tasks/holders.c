@@ -67,17 +67,6 @@ static void put_unit(void *arg, struct brolga_unit *unit, bool version_alive)
     put_old(arg, &old);
 }
 
-/* Units of the version speak for it. */
-static bool has_unit(const struct report *report, uint64_t version)
-{
-    for (uint32_t i = 0; i < report->count; i++)
-        if (report->old[i].unit != NULL &&
-            report->old[i].first_version <= version &&
-            report->old[i].version >= version)
-            return true;
-    return false;
-}
-
 /* What stacks are searched for on behalf of the report. */
 static void make_set(struct report *report)
 {
@@ -103,16 +92,13 @@ static void make_set(struct report *report)
 
 static void put_version(void *arg, const struct brolga__version *version)
 {
-    struct report *report = arg;
-
-    if (!has_unit(report, version->number))
-        put_old(report, &(struct brolga__old){.version = version->number,
-                                              .first_version = version->number,
-                                              .since_ns = version->replaced_ns,
-                                              .bytes = sizeof *version +
-                                                       version->capacity *
-                                                           sizeof(void *),
-                                              .version_alive = true});
+    put_old(arg,
+            &(struct brolga__old){.version = version->number,
+                                  .first_version = version->number,
+                                  .since_ns = version->replaced_ns,
+                                  .bytes = sizeof *version +
+                                           version->capacity * sizeof(void *),
+                                  .version_alive = true});
 }
 
 /* --- holders ------------------------------------------------------------ */

@@ -962,7 +962,7 @@ uint64_t brolga__stalls_look(struct brolga *rt, uint64_t now_ns);
 /* Where a task that runs is: an address in a unit, or 0. */
 uintptr_t brolga__sample(struct brolga *rt, brolga_task *task);
 
-/* --- stress switches (stress.c) ------------------------------------------ */
+/* --- stress switches (stress.c) ----------------------------------------- */
 
 /* Reads the environment; BROLGA_EINVAL after a message. Before there is a GOT.
  */
