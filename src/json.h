@@ -1,39 +1,41 @@
 /*
- * JSON under construction, for reports that programs read: objects and arrays
- * of strings and numbers, in memory of the caller's. What does not fit is
- * counted, so that the caller can come again with more.
+ * JSON that is written into an array of fixed size.
  *
- * A key is written in front of its value, and commas where they belong. Strings
- * are valid UTF-8 if they were.
+ * It is counted to its end, though it may not fit: as snprintf() does. Strings
+ * are taken to be UTF-8.
  */
 #ifndef BROLGA_SRC_JSON_H
 #define BROLGA_SRC_JSON_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include <brolga/base.h>
 
 struct brolga__json {
-    char *at;
-    size_t bytes, used;
-    bool some; /* Something stands before, in the innermost of all. */
+    char *text;
+    size_t bytes; /* Of room. */
+    size_t used;  /* Or wanted. */
+    bool some;    /* The innermost object or list has something already. */
 };
 
-/* Opens and closes with '{', '[' and so on; `key` is NULL in arrays. */
-void brolga__json_open(struct brolga__json *json, const char *key,
-                       char bracket);
-void brolga__json_close(struct brolga__json *json, char bracket);
-void brolga__json_string(struct brolga__json *json, const char *key,
-                         const char *text);
-void brolga__json_number(struct brolga__json *json, const char *key,
-                         uint64_t number);
-void brolga__json_null(struct brolga__json *json, const char *key);
-/* The same two, but nothing for "" or 0. */
-void brolga__json_text(struct brolga__json *json, const char *key,
-                       const char *text);
-void brolga__json_count(struct brolga__json *json, const char *key,
-                        uint64_t number);
-/* Ends the text with a NUL, if there is any room; returns its length. */
-size_t brolga__json_end(struct brolga__json *json);
+/* '{' or '[' begins an object or list, '}' or ']' ends it. */
+void brolga__json_begin(struct brolga__json *json, char bracket);
+void brolga__json_end(struct brolga__json *json, char bracket);
+
+/* A key of an object, which its value follows. */
+void brolga__json_key(struct brolga__json *json, const char *key);
+
+/* Values. A string may be NULL: it is "" then. */
+void brolga__json_string(struct brolga__json *json, const char *text);
+void brolga__json_number(struct brolga__json *json, uint64_t number);
+void brolga__json_null(struct brolga__json *json);
+
+/* Keys with values. */
+void brolga__json_put_string(struct brolga__json *json, const char *key,
+                             const char *text);
+void brolga__json_put_number(struct brolga__json *json, const char *key,
+                             uint64_t number);
+
+/* Ends the text with a NUL, which it does not count. Returns the bytes that
+ * were wanted: not below `bytes` if it was cut. */
+size_t brolga__json_finish(struct brolga__json *json);
 
 #endif

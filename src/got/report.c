@@ -24,17 +24,32 @@ const char *brolga_refusal_name(enum brolga_refusal refusal)
     return (size_t)refusal < brolga__lengthof(names) ? names[refusal] : "";
 }
 
+/* What does not apply is left out. */
+static void put_text(struct brolga__json *json, const char *key,
+                     const char *text)
+{
+    if (text[0] != '\0')
+        brolga__json_put_string(json, key, text);
+}
+
+static void put_number(struct brolga__json *json, const char *key,
+                       uint64_t number)
+{
+    if (number != 0)
+        brolga__json_put_number(json, key, number);
+}
+
 static void put_conflict(struct brolga__json *json,
                          const struct brolga_conflict *of)
 {
-    brolga__json_open(json, NULL, '{');
-    brolga__json_text(json, "importer", of->importer);
-    brolga__json_text(json, "where", of->where);
-    brolga__json_text(json, "module", of->module);
-    brolga__json_text(json, "symbol", of->symbol);
-    brolga__json_text(json, "signature", of->signature);
-    brolga__json_text(json, "defined", of->defined);
-    brolga__json_close(json, '}');
+    brolga__json_begin(json, '{');
+    put_text(json, "importer", of->importer);
+    put_text(json, "where", of->where);
+    put_text(json, "module", of->module);
+    put_text(json, "symbol", of->symbol);
+    put_text(json, "signature", of->signature);
+    put_text(json, "defined", of->defined);
+    brolga__json_end(json, '}');
 }
 
 static void put_conflicts(struct brolga__json *json,
@@ -42,33 +57,34 @@ static void put_conflicts(struct brolga__json *json,
 {
     if (report->conflicts == 0)
         return;
-    brolga__json_number(json, "conflicts_count", report->conflicts);
-    brolga__json_open(json, "conflicts", '[');
+    put_number(json, "conflicts_count", report->conflicts);
+    brolga__json_key(json, "conflicts");
+    brolga__json_begin(json, '[');
     for (uint32_t i = 0; i < report->conflicts && i < BROLGA_CONFLICTS_MAX; i++)
         put_conflict(json, &report->conflict[i]);
-    brolga__json_close(json, ']');
+    brolga__json_end(json, ']');
 }
 
 size_t brolga_report_json(const struct brolga_report *report, char *text,
                           size_t bytes)
 {
-    struct brolga__json json = {.at = text, .bytes = bytes};
+    struct brolga__json json = {.text = text, .bytes = bytes};
 
-    brolga__json_open(&json, NULL, '{');
+    brolga__json_begin(&json, '{');
+    brolga__json_key(&json, "refusal");
     if (report->refusal == BROLGA_REFUSED_NOT)
-        brolga__json_null(&json, "refusal");
+        brolga__json_null(&json);
     else
-        brolga__json_string(&json, "refusal",
-                            brolga_refusal_name(report->refusal));
-    brolga__json_count(&json, "version", report->version);
-    brolga__json_text(&json, "text", report->text);
-    brolga__json_count(&json, "commit_ns", report->commit_ns);
-    brolga__json_count(&json, "waited_ns", report->waited_ns);
-    brolga__json_count(&json, "stood_ns", report->stood_ns);
-    brolga__json_count(&json, "task", report->task);
-    brolga__json_text(&json, "task_name", report->task_name);
-    brolga__json_text(&json, "function", report->function);
+        brolga__json_string(&json, brolga_refusal_name(report->refusal));
+    put_number(&json, "version", report->version);
+    put_text(&json, "text", report->text);
+    put_number(&json, "commit_ns", report->commit_ns);
+    put_number(&json, "waited_ns", report->waited_ns);
+    put_number(&json, "stood_ns", report->stood_ns);
+    put_number(&json, "task", report->task);
+    put_text(&json, "task_name", report->task_name);
+    put_text(&json, "function", report->function);
     put_conflicts(&json, report);
-    brolga__json_close(&json, '}');
-    return brolga__json_end(&json);
+    brolga__json_end(&json, '}');
+    return brolga__json_finish(&json);
 }

@@ -280,7 +280,8 @@ bool brolga_reclaim_step(brolga *rt)
     brolga__shield_raise(); /* on_event() and units' release() under a lock. */
     waiting = brolga__got_reclaim(rt->got);
     brolga__shield_lower();
-    (void)brolga__stalls_look(rt, now_ns);
+    if (rt->opts.workers == BROLGA_NO_WORKERS) /* Else the reclaimer tells. */
+        (void)brolga__stalls_look(rt, now_ns);
     return waiting;
 }
 

@@ -212,55 +212,72 @@ static size_t write_text(const struct stalls *stalls, char *at, size_t bytes)
 
 /* --- as JSON ------------------------------------------------------------ */
 
+/* What does not apply is left out. */
+static void json_text(struct brolga__json *json, const char *key,
+                      const char *text)
+{
+    if (text != NULL && text[0] != '\0')
+        brolga__json_put_string(json, key, text);
+}
+
+static void json_count(struct brolga__json *json, const char *key,
+                       uint64_t count)
+{
+    if (count != 0)
+        brolga__json_put_number(json, key, count);
+}
+
 static void json_holder(struct brolga__json *json,
                         const struct brolga_holder *holder, uint64_t now_ns)
 {
-    brolga__json_open(json, NULL, '{');
-    brolga__json_string(json, "reason", brolga_hold_name(holder->reason));
-    brolga__json_count(json, "task", holder->task);
-    brolga__json_text(json, "task_name", holder->task_name);
-    brolga__json_text(json, "function", holder->function);
-    brolga__json_text(json, "parked_in", holder->parked_in);
-    brolga__json_text(json, "caller", holder->caller);
-    brolga__json_count(json, "count", holder->pins);
+    brolga__json_begin(json, '{');
+    brolga__json_put_string(json, "reason", brolga_hold_name(holder->reason));
+    json_count(json, "task", holder->task);
+    json_text(json, "task_name", holder->task_name);
+    json_text(json, "function", holder->function);
+    json_text(json, "parked_in", holder->parked_in);
+    json_text(json, "caller", holder->caller);
+    json_count(json, "count", holder->pins);
     if (holder->task_since_ns != 0 && holder->task_since_ns < now_ns)
-        brolga__json_number(json, "since_ns", now_ns - holder->task_since_ns);
-    brolga__json_close(json, '}');
+        json_count(json, "since_ns", now_ns - holder->task_since_ns);
+    brolga__json_end(json, '}');
 }
 
 static void json_old(struct brolga__json *json, const struct stalls *stalls,
                      const struct old *old, uint64_t now_ns)
 {
-    brolga__json_open(json, NULL, '{');
-    brolga__json_number(json, "version", old->version);
+    brolga__json_begin(json, '{');
+    brolga__json_put_number(json, "version", old->version);
     if (old->is_unit)
-        brolga__json_string(json, "unit", old->unit);
-    brolga__json_number(json, "bytes", old->bytes);
-    brolga__json_number(json, "age_ns", now_ns - old->since_ns);
-    brolga__json_open(json, "holders", '[');
+        brolga__json_put_string(json, "unit", old->unit);
+    brolga__json_put_number(json, "bytes", old->bytes);
+    brolga__json_put_number(json, "age_ns", now_ns - old->since_ns);
+    brolga__json_key(json, "holders");
+    brolga__json_begin(json, '[');
     for (uint32_t i = 0; i < stalls->holders; i++)
         if (is_of(&stalls->holder[i], old))
             json_holder(json, &stalls->holder[i], now_ns);
-    brolga__json_close(json, ']');
-    brolga__json_close(json, '}');
+    brolga__json_end(json, ']');
+    brolga__json_end(json, '}');
 }
 
 static size_t write_json(struct brolga *rt, const struct stalls *stalls,
                          char *at, size_t bytes)
 {
-    struct brolga__json json = {.at = at, .bytes = bytes};
+    struct brolga__json json = {.text = at, .bytes = bytes};
     uint64_t now_ns = brolga__plat_now_ns();
 
-    brolga__json_open(&json, NULL, '{');
-    brolga__json_number(&json, "version", brolga_got_version(rt->got));
-    brolga__json_open(&json, "old", '[');
+    brolga__json_begin(&json, '{');
+    brolga__json_put_number(&json, "version", brolga_got_version(rt->got));
+    brolga__json_key(&json, "old");
+    brolga__json_begin(&json, '[');
     for (uint32_t i = 0; i < stalls->olds; i++)
         json_old(&json, stalls, &stalls->old[i], now_ns);
-    brolga__json_close(&json, ']');
-    brolga__json_count(&json, "old_more", stalls->olds_more);
-    brolga__json_count(&json, "holders_more", stalls->holders_more);
-    brolga__json_close(&json, '}');
-    return brolga__json_end(&json);
+    brolga__json_end(&json, ']');
+    json_count(&json, "old_more", stalls->olds_more);
+    json_count(&json, "holders_more", stalls->holders_more);
+    brolga__json_end(&json, '}');
+    return brolga__json_finish(&json);
 }
 
 /* --- for who asks ------------------------------------------------------- */

@@ -24,7 +24,6 @@
  * break: NO_WATERMARKS     stacks are not looked at
  * break: INNER_AS_TOP      who has a frame counts as clean
  * break: SCAN_OF_RUNNING   the stack of one that runs is read, without registers
- * break: SCAN_WITHOUT_PERMIT a task wakes up while its stack is being read
  * break: STAMP_OF_NOW      a look gets a stamp newer than what it looked for
  * break: STALE_STAMP       a unit dies with the stamp that there is
  * break: NO_PINS           closures do not keep a unit
@@ -191,11 +190,7 @@ proctype sleeper()
 
     call(1, 0);
     atomic { seen[1] = 0; permit[1] = PARKED };
-#ifdef SCAN_WITHOUT_PERMIT
-    atomic { permit[1] = RUNNING; seen[1] = round };
-#else
     atomic { permit[1] == PARKED -> permit[1] = RUNNING; seen[1] = round };
-#endif
 #ifndef NO_ADOPT
     safepoint(1);
 #endif
@@ -345,14 +340,7 @@ inline look_at_parked(t)
         :: else
         fi;
         scanned[t] = 0;
-#ifdef SCAN_WITHOUT_PERMIT
-        if
-        :: permit[t] == SCANNING -> permit[t] = PARKED
-        :: else
-        fi
-#else
         permit[t] = PARKED
-#endif
     }
 }
 

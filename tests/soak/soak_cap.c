@@ -231,7 +231,8 @@ static void soak(long count)
     race_check(brolga__load_relaxed(&seen) == newest, "%ld runs, not %ld",
                brolga__load_relaxed(&seen), newest);
     race_check(brolga__load_relaxed(&reloads) == before + 1,
-               "a save in between has run");
+               "%u reloads, of saves in between",
+               brolga__load_relaxed(&reloads) - before);
     printf("from save %ld to save %ld\n", ran, newest);
 }
 

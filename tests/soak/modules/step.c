@@ -3,10 +3,7 @@
 
 BROLGA_MODULE(step, .policy = BROLGA_RECLAIM);
 
-static long calls;
-
 BROLGA_EXPORT(long, step, (long x))
 {
-    calls++;
     return x + 1;
 }
