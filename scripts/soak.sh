@@ -28,7 +28,7 @@ for soak in "$@"; do
         modules) program release soak_modules --reloads 10000 ;;
         cap) program release soak_cap --saves 10000 ;;
         rate) program release soak_rate --rate 1000 --seconds 60 \
-            --tasks 10000 --work 2000 --loss 5 ;;
+            --tasks 10000 --loss 15 ;;
         tsan) program tsan soak_rate --rate 100 --seconds 600 --tasks 1000 ;;
         asan) program asan-ubsan soak_rate --rate 100 --seconds 600 \
             --tasks 1000 ;;

@@ -52,9 +52,9 @@ check() {
 
     file=$(field "$name" file)
     read -ra tests <<<"$(field "$name" tests)"
-    cp "$root/$file" "$work/tree/$file"
+    cp "$work/tree/$file" "$work/saved"
     sed -i -f "$here/$name.sed" "$work/tree/$file"
-    if cmp -s "$root/$file" "$work/tree/$file"; then
+    if cmp -s "$work/saved" "$work/tree/$file"; then
         how="the edit changes nothing: the code has moved on"
     elif ! build "${tests[@]}"; then
         how="it does not build: $(grep -m1 'error:' "$work/build.log")"
@@ -63,7 +63,7 @@ check() {
     else
         how="nobody notices"
     fi
-    cp "$root/$file" "$work/tree/$file"
+    cp "$work/saved" "$work/tree/$file"
     printf '%s  %-36s %s\n' "$verdict" "$name" "$how"
     [ "$verdict" = passed ]
 }
