@@ -83,6 +83,10 @@ struct brolga_got_opts {
     /* How many versions before the current one can be restored: their units
      * are kept for that, and count in no cap; 0 = none. */
     uint32_t history;
+    /* One in so many commits is refused with BROLGA_REFUSED_STRESS, at some
+     * point of it; 0 = none. `stress_seed` says which. */
+    uint32_t stress_abort;
+    uint64_t stress_seed;
     /* Compares signatures that are not equal; NULL = BROLGA_COMPAT_FRESH.
      * Called under a lock: it must not call Brolga. */
     enum brolga_compat (*compatible)(void *arg, const char *module,
@@ -106,8 +110,10 @@ enum brolga_refusal {
     BROLGA_REFUSED_HISTORY,   /* The version to restore is not kept. */
     BROLGA_REFUSED_LOAD,      /* A built file cannot be loaded, or is no module
                                  (reload.h). */
-    BROLGA_REFUSED_HEADER     /* Another user of a changed header is not in
+    BROLGA_REFUSED_HEADER,    /* Another user of a changed header is not in
                                  order (reload.h). */
+    BROLGA_REFUSED_STRESS     /* For no reason, as a stress switch demands: try
+                                 again. */
 };
 
 /** What does not fit with what, for programs; cut where it is too long. Empty

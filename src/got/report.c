@@ -1,10 +1,7 @@
 /* Reports for programs: words, and JSON. */
 #include "got/got.h"
 
-#include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
+#include "json.h"
 
 const char *brolga_refusal_name(enum brolga_refusal refusal)
 {
@@ -21,117 +18,64 @@ const char *brolga_refusal_name(enum brolga_refusal refusal)
         [BROLGA_REFUSED_HISTORY] = "history",
         [BROLGA_REFUSED_LOAD] = "load",
         [BROLGA_REFUSED_HEADER] = "header",
+        [BROLGA_REFUSED_STRESS] = "stress",
     };
 
     return (size_t)refusal < brolga__lengthof(names) ? names[refusal] : "";
 }
 
-/* Text that is counted to its end, though it may not fit. */
-struct json {
-    char *at;
-    size_t bytes, used;
-    bool some; /* In the innermost object. */
-};
-
-static void put_char(struct json *json, char c)
+/* What does not apply is left out. */
+static void put_text(struct brolga__json *json, const char *key,
+                     const char *text)
 {
-    if (json->used + 1 < json->bytes)
-        json->at[json->used] = c;
-    json->used++;
+    if (text[0] != '\0')
+        brolga__json_put_string(json, key, text);
 }
 
-static void put(struct json *json, const char *text)
+static void put_number(struct brolga__json *json, const char *key,
+                       uint64_t number)
 {
-    for (; *text != '\0'; text++)
-        put_char(json, *text);
+    if (number != 0)
+        brolga__json_put_number(json, key, number);
 }
 
-static void put_string(struct json *json, const char *text)
+static void put_conflict(struct brolga__json *json,
+                         const struct brolga_conflict *of)
 {
-    put_char(json, '"');
-    for (; *text != '\0'; text++) {
-        unsigned char c = (unsigned char)*text;
-        char escaped[8];
-
-        if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f) {
-            put_char(json, *text);
-            continue;
-        }
-        (void)snprintf(escaped, sizeof escaped, "\\u%04x", c);
-        put(json, escaped);
-    }
-    put_char(json, '"');
-}
-
-static void put_key(struct json *json, const char *key)
-{
-    if (json->some)
-        put_char(json, ',');
-    json->some = true;
-    put_string(json, key);
-    put_char(json, ':');
-}
-
-static void put_text(struct json *json, const char *key, const char *text)
-{
-    if (text[0] == '\0')
-        return;
-    put_key(json, key);
-    put_string(json, text);
-}
-
-static void put_number(struct json *json, const char *key, uint64_t number)
-{
-    char digits[24];
-
-    if (number == 0)
-        return;
-    put_key(json, key);
-    (void)snprintf(digits, sizeof digits, "%" PRIu64, number);
-    put(json, digits);
-}
-
-static void put_conflict(struct json *json, const struct brolga_conflict *of)
-{
-    put_char(json, '{');
-    json->some = false;
+    brolga__json_begin(json, '{');
     put_text(json, "importer", of->importer);
     put_text(json, "where", of->where);
     put_text(json, "module", of->module);
     put_text(json, "symbol", of->symbol);
     put_text(json, "signature", of->signature);
     put_text(json, "defined", of->defined);
-    put_char(json, '}');
+    brolga__json_end(json, '}');
 }
 
-static void put_conflicts(struct json *json, const struct brolga_report *report)
+static void put_conflicts(struct brolga__json *json,
+                          const struct brolga_report *report)
 {
     if (report->conflicts == 0)
         return;
     put_number(json, "conflicts_count", report->conflicts);
-    put_key(json, "conflicts");
-    put_char(json, '[');
-    for (uint32_t i = 0; i < report->conflicts && i < BROLGA_CONFLICTS_MAX;
-         i++) {
-        if (i > 0)
-            put_char(json, ',');
+    brolga__json_key(json, "conflicts");
+    brolga__json_begin(json, '[');
+    for (uint32_t i = 0; i < report->conflicts && i < BROLGA_CONFLICTS_MAX; i++)
         put_conflict(json, &report->conflict[i]);
-    }
-    put_char(json, ']');
-    json->some = true;
+    brolga__json_end(json, ']');
 }
 
 size_t brolga_report_json(const struct brolga_report *report, char *text,
                           size_t bytes)
 {
-    struct json json = {.at = text, .bytes = bytes};
+    struct brolga__json json = {.text = text, .bytes = bytes};
 
-    put_char(&json, '{');
-    put_key(&json, "refusal");
+    brolga__json_begin(&json, '{');
+    brolga__json_key(&json, "refusal");
     if (report->refusal == BROLGA_REFUSED_NOT)
-        put(&json, "null");
+        brolga__json_null(&json);
     else
-        put_string(&json, brolga_refusal_name(report->refusal));
+        brolga__json_string(&json, brolga_refusal_name(report->refusal));
     put_number(&json, "version", report->version);
     put_text(&json, "text", report->text);
     put_number(&json, "commit_ns", report->commit_ns);
@@ -141,8 +85,6 @@ size_t brolga_report_json(const struct brolga_report *report, char *text,
     put_text(&json, "task_name", report->task_name);
     put_text(&json, "function", report->function);
     put_conflicts(&json, report);
-    put_char(&json, '}');
-    if (bytes > 0)
-        text[json.used < bytes ? json.used : bytes - 1] = '\0';
-    return json.used;
+    brolga__json_end(&json, '}');
+    return brolga__json_finish(&json);
 }

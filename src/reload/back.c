@@ -263,7 +263,9 @@ static int go_back(struct brolga_reload *session, uint64_t version,
     if (moment == NULL)
         return refuse(session, report,
                       "what ran in that version is not known any more");
-    err = brolga_got_rollback(session->got, version, report);
+    do /* Until a stress switch lets it. */
+        err = brolga_got_rollback(session->got, version, report);
+    while (err == BROLGA_EREFUSED && report->refusal == BROLGA_REFUSED_STRESS);
     if (err != BROLGA_OK) {
         tell_refused(session, report);
         return err;

@@ -18,6 +18,7 @@
 #include "plat.h"
 
 #include <string.h>
+#include <unistd.h>
 
 /* Between tries to commit while too many versions are alive. */
 #define RETRY_MS 20
@@ -69,12 +70,16 @@ static void load(struct source *source)
     struct brolga_reload *session = source->session;
     const char *path = source->file->path;
     struct brolga__text why = {0};
-    int line = 0;
+    int line = 0, copy = brolga__again_keep(session, source->built);
 
     source->phase = PHASE_IDLE;
     if (brolga__image_load(source->built, path, session->opts.keep_files,
                            session->outlet, &source->next, &why,
-                           &line) != BROLGA_OK) {
+                           &line) == BROLGA_OK) {
+        source->next->copy = copy;
+    } else {
+        if (copy >= 0)
+            (void)close(copy);
         refuse(source, BROLGA_REFUSED_LOAD, path, line, why.at, NULL);
         brolga__source_lock(source, LOCK_REFUSED);
     }
@@ -407,6 +412,10 @@ static void commit(struct brolga_reload *session)
         tell_reloaded(session, &report);
         brolga__stale_tell(session);
         brolga__back_guard(session);
+    } else if (report.refusal == BROLGA_REFUSED_STRESS) {
+        session->txn = NULL;
+        brolga__round_once_more(session);
+        return;
     } else {
         refuse_all(session, report.refusal, report.text, &report);
     }
@@ -420,10 +429,26 @@ void brolga__round_retry(struct brolga_reload *session)
         commit(session);
 }
 
+void brolga__round_commit(struct brolga_reload *session)
+{
+    int err = stage_all(session);
+
+    if (err == BROLGA_OK) {
+        commit(session);
+        return;
+    }
+    if (session->txn != NULL)
+        brolga_txn_abort(session->txn);
+    session->txn = NULL;
+    refuse_all(session,
+               err == BROLGA_ELIMIT ? BROLGA_REFUSED_LIMIT
+                                    : BROLGA_REFUSED_MEMORY,
+               brolga_strerror(err), NULL);
+    end_round(session);
+}
+
 static void load_and_commit(struct brolga_reload *session)
 {
-    int err;
-
     load_all(session);
     if (rebuild_importers(session)) {
         brolga__round_start_builds(session);
@@ -437,19 +462,7 @@ static void load_and_commit(struct brolga_reload *session)
         end_round(session);
         return;
     }
-    err = stage_all(session);
-    if (err == BROLGA_OK) {
-        commit(session);
-        return;
-    }
-    if (session->txn != NULL)
-        brolga_txn_abort(session->txn);
-    session->txn = NULL;
-    refuse_all(session,
-               err == BROLGA_ELIMIT ? BROLGA_REFUSED_LIMIT
-                                    : BROLGA_REFUSED_MEMORY,
-               brolga_strerror(err), NULL);
-    end_round(session);
+    brolga__round_commit(session);
 }
 
 /* Everything is built: see what fits, and commit it. A module that is loaded

@@ -148,6 +148,8 @@ const char *brolga_reload_why_name(enum brolga_reload_why why)
         return "rebuilt";
     case BROLGA_RELOAD_RESTORED:
         return "restored";
+    case BROLGA_RELOAD_AGAIN:
+        return "again";
     }
     return "unknown";
 }

@@ -126,7 +126,7 @@ Test(report, text_is_escaped_and_cut)
     size_t length = brolga_report_json(&report, json, sizeof json);
 
     cr_assert_str_eq(json, "{\"refusal\":\"barrier\","
-                           "\"text\":\"say \\u0022x\\u005cy\\u0022\\u000a\","
+                           "\"text\":\"say \\\"x\\\\y\\\"\\n\","
                            "\"waited_ns\":5,\"task\":7,\"task_name\":\"t\","
                            "\"function\":\"f (a.c:1)\"}");
     cr_assert_eq(length, strlen(json));
