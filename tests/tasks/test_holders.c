@@ -219,6 +219,7 @@ Test(holders, c6_each_kind_of_holder_is_named_and_nobody_else, .timeout = 120)
     deferrer.fn = function_of(&codes[DEFERRED]);
     defers = spawned(defer_and_park, &deferrer);
     cr_assert(gate_reached(&deferrer.gate));
+    ids[DEFERRED] = brolga_task_id(defers);
     bring_in(&innocents);
     publish_all(UNITS, slots, newer);
     cr_assert(wait_until(all_are_named(ids)));
