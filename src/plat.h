@@ -13,6 +13,9 @@
 /* Monotonic time in nanoseconds. */
 uint64_t brolga__plat_now_ns(void);
 
+/* Processor time that the calling thread has used. */
+uint64_t brolga__plat_thread_ns(void);
+
 /* Processors that this process may run on, at least 1. */
 unsigned brolga__plat_cpus(void);
 
@@ -98,6 +101,11 @@ void brolga__plat_functions(const char *path,
 
 /* How many threads the process has; 0 if that is not to be found out. */
 uint32_t brolga__plat_threads(void);
+
+/* Takes [low, low + bytes), if it is free, as inaccessible address space. */
+bool brolga__plat_occupy(uintptr_t low, size_t bytes);
+/* Makes a mapping inaccessible. */
+bool brolga__plat_forbid(void *base, size_t bytes);
 
 /* --- machine code ------------------------------------------------------- */
 
@@ -257,6 +265,17 @@ void brolga__plat_notify_remove(int fd, int directory);
 
 /* Tells all that has happened until now, without waiting. `tell` may add. */
 void brolga__plat_notify_read(int fd, brolga__change_fn *tell, void *arg);
+
+/*
+ * Has `look(arg, pc, sp)` called by a thread of this process, in a signal
+ * handler, with where it is, and waits for that until the deadline. False, and
+ * it is not called: the thread sleeps in the system, blocks the signal, or has
+ * gone; or the host has a handler of its own for it. `thread` is what
+ * brolga__plat_thread_id() returned there.
+ */
+bool brolga__plat_sample(uint64_t thread,
+                         void (*look)(void *arg, uintptr_t pc, uintptr_t sp),
+                         void *arg, uint64_t deadline_ns);
 
 /* --- compilers ---------------------------------------------------------- */
 

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "plat.h"
 
+#include "atomic.h"
 #include "base.h"
 
 #include <dlfcn.h>
@@ -42,6 +43,14 @@ uint64_t brolga__plat_now_ns(void)
     return (uint64_t)now.tv_sec * BROLGA_S + (uint64_t)now.tv_nsec;
 }
 
+uint64_t brolga__plat_thread_ns(void)
+{
+    struct timespec used;
+
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return (uint64_t)used.tv_sec * BROLGA_S + (uint64_t)used.tv_nsec;
+}
+
 unsigned brolga__plat_cpus(void)
 {
     cpu_set_t set;
@@ -77,12 +86,15 @@ size_t brolga__plat_page_bytes(void)
     return (size_t)sysconf(_SC_PAGESIZE);
 }
 
-/* Those for a thread that it has itself caused, and that of profilers, which
- * is to hit the thread that uses the processor. Nobody could take them for it:
- * blocked, the first ones end the process, or are lost. */
+/* By which a thread is asked where it is; unhandled it is ignored. */
+#define SAMPLE_SIGNAL SIGURG
+
+/* Those for a thread that it has itself caused, that of profilers, which is to
+ * hit the thread that uses the processor, and ours. Nobody could take them for
+ * it: blocked, the first ones end the process, or are lost. */
 static const int own_signals[] = {
-    SIGSEGV, SIGBUS, SIGFPE,  SIGILL,  SIGTRAP,
-    SIGABRT, SIGSYS, SIGPIPE, SIGXFSZ, SIGPROF,
+    SIGSEGV, SIGBUS,  SIGFPE,  SIGILL,  SIGTRAP,       SIGABRT,
+    SIGSYS,  SIGPIPE, SIGXFSZ, SIGPROF, SAMPLE_SIGNAL,
 };
 
 bool brolga__plat_thread_start(pthread_t *thread, const pthread_attr_t *attr,
@@ -283,6 +295,30 @@ void brolga__plat_symbol(uintptr_t address, char *text, size_t bytes)
     text[0] = '\0';
     if (dladdr((void *)address, &info) != 0 && info.dli_sname != NULL)
         (void)snprintf(text, bytes, "%s", info.dli_sname);
+}
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+
+bool brolga__plat_occupy(uintptr_t low, size_t bytes)
+{
+    void *at =
+        mmap((void *)low, bytes, PROT_NONE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE,
+             -1, 0);
+
+    if (at == MAP_FAILED)
+        return false;
+    if (at == (void *)low)
+        return true;
+    (void)munmap(at, bytes); /* A kernel that takes it for a hint. */
+    return false;
+}
+
+bool brolga__plat_forbid(void *base, size_t bytes)
+{
+    return mprotect(base, bytes, PROT_NONE) == 0;
 }
 
 struct image_search {
@@ -650,6 +686,120 @@ const char *brolga__plat_image_at(uintptr_t address, uintptr_t *base)
     (void)base;
 #endif
     return NULL;
+}
+
+/* --- samples ------------------------------------------------------------ */
+
+enum { SAMPLE_NONE, SAMPLE_WANTED, SAMPLE_TAKEN, SAMPLE_DONE };
+
+/*
+ * One request at a time. A handler that comes late, when nobody waits for it
+ * any more, finds that nothing is wanted, or answers the next request if that
+ * is for its thread, too.
+ *
+ *   A  What is wanted is seen by the handler: release store of the state ->
+ *      its CAS; and what it has done, by who asked: release store -> load.
+ */
+static struct {
+    pthread_mutex_t lock;
+    _Atomic uint32_t state;
+    pid_t thread;
+    void (*look)(void *arg, uintptr_t pc, uintptr_t sp);
+    void *arg;
+} sample = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void on_sample(int number, siginfo_t *info, void *context)
+{
+    uint32_t wanted = SAMPLE_WANTED;
+    int saved = errno;
+
+    (void)number;
+    (void)info;
+    if (brolga__cas_acq_rel(&sample.state, &wanted, SAMPLE_TAKEN)) { /* A */
+        if (sample.thread == (pid_t)syscall(SYS_gettid)) {
+            sample.look(sample.arg, context_pc(context), context_sp(context));
+            brolga__store_release(&sample.state, SAMPLE_DONE); /* A */
+        } else { /* One that was asked before. */
+            brolga__store_release(&sample.state, SAMPLE_WANTED); /* A */
+        }
+        brolga__plat_wake(&sample.state, 1);
+    }
+    errno = saved;
+}
+
+/* Whether the signal is ours to use. */
+static bool sample_ready(void)
+{
+    struct sigaction now,
+        action = {.sa_sigaction = on_sample,
+                  .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
+
+    if (sigaction(SAMPLE_SIGNAL, NULL, &now) != 0)
+        return false;
+    if ((now.sa_flags & SA_SIGINFO) != 0)
+        return now.sa_sigaction == on_sample;
+    if (now.sa_handler != SIG_DFL && now.sa_handler != SIG_IGN)
+        return false;
+    (void)sigemptyset(&action.sa_mask);
+    return sigaction(SAMPLE_SIGNAL, &action, NULL) == 0;
+}
+
+/* The state of a thread is the word after its name, which is in brackets. */
+static bool uses_processor(pid_t thread)
+{
+    char path[64], line[512];
+    const char *end;
+    ssize_t bytes;
+    int fd;
+
+    (void)snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)thread);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    bytes = read(fd, line, sizeof line - 1);
+    (void)close(fd);
+    line[bytes > 0 ? bytes : 0] = '\0';
+    end = strrchr(line, ')');
+    return end != NULL && end[1] == ' ' && end[2] == 'R';
+}
+
+/* Waits for the answer, and if it does not come, takes the question back. */
+static bool sample_await(uint64_t deadline_ns)
+{
+    uint32_t state;
+
+    while ((state = brolga__load_acquire(&sample.state)) != SAMPLE_DONE) {
+        uint32_t wanted = SAMPLE_WANTED;
+
+        if (brolga__plat_wait(&sample.state, state, deadline_ns) ||
+            state == SAMPLE_TAKEN) /* It is being given: nearly there. */
+            continue;
+        if (brolga__cas_acq_rel(&sample.state, &wanted, SAMPLE_NONE)) /* A */
+            return false;
+    }
+    brolga__store_relaxed(&sample.state, SAMPLE_NONE); /* Under the lock. */
+    return true;
+}
+
+bool brolga__plat_sample(uint64_t thread,
+                         void (*look)(void *arg, uintptr_t pc, uintptr_t sp),
+                         void *arg, uint64_t deadline_ns)
+{
+    bool looked = false;
+
+    (void)pthread_mutex_lock(&sample.lock);
+    if (uses_processor((pid_t)thread) && sample_ready()) {
+        sample.thread = (pid_t)thread;
+        sample.look = look;
+        sample.arg = arg;
+        brolga__store_release(&sample.state, SAMPLE_WANTED); /* A */
+        if (syscall(SYS_tgkill, getpid(), (pid_t)thread, SAMPLE_SIGNAL) == 0)
+            looked = sample_await(deadline_ns);
+        else
+            brolga__store_relaxed(&sample.state, SAMPLE_NONE);
+    }
+    (void)pthread_mutex_unlock(&sample.lock);
+    return looked;
 }
 
 /* --- compilers ---------------------------------------------------------- */

@@ -112,6 +112,34 @@ BROLGA_API uint64_t brolga_now_ns(void);
  */
 BROLGA_API uint64_t brolga_after_ns(uint64_t delay_ns);
 
+/**
+ * Switches that make rare things happen often, for tests and for programs that
+ * want to know whether they stand them. All are off if 0, and cost nothing
+ * then.
+ */
+struct brolga_stress {
+    uint32_t reload;     /* After so many safepoints, of all tasks together, a
+                            reload with identical code. */
+    uint32_t abort;      /* One in so many commits is refused, at some point of
+                            it, with BROLGA_REFUSED_STRESS. */
+    bool scan;           /* The reclaimer works all the time, and all stacks are
+                            searched, also those that are known to be clean. */
+    uint32_t quarantine; /* The address space of so many released shared objects
+                            stays taken, and inaccessible: any use of them
+                            crashes at once. For the rest of the process. */
+    uint64_t seed;       /* For `abort`. */
+};
+
+/**
+ * Read switches from a text such as "reload=1000,abort=7,scan=1,seed=3", as
+ * BROLGA_STRESS in the environment and `brolga run --stress` have them.
+ *
+ * Threads:  any.
+ * Returns:  BROLGA_OK, or BROLGA_EINVAL if any of it is wrong.
+ */
+BROLGA_API BROLGA_NODISCARD int brolga_stress_parse(const char *text,
+                                                    struct brolga_stress *out);
+
 #ifdef __cplusplus
 }
 #endif

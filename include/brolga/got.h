@@ -83,6 +83,10 @@ struct brolga_got_opts {
     /* How many versions before the current one can be restored: their units
      * are kept for that, and count in no cap; 0 = none. */
     uint32_t history;
+    /* One in so many commits is refused with BROLGA_REFUSED_STRESS, at some
+     * point of it; 0 = none. `stress_seed` says which. */
+    uint32_t stress_abort;
+    uint64_t stress_seed;
     /* Compares signatures that are not equal; NULL = BROLGA_COMPAT_FRESH.
      * Called under a lock: it must not call Brolga. */
     enum brolga_compat (*compatible)(void *arg, const char *module,
@@ -110,8 +114,10 @@ enum brolga_refusal {
                                  order (reload.h). */
     BROLGA_REFUSED_VETO,      /* A before hook said no. */
     BROLGA_REFUSED_HOOK,      /* A hook has failed, or not ended in time. */
-    BROLGA_REFUSED_STATE      /* State has another layout, and there is no
+    BROLGA_REFUSED_STATE,     /* State has another layout, and there is no
                                  migration (reload.h). */
+    BROLGA_REFUSED_STRESS     /* For no reason, as a stress switch demands: try
+                                 again. */
 };
 
 /** What does not fit with what, for programs; cut where it is too long. Empty

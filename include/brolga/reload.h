@@ -68,11 +68,12 @@ enum brolga_reload_event_kind {
 
 /** Why a module is part of a reload. */
 enum brolga_reload_why {
-    BROLGA_RELOAD_NEW,      /* It was not loaded before. */
-    BROLGA_RELOAD_CHANGED,  /* Its file has changed. */
-    BROLGA_RELOAD_REBUILT,  /* Something that it includes or imports has. */
-    BROLGA_RELOAD_RESTORED, /* It was taken back. */
-    BROLGA_RELOAD_OPTIMISED /* With `tiered`: the same content, built again. */
+    BROLGA_RELOAD_NEW,       /* It was not loaded before. */
+    BROLGA_RELOAD_CHANGED,   /* Its file has changed. */
+    BROLGA_RELOAD_REBUILT,   /* Something that it includes or imports has. */
+    BROLGA_RELOAD_RESTORED,  /* It was taken back. */
+    BROLGA_RELOAD_OPTIMISED, /* With `tiered`: the same content, built again. */
+    BROLGA_RELOAD_AGAIN /* Nothing has: a stress switch wants it (base.h). */
 };
 
 /** What has become of a state (BROLGA_STATE()) in a reload. */

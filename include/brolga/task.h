@@ -55,12 +55,17 @@ struct brolga_opts {
                                   task ends; 0 = 1 s. */
     uint64_t cancel_grace_ns;  /* After which a task that was canceled and still
                                   runs is named; 0 = 1 s. */
+    uint64_t stall_ns; /* After which old code that is still held is told, and
+                          after twice that, and so on; 0 = 10 s, BROLGA_FOREVER
+                          = never. */
     enum brolga_deadlocks deadlocks; /* Always OFF with BROLGA_NO_WORKERS. */
     struct brolga_got_opts got;
+    /* Replaced by BROLGA_STRESS in the environment, if that is there. */
+    struct brolga_stress stress;
     /* Called by the reclaimer's thread when a version has been adopted by all
-     * tasks, a unit released, a canceled task has not ended in time, or no task
-     * can run again: a host may print it. May be NULL; then the last two are
-     * written to standard error. */
+     * tasks, a unit released, a canceled task has not ended in time, no task
+     * can run again, or something old is held for long: a host may print it.
+     * May be NULL; then the last three are written to standard error. */
     void (*on_event)(void *arg, const struct brolga_event *event);
     /* With BROLGA_NO_WORKERS: called, by any thread, when a task has become
      * ready and a thread more could drive. It must not block, nor drive itself,
@@ -74,19 +79,24 @@ enum brolga_event_kind {
     BROLGA_EVENT_ADOPTED,  /* Every task is in `version` or a newer one. */
     BROLGA_EVENT_RELEASED, /* `unit` has been released. */
     BROLGA_EVENT_STUCK,    /* `task` was canceled, and has not ended. */
-    BROLGA_EVENT_DEADLOCK  /* No task can run again; `text` says why. */
+    BROLGA_EVENT_DEADLOCK, /* No task can run again; `text` says why. */
+    BROLGA_EVENT_STALLED   /* Old code has been held for stall_ns; `text` and
+                              `json` say by whom, as brolga_stalls_text(). */
 };
 struct brolga_event {
     enum brolga_event_kind kind;
     uint64_t version;
     const char *unit;  /* NULL but for RELEASED. */
-    uint64_t after_ns; /* Since the commit, since the unit was retired, or since
-                          the task was canceled. */
+    uint64_t after_ns; /* Since the commit, since the unit was retired, since
+                          the task was canceled, or since the oldest of what is
+                          held was replaced. */
     uint64_t task;     /* The rest is for STUCK. */
     const char *task_name;
     uint64_t scope;        /* The scope that the task is in. */
     const char *parked_in; /* "sleep", "foreign code", ...; NULL: it runs. */
-    const char *text;      /* For DEADLOCK; until the callback returns. */
+    const char
+        *text; /* For DEADLOCK and STALLED; until the callback returns. */
+    const char *json; /* For STALLED. */
 };
 
 /**
@@ -106,7 +116,9 @@ struct brolga_event {
  * the host's threads.
  *
  * Owns:     `*out` belongs to the caller. `opts` may be NULL and is copied.
- * Returns:  BROLGA_OK, BROLGA_ENOMEM, BROLGA_ELIMIT (no thread to be had).
+ * Returns:  BROLGA_OK, BROLGA_ENOMEM, BROLGA_ELIMIT (no thread to be had),
+ *           BROLGA_EINVAL (BROLGA_STRESS in the environment makes no sense;
+ *           standard error says so).
  */
 BROLGA_API BROLGA_NODISCARD int brolga_create(const struct brolga_opts *opts,
                                               brolga **out);
@@ -341,33 +353,51 @@ BROLGA_API uint64_t brolga_drive(brolga *rt, uint64_t deadline_ns);
 
 /** Why something old is still alive. */
 enum brolga_hold {
-    BROLGA_HOLD_VIEW,    /* A task calls through the version still. */
-    BROLGA_HOLD_RUNNING, /* A task has not reached a safepoint since. */
-    BROLGA_HOLD_FRAME,   /* A frame of a parked task returns into the unit. */
-    BROLGA_HOLD_BLOCKED, /* So does a frame of a task in foreign code. */
-    BROLGA_HOLD_PIN      /* Closures, callbacks, handlers, functions to be
-                            called, or the host keep the unit. */
+    BROLGA_HOLD_VIEW,     /* A task calls through the version still. */
+    BROLGA_HOLD_RUNNING,  /* A task has not reached a safepoint since. */
+    BROLGA_HOLD_FRAME,    /* A frame of a parked task returns into the unit. */
+    BROLGA_HOLD_BLOCKED,  /* So does a frame of a task in foreign code. */
+    BROLGA_HOLD_PIN,      /* The host pins the unit. */
+    BROLGA_HOLD_CLOSURE,  /* Closures over its code do. */
+    BROLGA_HOLD_CALLBACK, /* Functions of it that are to be called do: of tasks
+                             that have not begun, brolga_defer(), ... */
+    BROLGA_HOLD_CALLER    /* A unit that stays, or tasks, can call it through a
+                             slot that is gone: brolga_txn_allow_stale(). */
 };
 
 struct brolga_holder {
     enum brolga_hold reason;
-    uint64_t version;  /* The last version that used the unit. */
-    const char *unit;  /* The unit's name. */
-    uint64_t since_ns; /* When it was retired, monotonic. */
-    uint64_t task;     /* 0 for a BROLGA_HOLD_PIN that is no task's. */
+    uint64_t version; /* The last version that used the unit. */
+    const char *unit; /* Its name; "": it is the version alone that is held, and
+                         no unit waits for it. */
+    uint64_t since_ns; /* When it was replaced, monotonic. */
+    size_t bytes;      /* Of the unit's text, or of the version's table. */
+    uint64_t task;     /* 0: it is no task. */
     char task_name[32];
-    uintptr_t address;     /* The frame's address in the unit, or 0. */
+    uint64_t task_since_ns; /* When that task came into its state, to about
+                               10 ms. */
+    uintptr_t address;     /* The frame's address in the unit, or 0. Of one that
+                          runs: where it was found, in this unit or another. */
     char function[64];     /* The function at it, if known; else "". */
     const char *parked_in; /* "recv", "sleep", ...; NULL if not parked. */
-    uint64_t pins;         /* For BROLGA_HOLD_PIN: how many alike. */
-    char what[64];         /* For BROLGA_HOLD_PIN, "cleanup handler", "handler
-                              of SIGUSR1", or what brolga_pin_create() was told;
-                              "": closures, or pins without a reason. */
+    uint64_t pins;         /* For PIN, CLOSURE and CALLBACK: how many. For
+                              CALLER: tasks that call it by number. */
+    char caller[48];       /* For CALLER: the unit that can; "": tasks. */
+    char what[64]; /* For PIN and CALLBACK: "cleanup handler", "handler of
+                      SIGUSR1", or what brolga_pin_create() was told; "": not
+                      known. */
 };
 
 /**
- * Report every holder of every retired RECLAIM unit, as of the reclaimer's
- * last look.
+ * Report every holder of every retired RECLAIM unit, and of every version that
+ * is not current any more.
+ *
+ * Stacks of tasks that rest are looked at for it. A thread that runs a task
+ * which has not come to a safepoint is asked where it is, by a signal, SIGURG,
+ * unless the host handles that, or the thread sleeps in the system.
+ *
+ * Units that are there only to be gone back to (`history`) are no stall, and
+ * left out, as are KEEP units.
  *
  * Threads:  any, but not from a callback of Brolga; `visit` is called on the
  *           caller and must not call Brolga.
@@ -377,6 +407,19 @@ struct brolga_holder {
 BROLGA_API size_t brolga_holders(
     brolga *rt, void (*visit)(void *arg, const struct brolga_holder *holder),
     void *arg);
+
+/**
+ * Write the same as a text: a line for each old version and unit, with its age
+ * and its size, followed by one for each holder. Nothing old: "".
+ *
+ * Threads:  as brolga_holders().
+ * Returns:  the length of the whole, which may not have fitted; `text` ends
+ *           with a NUL if `bytes` is not 0.
+ */
+BROLGA_API size_t brolga_stalls_text(brolga *rt, char *text, size_t bytes);
+
+/** The same as a JSON object: docs/reload.md has its fields. */
+BROLGA_API size_t brolga_stalls_json(brolga *rt, char *text, size_t bytes);
 
 /** A word for a reason: "frame", "pin", ... */
 BROLGA_API const char *brolga_hold_name(enum brolga_hold reason);

@@ -229,7 +229,7 @@ int brolga_closures_pin(brolga_closures *closures, const void *code)
 
     if (entry == NULL)
         return BROLGA_ENOENT;
-    brolga_unit_pin(entry->unit);
+    brolga__unit_pin_for(entry->unit, BROLGA__PIN_CLOSURE);
     return BROLGA_OK;
 }
 
@@ -239,7 +239,7 @@ int brolga_closures_unpin(brolga_closures *closures, const void *code)
 
     if (entry == NULL)
         return BROLGA_ENOENT;
-    brolga_unit_unpin(entry->unit);
+    brolga__unit_unpin_for(entry->unit, BROLGA__PIN_CLOSURE);
     return BROLGA_OK;
 }
 

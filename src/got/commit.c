@@ -16,6 +16,7 @@
 
 #include "alloc.h"
 #include "plat.h"
+#include "stress.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -159,6 +160,7 @@ static void publish(struct brolga_got *got, struct brolga__version *next)
     got->version_count++;
     got->commits++;
     brolga__store_release(&got->current, next); /* F: load in adopt */
+    old->replaced_ns = next->published_ns;
     old->replaced_round = brolga__epoch_begin_round(got->epoch);
     brolga__store_release(&next->announced, true); /* AC: adopt */
 }
@@ -200,18 +202,46 @@ int brolga_txn_check(brolga_txn *txn, struct brolga_report *report)
     return err;
 }
 
+/* Where a commit is refused for no reason: before its check, after it, or when
+ * all that it needs is there. */
+enum { STRESS_POINTS = 3 };
+
+static bool is_stressed(struct brolga_got *got, struct brolga_report *report)
+{
+    if (brolga__likely(got->opts.stress_abort == 0) ||
+        !brolga__stress_drawn(&got->dice,
+                              got->opts.stress_abort * STRESS_POINTS))
+        return false;
+    *report = (struct brolga_report){
+        .refusal = BROLGA_REFUSED_STRESS,
+        .version = brolga__load_relaxed(&got->current)->number,
+        .text = "refused by the stress switch 'abort': try again"};
+    return true;
+}
+
 static int publish_locked(struct brolga_txn *txn, struct brolga_report *report)
 {
+    struct brolga_got *got = txn->got;
     struct brolga__version *next;
     struct brolga__past *past;
-    int err = brolga__txn_check(txn, report);
+    int err;
 
+    if (is_stressed(got, report))
+        return BROLGA_EREFUSED;
+    err = brolga__txn_check(txn, report);
     if (err != BROLGA_OK)
         return err;
+    if (is_stressed(got, report))
+        return BROLGA_EREFUSED;
     if (prepare(txn, &next, &past) != BROLGA_OK) {
         report->refusal = BROLGA_REFUSED_MEMORY;
         (void)snprintf(report->text, sizeof report->text, "%s",
                        brolga_strerror(BROLGA_ENOMEM));
+        return BROLGA_EREFUSED;
+    }
+    if (is_stressed(got, report)) {
+        brolga__version_put(got, next);
+        brolga__free(past);
         return BROLGA_EREFUSED;
     }
     apply(txn, next, past);

@@ -47,7 +47,9 @@ int brolga_got_create(brolga_epoch *epoch, const struct brolga_got_opts *opts,
     if (opts != NULL)
         got->opts = *opts;
     defaults(&got->opts);
+    got->dice = got->opts.stress_seed;
     atomic_init(&got->stamp, 1);
+    atomic_init(&got->oldest_ns, UINT64_MAX);
     atomic_init(&got->lowest, UINTPTR_MAX);
     (void)pthread_mutex_init(&got->lock, NULL);
     (void)pthread_mutex_init(&got->reclaim_lock, NULL);

@@ -27,7 +27,8 @@ struct brolga__version {
     _Atomic uint64_t holds;
     /* A round has begun since it was published: polls notice it. */
     _Atomic bool announced;
-    uint64_t replaced_round;  /* 0 while current; passed = nobody can enter. */
+    uint64_t replaced_round; /* 0 while current; passed = nobody can enter. */
+    uint64_t replaced_ns;
     struct brolga__list link; /* got->versions, oldest first. */
     uint32_t capacity;
     uint32_t used;       /* Entries from here on are all without code. */
@@ -95,6 +96,14 @@ enum brolga__unit_state {
     BROLGA__UNIT_GONE
 };
 
+/* What a pin is for, if it is not the host's own. */
+enum brolga__pin {
+    BROLGA__PIN_CLOSURE,
+    BROLGA__PIN_CALLBACK, /* A function to be called: a task's that has not
+                             begun, a handler, blocking work. */
+    BROLGA__PINS_FOR
+};
+
 /* What a layer above, or the host, has for a unit until nobody can run in it
  * any more. */
 struct brolga__unit_end {
@@ -138,6 +147,8 @@ struct brolga_unit {
     /* Low half: pins now. High half: pins ever made, modulo 2^32. One word, so
      * that the reclaimer reads both at one moment. */
     _Atomic uint64_t pins;
+    /* Of these, those for a purpose that we know; for reports. */
+    _Atomic uint32_t pins_for[BROLGA__PINS_FOR];
 };
 #define BROLGA__PIN_MADE  (UINT64_C(1) << 32)
 #define BROLGA__PINS_MASK (BROLGA__PIN_MADE - 1)
@@ -245,6 +256,7 @@ struct brolga_got {
     _Atomic uint64_t units_made;             /* How many there ever were. */
     size_t retired_bytes;
     uint64_t commits, reclaimed, generation;
+    uint64_t dice;             /* For opts.stress_abort. */
     struct brolga__list pasts; /* The last commits, oldest first; past.c */
     uint32_t past_count;
 
@@ -253,7 +265,10 @@ struct brolga_got {
     pthread_mutex_t reclaim_lock; /* One reclaimer; `lock` nests in it. */
     bool *held; /* Scratch of one step: which suspects a stack holds. */
     uint32_t held_capacity;
-    bool unresolved; /* Scratch of one step: a stack was not seen. */
+    uint64_t unseen; /* Scratch of one step: the lowest watermark of a stack
+                        that was not seen. */
+    uint64_t next_look_ns;      /* At stacks, for who does so sparingly. */
+    _Atomic uint64_t oldest_ns; /* Since when something is old. */
 };
 
 /* --- views (view.c) ----------------------------------------------------- */
@@ -357,6 +372,13 @@ bool brolga__unit_pin_reason(struct brolga_unit *unit, size_t index, char *text,
 void brolga__unit_describe(const struct brolga_unit *unit, uintptr_t address,
                            char *text, size_t bytes);
 
+/* brolga_unit_pin() and _unpin() with a purpose. */
+void brolga__unit_pin_for(struct brolga_unit *unit, enum brolga__pin purpose);
+void brolga__unit_unpin_for(struct brolga_unit *unit, enum brolga__pin purpose);
+/* For one that is pinned already. */
+void brolga__unit_pin_is_for(struct brolga_unit *unit,
+                             enum brolga__pin purpose);
+
 /* --- ranges (ranges.c) -------------------------------------------------- */
 
 /* The unit's code may run from now on, or cannot any more; under got->lock.
@@ -399,6 +421,8 @@ void brolga__suspects_scan(const struct brolga__suspects *set, uintptr_t low,
 
 /* One bounded step. Returns whether something waits to be reclaimed. */
 bool brolga__got_reclaim(struct brolga_got *got);
+/* The same for who takes many: looks at stacks only as often as is cheap. */
+bool brolga__got_reclaim_sparingly(struct brolga_got *got);
 
 /* A stack holds what was found on it. Called by look(). */
 void brolga__reclaim_held(struct brolga_got *got,
@@ -406,9 +430,7 @@ void brolga__reclaim_held(struct brolga_got *got,
                           const struct brolga__found *found);
 
 /* A stack with this watermark could not be looked at now. By look(). */
-void brolga__reclaim_unseen(struct brolga_got *got,
-                            const struct brolga__suspects *set,
-                            uint64_t watermark);
+void brolga__reclaim_unseen(struct brolga_got *got, uint64_t watermark);
 
 /* A fresh watermark for a stack without frames of units. */
 static inline uint64_t brolga__got_stamp(struct brolga_got *got)
@@ -420,11 +442,27 @@ static inline uint64_t brolga__got_stamp(struct brolga_got *got)
 void brolga__reclaim_pause(struct brolga_got *got);
 void brolga__reclaim_resume(struct brolga_got *got);
 
-/* Visits the retired RECLAIM units, under got->lock. */
+/* Visits the retired RECLAIM units that are not there for history's sake,
+ * under got->lock. */
 void brolga__units_retired_each(struct brolga_got *got,
                                 void (*visit)(void *arg,
                                               struct brolga_unit *unit,
                                               bool version_alive),
                                 void *arg);
+/* Visits the versions that were replaced and map none of those units, under
+ * got->lock. */
+void brolga__versions_old_each(struct brolga_got *got,
+                               void (*visit)(void *arg,
+                                             const struct brolga__version *old),
+                               void *arg);
+/* Visits the units that can call into one through a slot that is gone, and
+ * says how many tasks call one by number; under got->lock. */
+uint32_t brolga__unit_callers(struct brolga_unit *unit,
+                              void (*visit)(void *arg,
+                                            const struct brolga_unit *caller),
+                              void *arg);
+/* Since when there is something old; UINT64_MAX: there is nothing. As of the
+ * last step of the reclaimer. */
+uint64_t brolga__got_oldest_ns(struct brolga_got *got);
 
 #endif

@@ -207,13 +207,19 @@ void brolga__reclaim_held(struct brolga_got *got,
         got->held[found->suspect[i]] = true;
 }
 
-void brolga__reclaim_unseen(struct brolga_got *got,
-                            const struct brolga__suspects *set,
-                            uint64_t watermark)
+/* The lowest watermark stands for all: what that stack may hold is what all of
+ * them may. */
+void brolga__reclaim_unseen(struct brolga_got *got, uint64_t watermark)
 {
-    got->unresolved = true;
+    if (watermark < got->unseen)
+        got->unseen = watermark;
+}
+
+static void hold_unseen(struct brolga_got *got,
+                        const struct brolga__suspects *set)
+{
     for (uint32_t i = 0; i < set->count; i++)
-        if (set->range[i].dead_stamp > watermark)
+        if (set->range[i].dead_stamp > got->unseen)
             got->held[i] = true;
 }
 
@@ -364,15 +370,38 @@ static const struct brolga__suspects *prepare(struct brolga_got *got)
     return brolga__suspects_current(got);
 }
 
+/*
+ * A look costs a little for each task, and more for those that look at
+ * themselves on account of it. So looks take a small share of one processor at
+ * the most: with ten thousand tasks there are some twenty a second, however
+ * many reloads there are, and each is about all that has been retired since.
+ */
+#define LOOK_SHARE 50
+
+#define NOBODY_UNSEEN UINT64_MAX
+
+static bool look_is_due(struct brolga_got *got)
+{
+    return brolga__plat_now_ns() >= got->next_look_ns;
+}
+
 /* Without got->lock: commits go on meanwhile. */
 static void look_at_stacks(struct brolga_got *got,
                            const struct brolga__suspects *set)
 {
+    uint64_t begun_ns = brolga__plat_thread_ns();
+
     memset(got->held, false, set->count * sizeof *got->held);
-    got->unresolved = false;
+    got->unseen = NOBODY_UNSEEN;
     got->stacks.look(got->stacks.arg, set);
-    if (got->unresolved) /* Running tasks look at themselves on a new round. */
+    if (got->unseen != NOBODY_UNSEEN) {
+        hold_unseen(got, set);
+        /* Running tasks look at themselves on a new round. */
         (void)brolga__epoch_begin_round(got->epoch);
+    }
+    got->next_look_ns =
+        brolga__plat_now_ns() +
+        (brolga__plat_thread_ns() - begun_ns) * (LOOK_SHARE - 1);
 }
 
 /*
@@ -412,19 +441,41 @@ static void conclude(struct brolga_got *got)
 }
 
 /* Units that are there for history's sake do not wait. */
-static bool waiting(struct brolga_got *got)
+static uint64_t oldest_unit_ns(struct brolga_got *got)
 {
-    if (got->version_count > 1)
-        return true;
-    brolga__list_each (node, &got->retired)
+    brolga__list_each (node, &got->retired) /* In the order of retiring. */
         if (unit_of(node)->past == 0)
-            return true;
-    return false;
+            return unit_of(node)->retired_ns;
+    return UINT64_MAX;
 }
 
-bool brolga__got_reclaim(struct brolga_got *got)
+/* Versions are in their order, and the current one is the last. */
+static uint64_t oldest_version_ns(struct brolga_got *got)
 {
-    const struct brolga__suspects *set;
+    return got->version_count <= 1
+               ? UINT64_MAX
+               : brolga__container_of(got->versions.next,
+                                      struct brolga__version, link)
+                     ->replaced_ns;
+}
+
+static bool waiting(struct brolga_got *got)
+{
+    uint64_t oldest_ns =
+        brolga__earlier(oldest_unit_ns(got), oldest_version_ns(got));
+
+    brolga__store_relaxed(&got->oldest_ns, oldest_ns);
+    return oldest_ns != UINT64_MAX;
+}
+
+uint64_t brolga__got_oldest_ns(struct brolga_got *got)
+{
+    return brolga__load_relaxed(&got->oldest_ns);
+}
+
+static bool step(struct brolga_got *got, bool spares)
+{
+    const struct brolga__suspects *set = NULL;
     uint64_t version, after_ns = 0;
     bool more;
 
@@ -433,7 +484,8 @@ bool brolga__got_reclaim(struct brolga_got *got)
     (void)pthread_mutex_lock(&got->lock);
     (void)brolga__versions_reclaim(got);
     version = newly_adopted(got, &after_ns);
-    set = prepare(got);
+    if (!spares || look_is_due(got))
+        set = prepare(got);
     (void)pthread_mutex_unlock(&got->lock);
     if (set != NULL) {
         look_at_stacks(got, set);
@@ -451,6 +503,16 @@ bool brolga__got_reclaim(struct brolga_got *got)
     more = brolga_epoch_poll(got->epoch, 256) > 0 || more;
     (void)pthread_mutex_unlock(&got->reclaim_lock);
     return more;
+}
+
+bool brolga__got_reclaim(struct brolga_got *got)
+{
+    return step(got, false);
+}
+
+bool brolga__got_reclaim_sparingly(struct brolga_got *got)
+{
+    return step(got, true);
 }
 
 void brolga__reclaim_pause(struct brolga_got *got)
@@ -471,6 +533,66 @@ void brolga__units_retired_each(struct brolga_got *got,
 {
     (void)pthread_mutex_lock(&got->lock);
     brolga__list_each (node, &got->retired)
-        visit(arg, unit_of(node), version_alive(unit_of(node)));
+        if (unit_of(node)->past == 0)
+            visit(arg, unit_of(node), version_alive(unit_of(node)));
     (void)pthread_mutex_unlock(&got->lock);
+}
+
+/* Units that it maps speak for it. */
+static bool has_retired(struct brolga_got *got, uint64_t version)
+{
+    brolga__list_each (node, &got->retired)
+        if (unit_of(node)->past == 0 &&
+            unit_of(node)->first_version <= version &&
+            unit_of(node)->last_version >= version)
+            return true;
+    return false;
+}
+
+void brolga__versions_old_each(struct brolga_got *got,
+                               void (*visit)(void *arg,
+                                             const struct brolga__version *old),
+                               void *arg)
+{
+    (void)pthread_mutex_lock(&got->lock);
+    brolga__list_each (node, &got->versions) {
+        const struct brolga__version *version =
+            brolga__container_of(node, struct brolga__version, link);
+
+        if (version->replaced_round != 0 && !has_retired(got, version->number))
+            visit(arg, version);
+    }
+    (void)pthread_mutex_unlock(&got->lock);
+}
+
+static void visit_callers(struct brolga__list *units, struct brolga__slot *slot,
+                          void (*visit)(void *arg,
+                                        const struct brolga_unit *caller),
+                          void *arg)
+{
+    brolga__list_each (node, units)
+        if (unit_of(node) != slot->owner && !is_suspect(unit_of(node)) &&
+            brolga__unit_imports(unit_of(node), slot))
+            visit(arg, unit_of(node));
+}
+
+uint32_t brolga__unit_callers(struct brolga_unit *unit,
+                              void (*visit)(void *arg,
+                                            const struct brolga_unit *caller),
+                              void *arg)
+{
+    struct brolga_got *got = unit->got;
+    uint32_t runners = 0;
+
+    for (brolga_slot n = 1; unit->owned_slots > 0 && n < got->slot_end; n++) {
+        struct brolga__slot *slot = got->slots[n];
+
+        if (slot == NULL || slot->owner != unit || slot->refs <= 1)
+            continue;
+        runners += slot->runners;
+        visit_callers(&got->live, slot, visit, arg);
+        visit_callers(&got->retired, slot, visit, arg);
+        visit_callers(&got->kept, slot, visit, arg);
+    }
+    return runners;
 }

@@ -235,6 +235,24 @@ void brolga_unit_unpin(brolga_unit *unit)
     brolga__assert((pins & BROLGA__PINS_MASK) > 0);
 }
 
+void brolga__unit_pin_is_for(struct brolga_unit *unit, enum brolga__pin purpose)
+{
+    (void)brolga__add_relaxed(&unit->pins_for[purpose], 1); /* A statistic. */
+}
+
+void brolga__unit_pin_for(struct brolga_unit *unit, enum brolga__pin purpose)
+{
+    brolga_unit_pin(unit);
+    brolga__unit_pin_is_for(unit, purpose);
+}
+
+/* The statistic first: the unit may go when it is unpinned. */
+void brolga__unit_unpin_for(struct brolga_unit *unit, enum brolga__pin purpose)
+{
+    (void)brolga__add_relaxed(&unit->pins_for[purpose], UINT32_MAX);
+    brolga_unit_unpin(unit);
+}
+
 static struct brolga_unit *unit_at(struct brolga__list *units,
                                    uintptr_t address)
 {

@@ -349,7 +349,9 @@ static int try_back(struct brolga_reload *session, uint64_t version,
     if (moment == NULL)
         return refuse(session, report,
                       "what ran in that version is not known any more");
-    err = restore(session, version, moment, report);
+    do /* Until a stress switch lets it. */
+        err = restore(session, version, moment, report);
+    while (err == BROLGA_EREFUSED && report->refusal == BROLGA_REFUSED_STRESS);
     if (err != BROLGA_OK) {
         tell_refused(session, report);
         return err;

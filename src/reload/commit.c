@@ -18,6 +18,7 @@
 #include "plat.h"
 
 #include <string.h>
+#include <unistd.h>
 
 /* Between tries to commit while too many versions are alive. */
 #define RETRY_MS 20
@@ -81,12 +82,16 @@ static void load(struct source *source)
     struct brolga_reload *session = source->session;
     const char *path = source->file->path;
     struct brolga__text why = {0};
-    int line = 0;
+    int line = 0, copy = brolga__again_keep(session, source->built);
 
     source->phase = PHASE_IDLE;
     if (brolga__image_load(source->built, path, session->opts.keep_files,
                            session->outlet, &source->next, &why,
-                           &line) != BROLGA_OK) {
+                           &line) == BROLGA_OK) {
+        source->next->copy = copy;
+    } else {
+        if (copy >= 0)
+            (void)close(copy);
         refuse(source, BROLGA_REFUSED_LOAD, path, line, why.at, NULL);
         lock(source);
     }
@@ -496,6 +501,13 @@ static void commit(struct brolga_reload *session)
             brolga__stale_tell(session);
             brolga__back_guard(session, failed);
         }
+    } else if (report.refusal == BROLGA_REFUSED_STRESS) {
+        session->txn = NULL;
+        if (session->optimising)
+            brolga__tier_abandon(session); /* It is begun anew. */
+        else
+            brolga__round_once_more(session);
+        return;
     } else {
         refuse_all(session, report.refusal, report.text, &report);
     }
@@ -511,10 +523,18 @@ void brolga__round_retry(struct brolga_reload *session)
     brolga__tier_begin(session);
 }
 
+void brolga__round_commit(struct brolga_reload *session)
+{
+    int err = stage_all(session);
+
+    if (err == BROLGA_OK)
+        commit(session);
+    else
+        drop_txn(session, err);
+}
+
 static void load_and_commit(struct brolga_reload *session)
 {
-    int err;
-
     load_all(session);
     if (!session->optimising && rebuild_importers(session)) {
         brolga__round_start_builds(session);
@@ -529,11 +549,7 @@ static void load_and_commit(struct brolga_reload *session)
         end_round(session);
         return;
     }
-    err = stage_all(session);
-    if (err == BROLGA_OK)
-        commit(session);
-    else
-        drop_txn(session, err);
+    brolga__round_commit(session);
 }
 
 /* Everything is built: see what fits, and commit it. A module that is loaded

@@ -18,6 +18,7 @@
 #include "atomic.h"
 #include "lock.h"
 #include "plat.h"
+#include "stress.h"
 
 #include <brolga/module.h>
 #include <brolga/site.h>
@@ -126,6 +127,8 @@ void brolga__image_unref(struct brolga__image *image)
     for (size_t i = 0; i < image->functions_count; i++)
         brolga__free(image->functions[i].name);
     brolga__free(image->functions);
+    if (image->copy >= 0)
+        (void)close(image->copy);
     brolga__free(image->file);
     brolga__free(image->path);
     outlet_unref(image->outlet);
@@ -140,10 +143,12 @@ void brolga__image_close(void *arg)
     brolga_sites_forget((const void *)image->low, image->high - image->low);
     (void)dlclose(image->handle);
     image->handle = NULL;
-    if (brolga__plat_image(image->path, &low, &high))
+    if (brolga__plat_image(image->path, &low, &high)) {
         outlet_put(image->outlet, image);
-    else
-        brolga__image_unref(image);
+        return;
+    }
+    brolga__quarantine_unmapped(image->low, image->high - image->low);
+    brolga__image_unref(image);
 }
 
 /* --- names for reports -------------------------------------------------- */
@@ -178,7 +183,11 @@ void brolga__image_describe(void *arg, const void *address, char *text,
         if ((uintptr_t)address >= image->functions[i].low &&
             (uintptr_t)address < image->functions[i].high)
             found = &image->functions[i];
-    (void)snprintf(text, bytes, "%s", found == NULL ? "" : found->name);
+    if (found == NULL)
+        (void)snprintf(text, bytes, "%s", "");
+    else /* Which line is known of exports only. */
+        (void)snprintf(text, bytes, "%s (%s)", found->name,
+                       brolga__text_base(image->file));
     for (size_t i = 0; found != NULL && i < image->exports_count; i++)
         if ((uintptr_t)image->exports[i].code == found->low)
             (void)snprintf(text, bytes, "%s (%s:%d)", image->exports[i].name,
@@ -325,6 +334,7 @@ static struct brolga__image *new_image(const char *path, const char *file,
     if (image == NULL)
         return NULL;
     image->refs = 1;
+    image->copy = -1;
     image->outlet = outlet;
     (void)brolga__add_relaxed(&outlet->refs, 1); /* The caller holds one. */
     image->path = brolga__strdup(path);

@@ -17,6 +17,7 @@
  *   commit.c     from what is built to the commit, or to refusals
  *   tier.c       optimised builds of what runs already
  *   back.c       older versions, and what goes back to them
+ *   again.c      the same builds once more, for a stress switch
  *   session.c    the public functions, and a session's life
  *
  * All but load.c's release of an image runs on one thread: the session's, or
@@ -145,6 +146,7 @@ struct brolga__image {
     void (*after)(void);
     void (*called_off)(void);
     char *path;   /* Of the built file; unlinked, or kept for debuggers. */
+    int copy;     /* The built file, kept open to load it again; or -1. */
     void *handle; /* Of dlopen. */
     uintptr_t low;
     uintptr_t high;

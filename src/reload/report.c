@@ -152,6 +152,8 @@ const char *brolga_reload_why_name(enum brolga_reload_why why)
         return "restored";
     case BROLGA_RELOAD_OPTIMISED:
         return "optimised";
+    case BROLGA_RELOAD_AGAIN:
+        return "again";
     }
     return "unknown";
 }

@@ -516,3 +516,19 @@ static void advance(struct brolga_reload *session)
     if (!brolga__round_is_building(session))
         brolga__round_finish(session);
 }
+
+/* The round goes on where its builds begin; what was only loaded again needs
+ * none. */
+void brolga__round_once_more(struct brolga_reload *session)
+{
+    for (size_t i = 0; i < session->sources_count; i++) {
+        struct source *source = session->sources[i];
+
+        if (source->next == NULL)
+            continue;
+        brolga__source_forget_next(source);
+        source->dirty = source->why != BROLGA_RELOAD_AGAIN;
+    }
+    session->round = ROUND_QUIET;
+    advance(session);
+}

@@ -67,6 +67,8 @@ static void woken(void *arg)
         brolga__watch_look(session->watch);
     if (brolga__swap_acquire(&session->back_wanted, 0) != 0) /* A: ask */
         brolga__back_serve(session);
+    if (brolga__swap_acquire(&session->again_wanted, 0) != 0) /* A: ask */
+        brolga__again_serve(session);
     /* As many as have been released since; each turn takes one. */
     while ((image = brolga__outlet_take(session->outlet)) != NULL) {
         tell_stuck(session, image);
@@ -301,6 +303,7 @@ int brolga_reload_start(brolga_reload *session)
     (void)pthread_mutex_lock(&session->back_lock);
     session->started = true;
     (void)pthread_mutex_unlock(&session->back_lock);
+    brolga__again_start(session);
     return BROLGA_OK;
 }
 
@@ -308,6 +311,7 @@ void brolga_reload_stop(brolga_reload *session)
 {
     if (!session->started)
         return;
+    brolga__again_stop(session);
     brolga__session_ask(session, &session->stop_wanted);
     (void)pthread_join(session->thread, NULL);
     brolga__back_cancel(session);

@@ -117,6 +117,8 @@ struct brolga_reload {
     _Atomic uint32_t stop_wanted;
     _Atomic uint32_t look_wanted;
     _Atomic uint32_t back_wanted;
+    _Atomic uint32_t again_wanted;
+    uint64_t again; /* Files that were loaded once more; names them. */
 
     /* A rollback that is asked for: one at a time. The lock guards what follows
      * and, for who asks, `started`. */
@@ -183,10 +185,15 @@ void brolga__source_unlock(struct source *source);
 void brolga__source_forget_next(struct source *source);
 void brolga__source_free(struct source *source);
 
+/* What was built has been refused for no reason: all of it is dirty again. */
+void brolga__round_once_more(struct brolga_reload *session);
+
 /* --- commit.c ----------------------------------------------------------- */
 
 /* Everything is built: sees what fits, and commits it. */
 void brolga__round_finish(struct brolga_reload *session);
+/* Commits what is loaded and fits. */
+void brolga__round_commit(struct brolga_reload *session);
 /* For the timer of a round that waits: tries again. */
 void brolga__round_retry(struct brolga_reload *session);
 
@@ -225,6 +232,17 @@ int brolga__state_commit(struct brolga_reload *session, brolga_txn *txn,
                          struct brolga_report *report);
 /* The transaction has not come about, and ended. */
 void brolga__state_drop(struct brolga_reload *session);
+
+/* --- again.c ------------------------------------------------------------ */
+
+bool brolga__again_is_wanted(const struct brolga_reload *session);
+/* From now on, until it is stopped, the session is asked. */
+void brolga__again_start(struct brolga_reload *session);
+void brolga__again_stop(struct brolga_reload *session);
+/* Keeps a built file open, if it may be wanted again; else -1. */
+int brolga__again_keep(const struct brolga_reload *session, const char *built);
+/* Does what was asked for. */
+void brolga__again_serve(struct brolga_reload *session);
 
 /* --- back.c ------------------------------------------------------------- */
 

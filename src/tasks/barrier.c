@@ -83,10 +83,26 @@ find_function(struct brolga *rt, brolga_task *task, char *text, size_t bytes)
     }
 }
 
+/* The same of one that runs, by asking it. */
+static void sample_function(struct brolga *rt, brolga_task *task, char *text,
+                            size_t bytes)
+{
+    uintptr_t address = brolga__sample(rt, task);
+    struct brolga_unit *unit =
+        address == 0 ? NULL : brolga__ranges_find(rt->got, address);
+
+    if (unit != NULL)
+        brolga__unit_describe(unit, address, text, bytes);
+}
+
 /* The reclaimer is paused: no unit goes away, and tasks may be held. */
-static void tell_function(struct brolga *rt, brolga_task *task,
+static void tell_function(struct brolga *rt, brolga_task *task, bool runs_on,
                           struct brolga_report *report)
 {
+    if (runs_on) {
+        sample_function(rt, task, report->function, sizeof report->function);
+        return;
+    }
     if (!brolga__hold(task))
         return;
     find_function(rt, task, report->function, sizeof report->function);
@@ -100,13 +116,14 @@ static void name(struct blame *blame, brolga_task *task, bool runs_on)
     int used;
 
     (void)brolga__identity(task, &report->task, report->task_name);
-    if (!runs_on)
-        tell_function(blame->rt, task, report);
+    tell_function(blame->rt, task, runs_on, report);
     used = snprintf(report->text, sizeof report->text, "task %llu '%s' ",
                     (unsigned long long)report->task, report->task_name);
     if (runs_on)
         (void)snprintf(report->text + used, sizeof report->text - (size_t)used,
-                       "has not come to a safepoint");
+                       "has not come to a safepoint%s%s",
+                       report->function[0] != '\0' ? ": it runs in " : "",
+                       report->function);
     else
         (void)snprintf(report->text + used, sizeof report->text - (size_t)used,
                        "has not come to a top safepoint%s%s%s%s",

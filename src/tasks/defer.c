@@ -49,8 +49,7 @@ static void discard(struct brolga__defer *defer)
     brolga_unit *pinned = defer->pinned;
 
     brolga__free(defer);
-    if (pinned != NULL)
-        brolga_unit_unpin(pinned);
+    brolga__unpin_code(pinned);
 }
 
 int brolga_undefer(void (*fn)(void *arg), void *arg)

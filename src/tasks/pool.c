@@ -227,8 +227,7 @@ int brolga_blocking(brolga_blocking_fn fn, void *arg, uint64_t deadline_ns,
     brolga__store_relaxed(&task->pinned, pinned);
     err = brolga__pool_run("blocking", call, &work, deadline_ns);
     brolga__store_relaxed(&task->pinned, NULL);
-    if (pinned != NULL)
-        brolga_unit_unpin(pinned);
+    brolga__unpin_code(pinned);
     if (err == BROLGA_OK && result != NULL)
         *result = work.result;
     return err;

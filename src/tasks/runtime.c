@@ -201,18 +201,21 @@ static void *reclaimer_main(void *arg)
     brolga__plat_thread_name("brolga-reclaim");
     while (!brolga__load_acquire(&rt->stopping)) {
         uint32_t seen = brolga__load_seq_cst(&rt->reclaim_word); /* Z */
-        bool waiting = brolga__got_reclaim(rt->got);
+        bool hard = brolga__stress_step(rt);
+        bool waiting = hard ? brolga__got_reclaim(rt->got)
+                            : brolga__got_reclaim_sparingly(rt->got);
         uint64_t now = brolga__plat_now_ns(), wake_ns;
 
         brolga__store_relaxed(&rt->clock_ns, now);
         wake_ns = brolga__look_for_stuck(rt, now);
         wake_ns = brolga__earlier(wake_ns, brolga__look_for_deadlock(rt, now));
+        wake_ns = brolga__earlier(wake_ns, brolga__stalls_look(rt, now));
         wake_ns = brolga__earlier(wake_ns, brolga__trim(rt, now));
         wake_ns = brolga__earlier(wake_ns, watch(rt, &slices, now));
         if (waiting)
             wake_ns = brolga__earlier(wake_ns, now + pause);
         take_rest(rt, seen, now, wake_ns);
-        if (brolga__load_relaxed(&rt->reclaim_word) != seen)
+        if (hard || brolga__load_relaxed(&rt->reclaim_word) != seen)
             pause = PAUSE_FIRST;
         else
             pause = brolga__earlier(pause * 2, PAUSE_LAST);
@@ -273,9 +276,12 @@ bool brolga_reclaim_step(brolga *rt)
     brolga__store_relaxed(&rt->clock_ns, now_ns);
     (void)brolga__look_for_stuck(rt, now_ns);
     (void)brolga__trim(rt, now_ns);
+    (void)brolga__stress_step(rt);
     brolga__shield_raise(); /* on_event() and units' release() under a lock. */
     waiting = brolga__got_reclaim(rt->got);
     brolga__shield_lower();
+    if (rt->opts.workers == BROLGA_NO_WORKERS) /* Else the reclaimer tells. */
+        (void)brolga__stalls_look(rt, now_ns);
     return waiting;
 }
 
@@ -296,6 +302,8 @@ static void defaults(struct brolga *rt, const struct brolga_opts *opts)
         rt->opts.cleanup_ns = BROLGA_S;
     if (rt->opts.cancel_grace_ns == 0)
         rt->opts.cancel_grace_ns = BROLGA_S;
+    if (rt->opts.stall_ns == 0)
+        rt->opts.stall_ns = 10 * BROLGA_S;
     if (rt->opts.workers == BROLGA_NO_WORKERS) /* The caller acts. */
         rt->opts.deadlocks = BROLGA_DEADLOCKS_OFF;
     rt->worker_count = rt->opts.workers;
@@ -338,14 +346,17 @@ static void fini_tasks(struct brolga *rt)
 
 static int init_got(struct brolga *rt)
 {
-    int err = brolga_epoch_create(&rt->epoch);
+    int err = brolga__stress_open(rt);
 
     if (err != BROLGA_OK)
         return err;
+    err = brolga_epoch_create(&rt->epoch);
+    if (err != BROLGA_OK)
+        goto fail;
     err = brolga_got_create(rt->epoch, &rt->opts.got, &rt->got);
     if (err != BROLGA_OK) {
         (void)brolga_epoch_destroy(rt->epoch);
-        return err;
+        goto fail;
     }
     rt->got->stacks.look = brolga__scan_look;
     rt->got->stacks.event = on_event;
@@ -356,6 +367,9 @@ static int init_got(struct brolga *rt)
     rt->got->stacks.run = brolga__errand_run;
     rt->got->stacks.arg = rt;
     return BROLGA_OK;
+fail:
+    brolga__stress_close(rt);
+    return err;
 }
 
 /* Threads that wake tasks go first, then the reclaimer, which looks at the
@@ -384,6 +398,7 @@ static void fini(struct brolga *rt)
     brolga__traps_close(rt);
     brolga_got_destroy(rt->got);
     (void)brolga_epoch_destroy(rt->epoch);
+    brolga__stress_close(rt);
     brolga__free(rt);
 }
 

@@ -64,9 +64,12 @@ static void move_watermark(brolga_task *task, bool top, uintptr_t sp)
         return;
     }
     set = brolga__suspects_current(task->rt->got);
-    if (set == NULL || brolga__load_relaxed(&task->watermark) >= set->stamp)
+    if (set == NULL)
         return;
-    brolga__scan_stack(task, set, sp);
+    if (brolga__load_relaxed(&task->watermark) < set->stamp)
+        brolga__scan_stack(task, set, sp);
+    else if (brolga__unlikely(task->rt->opts.stress.scan))
+        brolga__scan_in_vain(task, set, sp);
 }
 
 /* --- standing at the gate ----------------------------------------------- */
@@ -160,6 +163,7 @@ void brolga_safepoint_slow(void)
     brolga_task *task = brolga__self();
     struct brolga__carrier *carrier = brolga__load_relaxed(&task->carrier);
 
+    brolga__stress_safepoint(task->rt);
     brolga__safepoint_here(task);
     if (carrier != NULL && brolga__load_relaxed(&carrier->worker->preempt))
         brolga__yield(task);
@@ -170,6 +174,7 @@ void brolga__top_safepoint(void)
     brolga_task *task = brolga__self();
     struct brolga__carrier *carrier = brolga__load_relaxed(&task->carrier);
 
+    brolga__stress_safepoint(task->rt);
     if (carrier != NULL && brolga__load_relaxed(&carrier->worker->preempt))
         brolga__yield(task);
     brolga__task_refresh(task, brolga__member_of(task), true, 0);

@@ -43,7 +43,7 @@ static inline void reset(brolga_task *task,
      * notification that is left over makes one park return early. */
     task->view.slots = NULL;
     task->view.seen = 0;
-    task->view.round = (const uint64_t *)(const void *)&rt->epoch->round;
+    task->view.round = brolga__stress_round(rt);
     task->version = NULL;
     task->under = NULL;
     brolga__store_relaxed(&task->kind,
@@ -154,10 +154,7 @@ void brolga__task_unref(brolga_task *task)
 /* Gives up what kept the code of a task's entry. */
 static void let_go(brolga_task *task)
 {
-    brolga_unit *pinned = brolga__load_relaxed(&task->pinned);
-
-    if (pinned != NULL)
-        brolga_unit_unpin(pinned);
+    brolga__unpin_code(brolga__load_relaxed(&task->pinned));
     brolga__store_relaxed(&task->pinned, NULL);
     if (task->slot != 0)
         brolga__slot_leave(task->rt->got, task->slot);
@@ -210,9 +207,19 @@ static bool is_online(struct brolga *rt)
 brolga_unit *brolga__pin_code(struct brolga *rt, void (*fn)(void))
 {
     const void *address = brolga__function_address(fn);
+    brolga_unit *unit = is_online(rt)
+                            ? brolga__ranges_pin(rt->got, (uintptr_t)address)
+                            : brolga_got_pin_address(rt->got, address);
 
-    return is_online(rt) ? brolga__ranges_pin(rt->got, (uintptr_t)address)
-                         : brolga_got_pin_address(rt->got, address);
+    if (unit != NULL)
+        brolga__unit_pin_is_for(unit, BROLGA__PIN_CALLBACK);
+    return unit;
+}
+
+void brolga__unpin_code(brolga_unit *unit)
+{
+    if (unit != NULL)
+        brolga__unit_unpin_for(unit, BROLGA__PIN_CALLBACK);
 }
 
 /* What may fail before the task is shown to anyone. */
@@ -365,8 +372,7 @@ static brolga_word call_function(brolga_task *task)
     brolga_unit *pinned = brolga__load_relaxed(&task->pinned);
 
     brolga__store_relaxed(&task->pinned, NULL);
-    if (pinned != NULL)
-        brolga_unit_unpin(pinned);
+    brolga__unpin_code(pinned);
     return task->fn(task->arg);
 }
 

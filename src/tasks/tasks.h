@@ -254,8 +254,11 @@ struct brolga_task {
     _Atomic bool timed_out;   /* Set by the timer, read after a park. */
     _Atomic bool named_stuck; /* Set by the reclaimer. */
     _Atomic bool awaits;      /* It joins a scope. */
-    uint32_t trimmed;         /* The reclaimer's; see trim.c. */
-    brolga_task *next;        /* In the list of injected, free or held tasks. */
+    union {
+        uint32_t trimmed; /* Of a fiber; the reclaimer's, see trim.c. */
+        _Atomic uint32_t thread_number; /* Of others; see sample.c. */
+    };
+    brolga_task *next; /* In the list of injected, free or held tasks. */
 
     _Atomic uint64_t id; /* For anyone who looks on; 0: the record is free. */
     uint64_t number;     /* The same, for good. */
@@ -380,9 +383,10 @@ enum brolga__request {
 /* An OS thread that runs tasks. Never freed while the runtime lives. */
 struct brolga__carrier {
     struct brolga *rt;
-    struct brolga__ctx ctx;        /* The thread's own stack. */
-    struct brolga__worker *worker; /* NULL while its task blocks. */
-    struct brolga__ctx dead;       /* Of a task that has ended, until someone */
+    struct brolga__ctx ctx;         /* The thread's own stack. */
+    _Atomic uint32_t thread_number; /* For sample.c. */
+    struct brolga__worker *worker;  /* NULL while its task blocks. */
+    struct brolga__ctx dead; /* Of a task that has ended, until someone */
     struct brolga__stack dead_stack; /* else runs. */
     struct brolga_epoch_member *member;
     struct brolga__spilled spilled; /* Of its task in foreign code. */
@@ -490,6 +494,15 @@ struct brolga {
     _Atomic uint32_t reclaim_word;    /* The reclaimer sleeps on it. */
     _Atomic uint32_t reclaimer_rests; /* enum brolga__rest */
     bool traps;                       /* It counts in trap.c. */
+    struct {
+        _Atomic uint64_t safepoints; /* Since the beginning. */
+        _Atomic bool wanted;         /* A reload. */
+        pthread_mutex_t lock;        /* Guards the rest. */
+        void (*reload)(void *arg);   /* Has it done; must not block. */
+        void *arg;
+    } stress;                  /* See stress.c. */
+    uint64_t stalled_since_ns; /* The reclaimer's; stalls.c */
+    uint64_t stall_due_ns;
 };
 
 /* How the reclaimer's thread sleeps, for those who may have to wake it. */
@@ -655,6 +668,8 @@ int brolga__spawn(struct brolga *rt, const struct brolga__start *how,
                   const struct brolga_spawn_opts *opts, brolga_task **out);
 /* Pins the unit that a function is in; NULL: it is in none. */
 brolga_unit *brolga__pin_code(struct brolga *rt, void (*fn)(void));
+/* `unit` may be NULL. */
+void brolga__unpin_code(brolga_unit *unit);
 /* The calling carrier's task, or one that has no stack, fails: keeps a copy of
  * why. Without memory that goes to standard error, and a word of it is kept. */
 void brolga__task_fail(brolga_task *task, enum brolga_failure_kind kind,
@@ -925,6 +940,69 @@ void brolga__scan_look(void *rt, const struct brolga__suspects *set);
 /* Looks at the words from `sp` up of a task that the caller owns. */
 void brolga__scan_stack(brolga_task *task, const struct brolga__suspects *set,
                         uintptr_t sp);
+
+/* The same of one that is known to be clean: changes nothing. */
+void brolga__scan_in_vain(brolga_task *task, const struct brolga__suspects *set,
+                          uintptr_t sp);
+/* For a report, while the reclaimer is paused: looks for ranges of its own on
+ * the stack of a task that rests, and leaves no trace; false: it does not. */
+bool brolga__scan_apart(brolga_task *task, const struct brolga__suspects *set,
+                        struct brolga__found *found);
+/* What the task has found itself, if it has looked for this set. */
+bool brolga__scan_known(brolga_task *task, const struct brolga__suspects *set,
+                        struct brolga__found *found);
+
+/* --- what is held, and by whom (holders.c, stalls.c, sample.c) ---------- */
+
+/* Something old that is still there. */
+struct brolga__old {
+    struct brolga_unit *unit; /* NULL: the table of a version, with no unit. */
+    uint64_t version;         /* The last that it belonged to. */
+    uint64_t first_version;
+    uint64_t since_ns;
+    size_t bytes;
+    uint64_t dead_stamp, pins;
+    uint32_t pins_for[BROLGA__PINS_FOR];
+    uint32_t runners; /* Tasks that call a slot of it that is gone. */
+    bool suspect, version_alive;
+};
+
+/* Tells of everything old, then of who holds it. Either may be NULL. */
+struct brolga__holders {
+    void (*old)(void *arg, const struct brolga__old *old);
+    void (*holder)(void *arg, const struct brolga_holder *holder);
+    void *arg;
+};
+size_t brolga__holders_tell(struct brolga *rt,
+                            const struct brolga__holders *to);
+
+/* Tells the host if something has been old for too long. Returns when to look
+ * again. */
+uint64_t brolga__stalls_look(struct brolga *rt, uint64_t now_ns);
+
+/* Where a task that runs is: an address in a unit, or 0. */
+uintptr_t brolga__sample(struct brolga *rt, brolga_task *task);
+
+/* --- stress switches (stress.c) ----------------------------------------- */
+
+/* Reads the environment; BROLGA_EINVAL after a message. Before there is a GOT.
+ */
+int brolga__stress_open(struct brolga *rt);
+void brolga__stress_close(struct brolga *rt);
+/* What polls of the runtime's tasks compare with. */
+const uint64_t *brolga__stress_round(struct brolga *rt);
+/* A task is at a safepoint, while reloads are wanted. */
+void brolga__stress_count(struct brolga *rt);
+static inline void brolga__stress_safepoint(struct brolga *rt)
+{
+    if (brolga__unlikely(rt->opts.stress.reload != 0))
+        brolga__stress_count(rt);
+}
+/* Who reloads the same code, or NULL: nobody. Called by the reclaimer. */
+void brolga__stress_reloader(struct brolga *rt, void (*reload)(void *arg),
+                             void *arg);
+/* Does what has become due; whether the reclaimer is not to rest. */
+bool brolga__stress_step(struct brolga *rt);
 
 /* --- barrier commits (barrier.c) ---------------------------------------- */
 

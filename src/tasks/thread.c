@@ -10,6 +10,8 @@
 static void enter(brolga_task *task)
 {
     brolga__ctx_init_thread(&task->ctx);
+    brolga__store_relaxed(&task->thread_number,
+                          (uint32_t)brolga__plat_thread_id());
     brolga_epoch_online(task->member);
     brolga__store_relaxed(&task->watermark, 0); /* To be looked at. */
     brolga__note_since(task);

@@ -959,6 +959,8 @@ static void *carrier_main(void *arg)
     brolga__signal_stack_enter(rt, &signals);
     brolga__carrier_set_self(carrier);
     brolga__ctx_init_thread(&carrier->ctx);
+    brolga__store_relaxed(&carrier->thread_number,
+                          (uint32_t)brolga__plat_thread_id());
     sleep_until_woken(carrier);
     while (!brolga__load_relaxed(&rt->stopping)) {
         task = carrier->worker == NULL ? NULL : find_task(carrier);

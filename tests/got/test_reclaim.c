@@ -69,6 +69,27 @@ Test(reclaim, c5_every_retired_version_counts_not_only_the_last,
     cr_assert_eq(jit_releases(&units[0]), 1);
 }
 
+Test(reclaim, c5_a_unit_lives_as_long_as_any_of_its_slots, .init = world_open,
+     .fini = world_close)
+{
+    brolga_txn *txn = begun();
+    struct jit_unit *code = made(7);
+    brolga_unit *unit = staged(txn, code);
+
+    (void)defined(txn, unit, "m", "f", INT_FN);
+    (void)defined(txn, unit, "m", "g", INT_FN);
+    committed(txn);
+    (void)published("m", "f", INT_FN, 8); /* It keeps g. */
+    reclaimed();
+    cr_assert_eq(jit_releases(code), 0);
+    cr_assert_eq(stats().units_live, 2);
+    cr_assert_eq(called_by_name("m", "g"), 7);
+    (void)published("m", "g", INT_FN, 9);
+    reclaimed();
+    cr_assert_eq(jit_releases(code), 1);
+    cr_assert_eq(stats().units_live, 2);
+}
+
 Test(reclaim, c5_an_address_on_a_stack_keeps_the_unit, .init = world_open,
      .fini = world_close)
 {
@@ -163,7 +184,7 @@ static void look_at_both(void *arg, const struct brolga__suspects *set)
     if (second_watermark >= set->stamp)
         return;
     if (second_hidden)
-        brolga__reclaim_unseen(got, set, second_watermark);
+        brolga__reclaim_unseen(got, second_watermark);
     else
         second_watermark = set->stamp;
 }

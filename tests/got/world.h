@@ -46,7 +46,7 @@ static void stack_look(void *arg, const struct brolga__suspects *set)
         return;
     stack.looks++;
     if (stack.hidden) {
-        brolga__reclaim_unseen(got, set, stack.watermark);
+        brolga__reclaim_unseen(got, stack.watermark);
         return;
     }
     brolga__suspects_scan(set, low, low + sizeof stack.words, &found);

@@ -133,7 +133,9 @@ static void commit_pair(brolga_got *got, uint64_t deadline_ns)
         (void)brolga__add_relaxed(&commits, 1);
         return;
     }
-    race_check(err == BROLGA_ETIMEOUT || report.refusal == BROLGA_REFUSED_LIMIT,
+    race_check(err == BROLGA_ETIMEOUT ||
+                   report.refusal == BROLGA_REFUSED_LIMIT ||
+                   report.refusal == BROLGA_REFUSED_STRESS,
                "%s", report.text);
     (void)brolga__add_relaxed(err == BROLGA_ETIMEOUT ? &timeouts : &refusals,
                               1);

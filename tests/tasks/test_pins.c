@@ -25,6 +25,9 @@ static void see(void *arg, const struct brolga_holder *holder)
 {
     struct seen *seen = arg;
 
+    /* A search is conservative: what a task defers may still lie on its stack. */
+    if (holder->reason == BROLGA_HOLD_FRAME)
+        return;
     seen->holder = *holder;
     seen->count++;
 }
@@ -35,7 +38,9 @@ static bool pinned_by(const char *what, uint64_t task, uint64_t pins)
     struct seen seen = {.count = 0};
 
     (void)brolga_holders(rt, see, &seen);
-    return seen.count == 1 && seen.holder.reason == BROLGA_HOLD_PIN &&
+    return seen.count == 1 &&
+           seen.holder.reason ==
+               (task == 0 ? BROLGA_HOLD_PIN : BROLGA_HOLD_CALLBACK) &&
            strcmp(seen.holder.what, what) == 0 && seen.holder.task == task &&
            seen.holder.pins == pins;
 }

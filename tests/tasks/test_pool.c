@@ -222,7 +222,7 @@ static brolga_word block_in_unit(void *arg)
 
 static void count_pins(void *arg, const struct brolga_holder *holder)
 {
-    if (holder->reason == BROLGA_HOLD_PIN)
+    if (holder->reason == BROLGA_HOLD_CALLBACK)
         *(uint64_t *)arg += holder->pins;
 }
 

@@ -371,6 +371,26 @@ Test(scan, c5_a_pin_keeps_the_unit_and_is_named, .timeout = 60,
     cr_assert(released(&codes[0]));
 }
 
+/* A function's address may be nowhere but in a register that calls preserve:
+ * here it is put where those are kept. */
+Test(scan, c5_registers_of_a_task_in_foreign_code_keep_the_unit, .timeout = 60,
+     .init = world_open, .fini = world_close)
+{
+    struct gate gate = {0};
+    brolga_task *task = spawned(gate_block, &gate);
+
+    (void)published_constant("f", &codes[0], 1);
+    cr_assert(gate_reached(&gate));
+    task->spilled->word[0] = (uintptr_t)codes[0].text;
+    (void)published_constant("f", &codes[1], 2);
+    cr_assert(wait_until(
+        held_by(BROLGA_HOLD_BLOCKED, brolga_task_id(task), "foreign code")));
+    cr_assert(stays(&codes[0]));
+    gate_open(&gate);
+    (void)joined(task);
+    cr_assert(released(&codes[0]));
+}
+
 Test(scan, c5_a_task_that_has_not_started_keeps_its_function, .timeout = 60)
 {
     brolga_task *task = NULL;
@@ -382,7 +402,7 @@ Test(scan, c5_a_task_that_has_not_started_keeps_its_function, .timeout = 60)
     task = spawned(fn, NULL);
     (void)published_constant("f", &codes[1], 2);
     cr_assert(stays(&codes[0]));
-    cr_assert(held_by(BROLGA_HOLD_PIN, brolga_task_id(task), ""));
+    cr_assert(held_by(BROLGA_HOLD_CALLBACK, brolga_task_id(task), ""));
     (void)brolga_drive(rt, BROLGA_FOREVER);
     cr_assert_eq(joined(task), 41);
     while (brolga_reclaim_step(rt))
@@ -605,4 +625,7 @@ Test(scan, reasons_have_names)
     cr_assert_str_eq(brolga_hold_name(BROLGA_HOLD_FRAME), "frame");
     cr_assert_str_eq(brolga_hold_name(BROLGA_HOLD_BLOCKED), "blocked");
     cr_assert_str_eq(brolga_hold_name(BROLGA_HOLD_PIN), "pin");
+    cr_assert_str_eq(brolga_hold_name(BROLGA_HOLD_CLOSURE), "closure");
+    cr_assert_str_eq(brolga_hold_name(BROLGA_HOLD_CALLBACK), "callback");
+    cr_assert_str_eq(brolga_hold_name(BROLGA_HOLD_CALLER), "caller");
 }

@@ -62,6 +62,13 @@ lacks err 'held'
 echo '/* edited */' >>program/waiter.c
 wait_for err "^v[0-9]+ +waiter.* held [0-9.]+ s by task [0-9]+ 'patient': a frame .*; parked in sleep\$"
 lacks err 'waiter.* released after'
+"$brolga" ctl --pid "$pid" stalls >stalls || fail "ctl stalls"
+has stalls '^v[0-9]+ waiter, [0-9]+ bytes, old for [0-9.]+ s, held$'
+has stalls "^    by task [0-9]+ 'patient': a frame of wait(_her|ing).* \\(waiter\\.c:[0-9]+\\) is on its stack, parked in sleep for "
+"$brolga" ctl --pid "$pid" stalls json >stalls || fail "ctl stalls json"
+has stalls '^\{"version":[0-9]+,"old":\[.*"unit":"waiter".*"reason":"frame","task":[0-9]+,"task_name":"patient"'
+call 1 ctl --pid "$pid" stalls xml
+has err "^brolga: .*stalls takes 'json', or nothing\$"
 : >go
 wait_for err '^v[0-9]+ +waiter.* released after '
 stop INT 130

@@ -184,6 +184,32 @@ static void answer_rollback(struct ctl *ctl, const char *argument,
                     report.text[0] ? report.text : brolga_strerror(err));
 }
 
+/* What is old, and who holds it: a report of any length, which may have grown
+ * by the time there is room for it. */
+static void answer_stalls(struct ctl *ctl, const char *argument,
+                          struct text *answer)
+{
+    bool json = strcmp(argument, "json") == 0;
+    size_t room = 4096, used = 0;
+    char *report = NULL;
+
+    if (!json && *argument != '\0') {
+        text_put(answer, "no: stalls takes 'json', or nothing\n");
+        return;
+    }
+    do {
+        room = used + 4096;
+        free(report);
+        report = malloc(room);
+        used = report == NULL ? 0
+               : json         ? brolga_stalls_json(ctl->rt, report, room)
+                              : brolga_stalls_text(ctl->rt, report, room);
+    } while (used >= room);
+    text_printf(answer, "ok %s%s", used > 0 ? report : "nothing is held\n",
+                json ? "\n" : "");
+    free(report);
+}
+
 /* Splits the line in two. */
 static void answer_line(struct ctl *ctl, char *line, struct text *answer)
 {
@@ -195,6 +221,8 @@ static void answer_line(struct ctl *ctl, char *line, struct text *answer)
         answer_status(ctl, answer);
     else if (strcmp(line, "rollback") == 0)
         answer_rollback(ctl, argument, answer);
+    else if (strcmp(line, "stalls") == 0)
+        answer_stalls(ctl, argument, answer);
     else
         text_printf(answer, "no: there is no command '%s'\n", line);
 }

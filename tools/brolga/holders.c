@@ -48,6 +48,7 @@ static void visit(void *arg, const struct brolga_holder *holder)
         held = &holders->seen[holders->seen_count++];
         *held = (struct held){.version = holder->version,
                               .since_ns = holder->since_ns,
+                              .bytes = holder->bytes,
                               .due_ns = holder->since_ns + FIRST_NS};
         snprintf(held->unit, sizeof(held->unit), "%s", holder->unit);
     }
@@ -60,7 +61,8 @@ static void visit(void *arg, const struct brolga_holder *holder)
 
 /* Brings what was seen together with what was told before. Units that nobody
  * holds any more are forgotten, unless they were told: those stay until they
- * are released, so that their end can be told too. */
+ * are released, so that their end can be told too. The end of a version without
+ * units is told as its adoption. */
 static void merge(struct holders *holders)
 {
     for (size_t i = 0; i < holders->count; i++) {
@@ -71,7 +73,8 @@ static void merge(struct holders *holders)
         if (seen) {
             seen->told = old->told;
             seen->due_ns = old->due_ns;
-        } else if (old->told && holders->seen_count < HELD_MAX) {
+        } else if (old->told && old->unit[0] &&
+                   holders->seen_count < HELD_MAX) {
             holders->seen[holders->seen_count] = *old;
             holders->seen[holders->seen_count++].count = 0;
         }
@@ -83,47 +86,52 @@ static void merge(struct holders *holders)
 
 /* --- telling ------------------------------------------------------------ */
 
-static void put_reason(struct text *text, const struct brolga_holder *holder)
+static void put_task_reason(struct text *text,
+                            const struct brolga_holder *holder)
 {
     const char *function =
         holder->function[0] ? holder->function : "this module";
 
-    switch (holder->reason) {
-    case BROLGA_HOLD_VIEW:
+    text_printf(text, " by task %llu '%s': ", (unsigned long long)holder->task,
+                holder->task_name);
+    if (holder->reason == BROLGA_HOLD_VIEW)
         text_put(text, "it still calls through that version");
-        break;
-    case BROLGA_HOLD_RUNNING:
-        text_put(text, "it has not reached a safepoint since");
-        break;
-    case BROLGA_HOLD_FRAME:
-        text_printf(text, "a frame of %s is on its stack", function);
-        break;
-    case BROLGA_HOLD_BLOCKED:
-        text_printf(text, "a frame of %s is on its stack, in a blocking call",
+    else if (holder->reason == BROLGA_HOLD_RUNNING && holder->function[0])
+        text_printf(text, "it has not reached a safepoint since: it is in %s",
                     function);
-        break;
-    case BROLGA_HOLD_PIN:
-        break;
-    }
+    else if (holder->reason == BROLGA_HOLD_RUNNING)
+        text_put(text, "it has not reached a safepoint since");
+    else if (holder->what[0])
+        text_put(text, holder->what);
+    else
+        text_printf(text, "a frame of %s is on its stack%s", function,
+                    holder->reason == BROLGA_HOLD_BLOCKED
+                        ? ", in a blocking call"
+                        : "");
     if (holder->parked_in)
         text_printf(text, "; parked in %s", holder->parked_in);
 }
 
-static void put_pin(struct text *text, const struct brolga_holder *holder)
+static void put_reason(struct text *text, const struct brolga_holder *holder)
 {
-    if (!holder->what[0]) {
-        text_printf(text,
-                    " by %llu pins: closures, callbacks or the program's own",
-                    (unsigned long long)holder->pins);
-        return;
-    }
-    text_put(text, " by ");
+    unsigned long long pins = holder->pins;
+    const char *s = pins == 1 ? "" : "s";
+
     if (holder->task != 0)
-        text_printf(text, "task %llu '%s': ", (unsigned long long)holder->task,
-                    holder->task_name);
-    text_put(text, holder->what);
-    if (holder->pins > 1)
-        text_printf(text, ", %llu times", (unsigned long long)holder->pins);
+        put_task_reason(text, holder);
+    else if (holder->what[0])
+        text_printf(text, " by %s", holder->what);
+    else if (holder->reason == BROLGA_HOLD_CLOSURE)
+        text_printf(text, " by %llu closure%s", pins, s);
+    else if (holder->reason == BROLGA_HOLD_CALLBACK)
+        text_printf(text, " by %llu function%s that will be called", pins, s);
+    else if (holder->reason == BROLGA_HOLD_CALLER && holder->caller[0])
+        text_printf(text, " by %s, which can still call it", holder->caller);
+    else if (holder->reason == BROLGA_HOLD_CALLER)
+        text_printf(text, " by %llu task%s that call%s it again and again",
+                    pins, s, pins == 1 ? "s" : "");
+    else
+        text_printf(text, " by %llu pin%s of the program's own", pins, s);
 }
 
 static void tell_person(struct holders *holders, const struct held *held,
@@ -134,16 +142,9 @@ static void tell_person(struct holders *holders, const struct held *held,
     text_printf(&version, "v%-3llu", (unsigned long long)held->version);
     out_style(holders->out, &text, STYLE_HELD, version.data);
     text_free(&version);
-    text_printf(&text, "%s held ", held->unit);
+    text_printf(&text, "%s held ", held->unit[0] ? held->unit : "itself");
     text_duration(&text, now_ns - held->since_ns);
-    if (holder->reason == BROLGA_HOLD_PIN) {
-        put_pin(&text, holder);
-    } else {
-        text_printf(&text,
-                    " by task %llu '%s': ", (unsigned long long)holder->task,
-                    holder->task_name);
-        put_reason(&text, holder);
-    }
+    put_reason(&text, holder);
     out_line(holders->out, &text);
 }
 
@@ -154,15 +155,16 @@ static void tell_program(struct holders *holders, const struct held *held,
 
     json_open(&text, "held");
     json_number(&text, "version", held->version);
-    json_string(&text, "unit", held->unit);
+    json_string(&text, "unit", held->unit[0] ? held->unit : NULL);
+    json_number(&text, "bytes", held->bytes);
     json_number(&text, "held_ns", now_ns - held->since_ns);
     json_number(&text, "holders", held->count);
     json_string(&text, "reason", brolga_hold_name(holder->reason));
-    if (holder->reason == BROLGA_HOLD_PIN) {
+    if (holder->task == 0) {
         json_number(&text, "pins", holder->pins);
-        json_string(&text, "what", holder->what);
-    }
-    if (holder->reason != BROLGA_HOLD_PIN || holder->task != 0) {
+        json_string(&text, "caller", holder->caller[0] ? holder->caller : NULL);
+        json_string(&text, "what", holder->what[0] ? holder->what : NULL);
+    } else {
         json_number(&text, "task", holder->task);
         json_string(&text, "task_name", holder->task_name);
         json_string(&text, "function", holder->function);
@@ -175,8 +177,7 @@ static void tell_more(struct holders *holders, size_t more)
 {
     struct text text = {0};
 
-    text_printf(&text, "    and by %zu more task%s", more,
-                more == 1 ? "" : "s");
+    text_printf(&text, "    and by %zu more", more);
     out_line(holders->out, &text);
 }
 
@@ -213,7 +214,7 @@ uint64_t holders_tick(struct holders *holders, brolga *rt, uint64_t now_ns)
     uint64_t next;
 
     brolga_got_stats(brolga_runtime_got(rt), &stats);
-    if (stats.units_retired == 0)
+    if (stats.units_retired == 0 && stats.versions_live == 1)
         return now_ns + REST_NS;
     holders->seen_count = 0;
     brolga_holders(rt, visit, holders);

@@ -450,7 +450,7 @@ void news_on_runtime(void *arg, const struct brolga_event *event)
     struct news *news = arg;
 
     pthread_mutex_lock(&news->lock);
-    if (news->started && !news->muted) {
+    if (news->started && !news->muted && event->kind != BROLGA_EVENT_STALLED) {
         tell_program_runtime(news, event);
         if (event->kind == BROLGA_EVENT_ADOPTED)
             tell_adopted(news, event);

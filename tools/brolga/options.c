@@ -182,6 +182,17 @@ static bool set_tier(struct options *options, const char *value)
     return true;
 }
 
+static bool set_stress(struct options *options, const char *value)
+{
+    if (brolga_stress_parse(value, &options->stress) == BROLGA_OK)
+        return true;
+    fprintf(stderr,
+            "brolga: --stress wants switches such as reload=1000,abort=7,"
+            "scan=1,quarantine=256, not '%s'\n",
+            value);
+    return false;
+}
+
 static bool set_verbose(struct options *options, const char *value)
 {
     (void)value;
@@ -210,6 +221,7 @@ static const struct option table[] = {
     {"quiet-period", "milliseconds", false, set_quiet},
     {"reclaim", NULL, false, set_reclaim},
     {"rollback-if", "a share of tasks", false, set_rollback_if},
+    {"stress", "switches", false, set_stress},
     {"tier", "a command", true, set_tier},
     {"verbose", NULL, false, set_verbose},
     {"workers", "a number", false, set_workers},

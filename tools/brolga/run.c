@@ -90,6 +90,8 @@ static int create_runtime(struct run *run)
 {
     struct brolga_opts opts = {.workers = run->options->workers,
                                .deadlocks = BROLGA_DEADLOCKS_AUTO_REPORT,
+                               .stall_ns = BROLGA_FOREVER, /* holders.c */
+                               .stress = run->options->stress,
                                .got.history = history_of(run->options),
                                .on_event = news_on_runtime,
                                .arg = &run->news};
@@ -278,6 +280,7 @@ static bool start(struct run *run)
         return false;
     run->ctl.session = run->session;
     run->ctl.got = brolga_runtime_got(run->rt);
+    run->ctl.rt = run->rt;
     if (!options->no_ctl && ctl_open(&run->ctl, &run->out))
         run->wake.fd = run->ctl.fd;
     say_started(run);

@@ -48,6 +48,7 @@ struct options {
     bool json;
     uint32_t history; /* Versions that can be taken back to. */
     uint32_t rollback_percent, rollback_window_ms; /* 0 = never. */
+    struct brolga_stress stress;
     bool allow_stale;
     bool no_ctl;
     bool no_watch;
@@ -177,13 +178,15 @@ uint64_t news_tick(struct news *news, uint64_t now_ns);
 #define HELD_MAX   64
 #define HELD_NAMED 4
 
-/** A unit that could not be released at the last look. */
+/** A unit that could not be released at the last look, or a version that is
+ * still called through. */
 struct held {
-    char unit[128];
+    char unit[128]; /* "": the version. */
     uint64_t version;
     uint64_t since_ns;
     uint64_t due_ns; /* When it is told next. */
-    size_t count;    /* Of holders. */
+    size_t bytes;
+    size_t count; /* Of holders. */
     struct brolga_holder named[HELD_NAMED];
     bool told;
 };
@@ -245,6 +248,7 @@ struct ctl {
     struct text own_dir; /* Its directory's, if that is to go with it. */
     brolga_reload *session;
     brolga_got *got;
+    brolga *rt;
 };
 
 /** Listens. Without a place for a socket it says why, and returns false. */
