@@ -204,6 +204,7 @@ proctype keeper()
     byte view = 1, now, newest, closure;
 
     call(2, 1);
+    safepoint(2);
 #ifdef PIN_LATE
     closure = frame[2];
     leave(2);
@@ -218,6 +219,7 @@ proctype keeper()
     leave(2);
     safepoint(2);
 #endif
+    safepoint(2);
     atomic { enter(2, closure) };
     atomic { pins[closure]--; closure = 0 };
     safepoint(2);
