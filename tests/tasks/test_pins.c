@@ -25,7 +25,7 @@ static void see(void *arg, const struct brolga_holder *holder)
 {
     struct seen *seen = arg;
 
-    /* A search is conservative: what a task defers may still lie on its stack. */
+    /* Searches are conservative: what a task defers may lie on its stack. */
     if (holder->reason == BROLGA_HOLD_FRAME)
         return;
     seen->holder = *holder;
