@@ -611,3 +611,29 @@ char *brolga__types_function(struct brolga__types *types, const char *function)
     put(&walk.out, ""); /* Of void (void) the layout is "". */
     return finish(types, &walk);
 }
+
+/* Of a part that the compiler has split off, too: "f.cold", "f.constprop.0". */
+char *brolga__types_place(struct brolga__types *types, const char *function)
+{
+    char name[128];
+    Dwarf_Die found;
+    const char *file;
+    struct grown text = {.at = NULL};
+    int line;
+
+    (void)snprintf(name, sizeof name, "%.*s", (int)strcspn(function, "."),
+                   function);
+    if (!find(types, DW_TAG_subprogram, name, &found))
+        return NULL;
+    file = dwarf_decl_file(&found);
+    if (file == NULL || dwarf_decl_line(&found, &line) != 0)
+        return NULL;
+    put(&text, brolga__text_base(file));
+    put(&text, ":");
+    put_number(&text, (uint64_t)line);
+    if (!text.failed)
+        return text.at;
+    types->starved = true;
+    brolga__free(text.at);
+    return NULL;
+}

@@ -52,4 +52,8 @@ char *brolga__types_pointee(struct brolga__types *types, const char *function,
  * "result". */
 char *brolga__types_function(struct brolga__types *types, const char *function);
 
+/* Where a function is defined: "parser.c:12", which the caller frees; NULL if
+ * that is not known. `types` may be NULL. */
+char *brolga__types_place(struct brolga__types *types, const char *function);
+
 #endif

@@ -124,9 +124,7 @@ void brolga__image_unref(struct brolga__image *image)
         return;
     brolga__assert(image->handle == NULL);
     brolga__tables_free(image);
-    for (size_t i = 0; i < image->functions_count; i++)
-        brolga__free(image->functions[i].name);
-    brolga__free(image->functions);
+    brolga__names_free(image);
     if (image->copy >= 0)
         (void)close(image->copy);
     brolga__free(image->file);
@@ -149,50 +147,6 @@ void brolga__image_close(void *arg)
     }
     brolga__quarantine_unmapped(image->low, image->high - image->low);
     brolga__image_unref(image);
-}
-
-/* --- names for reports -------------------------------------------------- */
-
-/* Without memory for one, a function has no name in reports; that is all. */
-static void add_function(void *arg, const char *name, uintptr_t offset,
-                         size_t bytes)
-{
-    struct brolga__image *image = arg;
-    size_t count = image->functions_count;
-    struct brolga__function *more = brolga__realloc(
-        image->functions, (count + 1) * sizeof *image->functions);
-
-    if (more == NULL)
-        return;
-    image->functions = more;
-    more[count].name = brolga__strdup(name);
-    if (more[count].name == NULL)
-        return;
-    more[count].low = image->low + offset;
-    more[count].high = more[count].low + bytes;
-    image->functions_count++;
-}
-
-void brolga__image_describe(void *arg, const void *address, char *text,
-                            size_t bytes)
-{
-    const struct brolga__image *image = arg;
-    const struct brolga__function *found = NULL;
-
-    for (size_t i = 0; i < image->functions_count; i++)
-        if ((uintptr_t)address >= image->functions[i].low &&
-            (uintptr_t)address < image->functions[i].high)
-            found = &image->functions[i];
-    if (found == NULL)
-        (void)snprintf(text, bytes, "%s", "");
-    else /* Which line is known of exports only. */
-        (void)snprintf(text, bytes, "%s (%s)", found->name,
-                       brolga__text_base(image->file));
-    for (size_t i = 0; found != NULL && i < image->exports_count; i++)
-        if ((uintptr_t)image->exports[i].code == found->low)
-            (void)snprintf(text, bytes, "%s (%s:%d)", image->exports[i].name,
-                           brolga__text_base(image->exports[i].file),
-                           image->exports[i].line);
 }
 
 /* --- what a file must have ---------------------------------------------- */
@@ -320,7 +274,6 @@ static int read_image(struct brolga__image *image, struct brolga__text *why,
         brolga__text_add(why, "%s: out of memory", image->file);
         return BROLGA_ENOMEM;
     }
-    brolga__plat_functions(image->path, add_function, image);
     if ((err = check_main(image, why, line)) != BROLGA_OK)
         return err;
     return check_span(image, why);

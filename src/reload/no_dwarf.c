@@ -31,6 +31,13 @@ char *brolga__types_pointee(struct brolga__types *types, const char *function,
     return NULL;
 }
 
+char *brolga__types_place(struct brolga__types *types, const char *function)
+{
+    (void)types;
+    (void)function;
+    return NULL;
+}
+
 char *brolga__types_function(struct brolga__types *types, const char *function)
 {
     (void)types;

@@ -84,6 +84,7 @@ struct brolga__symbol {
 /* A function of the code, exported or not, for reports. */
 struct brolga__function {
     char *name;
+    char *place; /* "parser.c:12"; NULL: its line is not known. */
     uintptr_t low;
     uintptr_t high;
 };
@@ -178,6 +179,14 @@ struct brolga_module_desc;
 int brolga__tables_copy(struct brolga__image *image,
                         const struct brolga_module_desc *desc);
 void brolga__tables_free(struct brolga__image *image);
+
+struct brolga__types;
+
+/* The names of its functions, from the file and its debug information. Those
+ * that there is no memory for have none. */
+void brolga__names_read(struct brolga__image *image,
+                        struct brolga__types *types);
+void brolga__names_free(struct brolga__image *image);
 
 /* Drops a reference to the tables only. */
 void brolga__image_unref(struct brolga__image *image);

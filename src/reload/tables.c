@@ -237,8 +237,10 @@ int brolga__tables_copy(struct brolga__image *image,
         err = copy_states(image, desc->lists);
     if (err == BROLGA_OK)
         err = copy_migrations(image, desc->lists, types);
-    if (err == BROLGA_OK)
+    if (err == BROLGA_OK) {
         read_layouts(image, types);
+        brolga__names_read(image, types);
+    }
     starved = brolga__types_close(types);
     return err == BROLGA_OK ? starved : err;
 }

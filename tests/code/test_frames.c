@@ -6,6 +6,7 @@
  * and the callback has the C library's unwinder walk its stack; sections with
  * one thing wrong each.
  */
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include "code/frames.h"
 
 #include <unwind.h>
@@ -146,17 +147,33 @@ Test(frames, without_memory_for_the_unit_nobody_was_told, .init = open_default,
     brolga_txn_abort(txn);
 }
 
+/* A free multiple of 4 GiB; sanitizers have some of them. */
+static uintptr_t free_multiple(size_t bytes)
+{
+    for (uintptr_t n = 5; n < 0x7000; n = 2 * n) {
+        void *wish = (void *)(n << 32);
+        void *at = mmap(wish, bytes, PROT_NONE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+        if (at != MAP_FAILED)
+            cr_assert_eq(munmap(at, bytes), 0);
+        if (at == wish)
+            return n << 32;
+    }
+    return 0;
+}
+
 /* Where the lower half of a function's address is 0, libgcc thinks that there
- * is none. The range begins at such an address, if that is free. */
+ * is none. The range begins at such an address. */
 Test(frames, c5_unwinders_know_a_unit_wherever_it_lies, .fini = code_close)
 {
-    const uintptr_t odd = UINT64_C(5) << 32, step = (uintptr_t)32 << 20;
-    struct brolga_code_opts near = {.reserve_bytes = 1 << 20,
-                                    .near = (void *)(odd - step)};
+    const uintptr_t step = (uintptr_t)32 << 20; /* As it looks for room. */
+    struct brolga_code_opts near = {.reserve_bytes = 1 << 20};
     struct brolga_code_unit_opts opts = frames_opts();
     struct brolga_code_block *block;
     brolga_txn *txn;
 
+    near.near = (void *)(free_multiple(near.reserve_bytes) - step);
     code_open(&near);
     block = sealed_with_frames(100);
     cr_assert_neq((uint32_t)(uintptr_t)block->run, 0);

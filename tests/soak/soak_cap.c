@@ -230,6 +230,8 @@ static void soak(long count)
     until(brolga__load_relaxed(&seen) != ran, "nothing new runs");
     race_check(brolga__load_relaxed(&seen) == newest, "%ld runs, not %ld",
                brolga__load_relaxed(&seen), newest);
+    /* The event comes after the code. */
+    until(brolga__load_relaxed(&reloads) > before, "no reload is told");
     race_check(brolga__load_relaxed(&reloads) == before + 1,
                "%u reloads, of saves in between",
                brolga__load_relaxed(&reloads) - before);

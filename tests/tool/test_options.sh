@@ -96,7 +96,7 @@ if [ -z "$sanitize" ]; then # Else these signals are the sanitizers' own.
     call 4 run --no-watch program -- trap
     has err '^brolga: main failed: SIGSEGV at main \(main\.c:[0-9]+\), address 0x0$'
     call 4 run --no-watch program -- overflow
-    has err '^brolga: main failed: stack overflow in deep \(main\.c\) \(256 KiB\)$'
+    has err '^brolga: main failed: stack overflow in deep \(main\.c(:7)?\) \(256 KiB\)$'
 fi
 
 call 0 run --for 100ms program -- sleep
