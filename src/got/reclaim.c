@@ -372,11 +372,26 @@ static const struct brolga__suspects *prepare(struct brolga_got *got)
 
 /*
  * A look costs a little for each task, and more for those that look at
- * themselves on account of it. So looks take a small share of one processor at
- * the most: with ten thousand tasks there are some twenty a second, however
- * many reloads there are, and each is about all that has been retired since.
+ * themselves on account of it. So looks take a small share of one processor,
+ * however many reloads there are, and each is about all that has been retired
+ * since. But what nobody uses is not kept waiting long for that: a look that is
+ * dear, as one at thousands of tasks that have just been parked, may take a
+ * larger share.
  */
-#define LOOK_SHARE 50
+#define LOOK_SHARE         50
+#define LOOK_SHARE_AT_MOST 5
+#define LOOK_WAIT_NS       (30 * BROLGA_MS)
+
+/* When the next one is due, after one that took so long. */
+static uint64_t next_look_ns(uint64_t took_ns)
+{
+    uint64_t least = took_ns * (LOOK_SHARE_AT_MOST - 1);
+    uint64_t wait_ns = least > LOOK_WAIT_NS ? least : LOOK_WAIT_NS;
+
+    if (wait_ns > took_ns * (LOOK_SHARE - 1))
+        wait_ns = took_ns * (LOOK_SHARE - 1);
+    return brolga__plat_now_ns() + wait_ns;
+}
 
 #define NOBODY_UNSEEN UINT64_MAX
 
@@ -399,9 +414,7 @@ static void look_at_stacks(struct brolga_got *got,
         /* Running tasks look at themselves on a new round. */
         (void)brolga__epoch_begin_round(got->epoch);
     }
-    got->next_look_ns =
-        brolga__plat_now_ns() +
-        (brolga__plat_thread_ns() - begun_ns) * (LOOK_SHARE - 1);
+    got->next_look_ns = next_look_ns(brolga__plat_thread_ns() - begun_ns);
 }
 
 /*
