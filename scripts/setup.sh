@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
 # Sees to it that what Brolga needs to be built and tested is there.
 #
-#   scripts/setup.sh GROUP...     groups: build test model arm64 bench format
-#                                 peers
+#   scripts/setup.sh GROUP...     groups: build test model rust arm64 bench
+#                                 format peers
 #   scripts/setup.sh --missing GROUP...     only print the packages to install
+#
+# The cargo of Debian 12 is too old for the group rust, that of Debian 13 is not;
+# https://rustup.rs has it for any system.
 #
 # Silent and quick when nothing is missing. Otherwise it says what is, and
 # installs it with apt, through sudo if it is not root. Without apt it prints
@@ -24,6 +27,7 @@ build   libdw-dev              pkg-config --exists libdw
 build   libmimalloc-dev        header mimalloc.h
 test    libcriterion-dev       pkg-config --exists criterion
 model   spin                   command -v spin
+rust    cargo                  cargo_from 85
 arm64   gcc-aarch64-linux-gnu  command -v aarch64-linux-gnu-gcc
 arm64   libc6-dev-arm64-cross  test -e /usr/aarch64-linux-gnu/include/stdlib.h
 arm64   qemu-user              command -v qemu-aarch64
@@ -46,6 +50,14 @@ header() {
 # Whether the C++ compiler does.
 header_cxx() {
     echo "#include <$1>" | c++ -std=c++17 -E -x c++ -
+}
+
+# Whether there is cargo 1.N or newer, also where rustup puts it.
+cargo_from() {
+    local version
+
+    version=$(PATH=$PATH:$HOME/.cargo/bin cargo --version) &&
+        version=${version#cargo 1.} && [ "${version%%.*}" -ge "$1" ]
 }
 
 # Prints the packages of the groups in $* whose probe fails.
@@ -83,7 +95,7 @@ install() {
 main() {
     local groups=("$@") packages
 
-    [ $# -gt 0 ] || { sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 2; }
+    [ $# -gt 0 ] || { sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 2; }
     if [ "$1" = --missing ]; then
         missing "${groups[@]:1}"
         return
@@ -103,6 +115,9 @@ main() {
     mapfile -t packages < <(missing "${groups[@]}")
     if [ ${#packages[@]} -gt 0 ]; then
         echo "setup: still missing after the installation: ${packages[*]}" >&2
+        case " ${packages[*]} " in *" cargo "*)
+            echo "setup: cargo 1.85 or newer is needed: see https://rustup.rs" >&2
+        esac
         exit 1
     fi
     echo "setup: done"
