@@ -34,6 +34,29 @@ pub const BROLGA_EDEADLOCK: brolga_error = -19;
 pub type brolga_error = ::core::ffi::c_int;
 pub type brolga_shared_int = i32;
 #[repr(C)]
+#[derive(Debug, Default, Copy, Clone)]
+pub struct brolga_stress {
+    pub reload: u32,
+    pub abort: u32,
+    pub scan: bool,
+    pub quarantine: u32,
+    pub seed: u64,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of brolga_stress"][::core::mem::size_of::<brolga_stress>() - 24usize];
+    ["Alignment of brolga_stress"][::core::mem::align_of::<brolga_stress>() - 8usize];
+    ["Offset of field: brolga_stress::reload"]
+        [::core::mem::offset_of!(brolga_stress, reload) - 0usize];
+    ["Offset of field: brolga_stress::abort"]
+        [::core::mem::offset_of!(brolga_stress, abort) - 4usize];
+    ["Offset of field: brolga_stress::scan"][::core::mem::offset_of!(brolga_stress, scan) - 8usize];
+    ["Offset of field: brolga_stress::quarantine"]
+        [::core::mem::offset_of!(brolga_stress, quarantine) - 12usize];
+    ["Offset of field: brolga_stress::seed"]
+        [::core::mem::offset_of!(brolga_stress, seed) - 16usize];
+};
+#[repr(C)]
 #[derive(Debug, Copy, Clone)]
 pub struct brolga_epoch {
     _unused: [u8; 0],
@@ -90,6 +113,11 @@ pub struct brolga_txn {
 pub struct brolga_cells {
     _unused: [u8; 0],
 }
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct brolga_pin {
+    _unused: [u8; 0],
+}
 pub type brolga_slot = u32;
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -129,6 +157,8 @@ pub struct brolga_got_opts {
     pub versions_max: u32,
     pub retired_bytes_max: usize,
     pub history: u32,
+    pub stress_abort: u32,
+    pub stress_seed: u64,
     pub compatible: ::core::option::Option<
         unsafe extern "C" fn(
             arg: *mut ::core::ffi::c_void,
@@ -142,7 +172,7 @@ pub struct brolga_got_opts {
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of brolga_got_opts"][::core::mem::size_of::<brolga_got_opts>() - 40usize];
+    ["Size of brolga_got_opts"][::core::mem::size_of::<brolga_got_opts>() - 48usize];
     ["Alignment of brolga_got_opts"][::core::mem::align_of::<brolga_got_opts>() - 8usize];
     ["Offset of field: brolga_got_opts::slots_max"]
         [::core::mem::offset_of!(brolga_got_opts, slots_max) - 0usize];
@@ -152,10 +182,14 @@ const _: () = {
         [::core::mem::offset_of!(brolga_got_opts, retired_bytes_max) - 8usize];
     ["Offset of field: brolga_got_opts::history"]
         [::core::mem::offset_of!(brolga_got_opts, history) - 16usize];
+    ["Offset of field: brolga_got_opts::stress_abort"]
+        [::core::mem::offset_of!(brolga_got_opts, stress_abort) - 20usize];
+    ["Offset of field: brolga_got_opts::stress_seed"]
+        [::core::mem::offset_of!(brolga_got_opts, stress_seed) - 24usize];
     ["Offset of field: brolga_got_opts::compatible"]
-        [::core::mem::offset_of!(brolga_got_opts, compatible) - 24usize];
+        [::core::mem::offset_of!(brolga_got_opts, compatible) - 32usize];
     ["Offset of field: brolga_got_opts::arg"]
-        [::core::mem::offset_of!(brolga_got_opts, arg) - 32usize];
+        [::core::mem::offset_of!(brolga_got_opts, arg) - 40usize];
 };
 impl Default for brolga_got_opts {
     fn default() -> Self {
@@ -178,6 +212,10 @@ pub const BROLGA_REFUSED_BARRIER: brolga_refusal = 8;
 pub const BROLGA_REFUSED_HISTORY: brolga_refusal = 9;
 pub const BROLGA_REFUSED_LOAD: brolga_refusal = 10;
 pub const BROLGA_REFUSED_HEADER: brolga_refusal = 11;
+pub const BROLGA_REFUSED_VETO: brolga_refusal = 12;
+pub const BROLGA_REFUSED_HOOK: brolga_refusal = 13;
+pub const BROLGA_REFUSED_STATE: brolga_refusal = 14;
+pub const BROLGA_REFUSED_STRESS: brolga_refusal = 15;
 pub type brolga_refusal = ::core::ffi::c_uint;
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -227,12 +265,14 @@ pub struct brolga_report {
     pub task: u64,
     pub task_name: [::core::ffi::c_char; 32usize],
     pub function: [::core::ffi::c_char; 64usize],
+    pub hook: [::core::ffi::c_char; 48usize],
+    pub after: [::core::ffi::c_char; 256usize],
     pub conflicts: u32,
     pub conflict: [brolga_conflict; 8usize],
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of brolga_report"][::core::mem::size_of::<brolga_report>() - 4504usize];
+    ["Size of brolga_report"][::core::mem::size_of::<brolga_report>() - 4808usize];
     ["Alignment of brolga_report"][::core::mem::align_of::<brolga_report>() - 8usize];
     ["Offset of field: brolga_report::refusal"]
         [::core::mem::offset_of!(brolga_report, refusal) - 0usize];
@@ -252,10 +292,14 @@ const _: () = {
         [::core::mem::offset_of!(brolga_report, task_name) - 1072usize];
     ["Offset of field: brolga_report::function"]
         [::core::mem::offset_of!(brolga_report, function) - 1104usize];
+    ["Offset of field: brolga_report::hook"]
+        [::core::mem::offset_of!(brolga_report, hook) - 1168usize];
+    ["Offset of field: brolga_report::after"]
+        [::core::mem::offset_of!(brolga_report, after) - 1216usize];
     ["Offset of field: brolga_report::conflicts"]
-        [::core::mem::offset_of!(brolga_report, conflicts) - 1168usize];
+        [::core::mem::offset_of!(brolga_report, conflicts) - 1472usize];
     ["Offset of field: brolga_report::conflict"]
-        [::core::mem::offset_of!(brolga_report, conflict) - 1172usize];
+        [::core::mem::offset_of!(brolga_report, conflict) - 1476usize];
 };
 impl Default for brolga_report {
     fn default() -> Self {
@@ -378,6 +422,58 @@ const _: () = {
         [::core::mem::offset_of!(brolga_unit_opts, arg) - 48usize];
 };
 impl Default for brolga_unit_opts {
+    fn default() -> Self {
+        let mut s = ::core::mem::MaybeUninit::<Self>::uninit();
+        unsafe {
+            ::core::ptr::write_bytes(s.as_mut_ptr(), 0, 1);
+            s.assume_init()
+        }
+    }
+}
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct brolga_hooks {
+    pub name: *const ::core::ffi::c_char,
+    pub before: ::core::option::Option<
+        unsafe extern "C" fn(
+            arg: *mut ::core::ffi::c_void,
+            why: *mut ::core::ffi::c_char,
+            bytes: usize,
+        ) -> ::core::ffi::c_int,
+    >,
+    pub migrate: ::core::option::Option<
+        unsafe extern "C" fn(
+            arg: *mut ::core::ffi::c_void,
+            why: *mut ::core::ffi::c_char,
+            bytes: usize,
+        ) -> ::core::ffi::c_int,
+    >,
+    pub after: ::core::option::Option<unsafe extern "C" fn(arg: *mut ::core::ffi::c_void)>,
+    pub called_off: ::core::option::Option<unsafe extern "C" fn(arg: *mut ::core::ffi::c_void)>,
+    pub release: ::core::option::Option<unsafe extern "C" fn(arg: *mut ::core::ffi::c_void)>,
+    pub timeout_ns: u64,
+    pub arg: *mut ::core::ffi::c_void,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of brolga_hooks"][::core::mem::size_of::<brolga_hooks>() - 64usize];
+    ["Alignment of brolga_hooks"][::core::mem::align_of::<brolga_hooks>() - 8usize];
+    ["Offset of field: brolga_hooks::name"][::core::mem::offset_of!(brolga_hooks, name) - 0usize];
+    ["Offset of field: brolga_hooks::before"]
+        [::core::mem::offset_of!(brolga_hooks, before) - 8usize];
+    ["Offset of field: brolga_hooks::migrate"]
+        [::core::mem::offset_of!(brolga_hooks, migrate) - 16usize];
+    ["Offset of field: brolga_hooks::after"]
+        [::core::mem::offset_of!(brolga_hooks, after) - 24usize];
+    ["Offset of field: brolga_hooks::called_off"]
+        [::core::mem::offset_of!(brolga_hooks, called_off) - 32usize];
+    ["Offset of field: brolga_hooks::release"]
+        [::core::mem::offset_of!(brolga_hooks, release) - 40usize];
+    ["Offset of field: brolga_hooks::timeout_ns"]
+        [::core::mem::offset_of!(brolga_hooks, timeout_ns) - 48usize];
+    ["Offset of field: brolga_hooks::arg"][::core::mem::offset_of!(brolga_hooks, arg) - 56usize];
+};
+impl Default for brolga_hooks {
     fn default() -> Self {
         let mut s = ::core::mem::MaybeUninit::<Self>::uninit();
         unsafe {
@@ -795,6 +891,202 @@ const _: () = {
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
+pub struct brolga_code {
+    _unused: [u8; 0],
+}
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct brolga_code_opts {
+    pub reserve_bytes: usize,
+    pub near: *const ::core::ffi::c_void,
+    pub quarantine_bytes: usize,
+    pub one_place: bool,
+    pub debugger: bool,
+    pub perf_map: bool,
+    pub jitdump: bool,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of brolga_code_opts"][::core::mem::size_of::<brolga_code_opts>() - 32usize];
+    ["Alignment of brolga_code_opts"][::core::mem::align_of::<brolga_code_opts>() - 8usize];
+    ["Offset of field: brolga_code_opts::reserve_bytes"]
+        [::core::mem::offset_of!(brolga_code_opts, reserve_bytes) - 0usize];
+    ["Offset of field: brolga_code_opts::near"]
+        [::core::mem::offset_of!(brolga_code_opts, near) - 8usize];
+    ["Offset of field: brolga_code_opts::quarantine_bytes"]
+        [::core::mem::offset_of!(brolga_code_opts, quarantine_bytes) - 16usize];
+    ["Offset of field: brolga_code_opts::one_place"]
+        [::core::mem::offset_of!(brolga_code_opts, one_place) - 24usize];
+    ["Offset of field: brolga_code_opts::debugger"]
+        [::core::mem::offset_of!(brolga_code_opts, debugger) - 25usize];
+    ["Offset of field: brolga_code_opts::perf_map"]
+        [::core::mem::offset_of!(brolga_code_opts, perf_map) - 26usize];
+    ["Offset of field: brolga_code_opts::jitdump"]
+        [::core::mem::offset_of!(brolga_code_opts, jitdump) - 27usize];
+};
+impl Default for brolga_code_opts {
+    fn default() -> Self {
+        let mut s = ::core::mem::MaybeUninit::<Self>::uninit();
+        unsafe {
+            ::core::ptr::write_bytes(s.as_mut_ptr(), 0, 1);
+            s.assume_init()
+        }
+    }
+}
+pub const BROLGA_CODE_SYNC_CORES: brolga_code_sync = 0;
+pub const BROLGA_CODE_SYNC_SLOWLY: brolga_code_sync = 1;
+pub const BROLGA_CODE_SYNC_SAFEPOINTS: brolga_code_sync = 2;
+pub type brolga_code_sync = ::core::ffi::c_uint;
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct brolga_code_block {
+    pub write: *mut ::core::ffi::c_void,
+    pub run: *const ::core::ffi::c_void,
+    pub bytes: usize,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of brolga_code_block"][::core::mem::size_of::<brolga_code_block>() - 24usize];
+    ["Alignment of brolga_code_block"][::core::mem::align_of::<brolga_code_block>() - 8usize];
+    ["Offset of field: brolga_code_block::write"]
+        [::core::mem::offset_of!(brolga_code_block, write) - 0usize];
+    ["Offset of field: brolga_code_block::run"]
+        [::core::mem::offset_of!(brolga_code_block, run) - 8usize];
+    ["Offset of field: brolga_code_block::bytes"]
+        [::core::mem::offset_of!(brolga_code_block, bytes) - 16usize];
+};
+impl Default for brolga_code_block {
+    fn default() -> Self {
+        let mut s = ::core::mem::MaybeUninit::<Self>::uninit();
+        unsafe {
+            ::core::ptr::write_bytes(s.as_mut_ptr(), 0, 1);
+            s.assume_init()
+        }
+    }
+}
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct brolga_code_function {
+    pub name: *const ::core::ffi::c_char,
+    pub offset: usize,
+    pub bytes: usize,
+    pub file: *const ::core::ffi::c_char,
+    pub line: ::core::ffi::c_int,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of brolga_code_function"][::core::mem::size_of::<brolga_code_function>() - 40usize];
+    ["Alignment of brolga_code_function"][::core::mem::align_of::<brolga_code_function>() - 8usize];
+    ["Offset of field: brolga_code_function::name"]
+        [::core::mem::offset_of!(brolga_code_function, name) - 0usize];
+    ["Offset of field: brolga_code_function::offset"]
+        [::core::mem::offset_of!(brolga_code_function, offset) - 8usize];
+    ["Offset of field: brolga_code_function::bytes"]
+        [::core::mem::offset_of!(brolga_code_function, bytes) - 16usize];
+    ["Offset of field: brolga_code_function::file"]
+        [::core::mem::offset_of!(brolga_code_function, file) - 24usize];
+    ["Offset of field: brolga_code_function::line"]
+        [::core::mem::offset_of!(brolga_code_function, line) - 32usize];
+};
+impl Default for brolga_code_function {
+    fn default() -> Self {
+        let mut s = ::core::mem::MaybeUninit::<Self>::uninit();
+        unsafe {
+            ::core::ptr::write_bytes(s.as_mut_ptr(), 0, 1);
+            s.assume_init()
+        }
+    }
+}
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct brolga_code_unit_opts {
+    pub name: *const ::core::ffi::c_char,
+    pub policy: brolga_policy,
+    pub release: ::core::option::Option<unsafe extern "C" fn(arg: *mut ::core::ffi::c_void)>,
+    pub arg: *mut ::core::ffi::c_void,
+    pub functions: *const brolga_code_function,
+    pub function_count: usize,
+    pub frames_offset: usize,
+    pub frames_bytes: usize,
+    pub object: *const ::core::ffi::c_void,
+    pub object_bytes: usize,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of brolga_code_unit_opts"][::core::mem::size_of::<brolga_code_unit_opts>() - 80usize];
+    ["Alignment of brolga_code_unit_opts"]
+        [::core::mem::align_of::<brolga_code_unit_opts>() - 8usize];
+    ["Offset of field: brolga_code_unit_opts::name"]
+        [::core::mem::offset_of!(brolga_code_unit_opts, name) - 0usize];
+    ["Offset of field: brolga_code_unit_opts::policy"]
+        [::core::mem::offset_of!(brolga_code_unit_opts, policy) - 8usize];
+    ["Offset of field: brolga_code_unit_opts::release"]
+        [::core::mem::offset_of!(brolga_code_unit_opts, release) - 16usize];
+    ["Offset of field: brolga_code_unit_opts::arg"]
+        [::core::mem::offset_of!(brolga_code_unit_opts, arg) - 24usize];
+    ["Offset of field: brolga_code_unit_opts::functions"]
+        [::core::mem::offset_of!(brolga_code_unit_opts, functions) - 32usize];
+    ["Offset of field: brolga_code_unit_opts::function_count"]
+        [::core::mem::offset_of!(brolga_code_unit_opts, function_count) - 40usize];
+    ["Offset of field: brolga_code_unit_opts::frames_offset"]
+        [::core::mem::offset_of!(brolga_code_unit_opts, frames_offset) - 48usize];
+    ["Offset of field: brolga_code_unit_opts::frames_bytes"]
+        [::core::mem::offset_of!(brolga_code_unit_opts, frames_bytes) - 56usize];
+    ["Offset of field: brolga_code_unit_opts::object"]
+        [::core::mem::offset_of!(brolga_code_unit_opts, object) - 64usize];
+    ["Offset of field: brolga_code_unit_opts::object_bytes"]
+        [::core::mem::offset_of!(brolga_code_unit_opts, object_bytes) - 72usize];
+};
+impl Default for brolga_code_unit_opts {
+    fn default() -> Self {
+        let mut s = ::core::mem::MaybeUninit::<Self>::uninit();
+        unsafe {
+            ::core::ptr::write_bytes(s.as_mut_ptr(), 0, 1);
+            s.assume_init()
+        }
+    }
+}
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct brolga_code_stats {
+    pub reserved_bytes: usize,
+    pub used_bytes: usize,
+    pub waiting_bytes: usize,
+    pub blocks: u32,
+    pub allocated: u64,
+    pub two_places: bool,
+    pub sync: brolga_code_sync,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of brolga_code_stats"][::core::mem::size_of::<brolga_code_stats>() - 48usize];
+    ["Alignment of brolga_code_stats"][::core::mem::align_of::<brolga_code_stats>() - 8usize];
+    ["Offset of field: brolga_code_stats::reserved_bytes"]
+        [::core::mem::offset_of!(brolga_code_stats, reserved_bytes) - 0usize];
+    ["Offset of field: brolga_code_stats::used_bytes"]
+        [::core::mem::offset_of!(brolga_code_stats, used_bytes) - 8usize];
+    ["Offset of field: brolga_code_stats::waiting_bytes"]
+        [::core::mem::offset_of!(brolga_code_stats, waiting_bytes) - 16usize];
+    ["Offset of field: brolga_code_stats::blocks"]
+        [::core::mem::offset_of!(brolga_code_stats, blocks) - 24usize];
+    ["Offset of field: brolga_code_stats::allocated"]
+        [::core::mem::offset_of!(brolga_code_stats, allocated) - 32usize];
+    ["Offset of field: brolga_code_stats::two_places"]
+        [::core::mem::offset_of!(brolga_code_stats, two_places) - 40usize];
+    ["Offset of field: brolga_code_stats::sync"]
+        [::core::mem::offset_of!(brolga_code_stats, sync) - 44usize];
+};
+impl Default for brolga_code_stats {
+    fn default() -> Self {
+        let mut s = ::core::mem::MaybeUninit::<Self>::uninit();
+        unsafe {
+            ::core::ptr::write_bytes(s.as_mut_ptr(), 0, 1);
+            s.assume_init()
+        }
+    }
+}
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
 pub struct brolga_region {
     _unused: [u8; 0],
 }
@@ -900,8 +1192,10 @@ pub struct brolga_opts {
     pub blocking_threads: u32,
     pub cleanup_ns: u64,
     pub cancel_grace_ns: u64,
+    pub stall_ns: u64,
     pub deadlocks: brolga_deadlocks,
     pub got: brolga_got_opts,
+    pub stress: brolga_stress,
     pub on_event: ::core::option::Option<
         unsafe extern "C" fn(arg: *mut ::core::ffi::c_void, event: *const brolga_event),
     >,
@@ -910,7 +1204,7 @@ pub struct brolga_opts {
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of brolga_opts"][::core::mem::size_of::<brolga_opts>() - 120usize];
+    ["Size of brolga_opts"][::core::mem::size_of::<brolga_opts>() - 160usize];
     ["Alignment of brolga_opts"][::core::mem::align_of::<brolga_opts>() - 8usize];
     ["Offset of field: brolga_opts::workers"]
         [::core::mem::offset_of!(brolga_opts, workers) - 0usize];
@@ -926,14 +1220,18 @@ const _: () = {
         [::core::mem::offset_of!(brolga_opts, cleanup_ns) - 32usize];
     ["Offset of field: brolga_opts::cancel_grace_ns"]
         [::core::mem::offset_of!(brolga_opts, cancel_grace_ns) - 40usize];
+    ["Offset of field: brolga_opts::stall_ns"]
+        [::core::mem::offset_of!(brolga_opts, stall_ns) - 48usize];
     ["Offset of field: brolga_opts::deadlocks"]
-        [::core::mem::offset_of!(brolga_opts, deadlocks) - 48usize];
-    ["Offset of field: brolga_opts::got"][::core::mem::offset_of!(brolga_opts, got) - 56usize];
+        [::core::mem::offset_of!(brolga_opts, deadlocks) - 56usize];
+    ["Offset of field: brolga_opts::got"][::core::mem::offset_of!(brolga_opts, got) - 64usize];
+    ["Offset of field: brolga_opts::stress"]
+        [::core::mem::offset_of!(brolga_opts, stress) - 112usize];
     ["Offset of field: brolga_opts::on_event"]
-        [::core::mem::offset_of!(brolga_opts, on_event) - 96usize];
+        [::core::mem::offset_of!(brolga_opts, on_event) - 136usize];
     ["Offset of field: brolga_opts::on_ready"]
-        [::core::mem::offset_of!(brolga_opts, on_ready) - 104usize];
-    ["Offset of field: brolga_opts::arg"][::core::mem::offset_of!(brolga_opts, arg) - 112usize];
+        [::core::mem::offset_of!(brolga_opts, on_ready) - 144usize];
+    ["Offset of field: brolga_opts::arg"][::core::mem::offset_of!(brolga_opts, arg) - 152usize];
 };
 impl Default for brolga_opts {
     fn default() -> Self {
@@ -948,6 +1246,7 @@ pub const BROLGA_EVENT_ADOPTED: brolga_event_kind = 0;
 pub const BROLGA_EVENT_RELEASED: brolga_event_kind = 1;
 pub const BROLGA_EVENT_STUCK: brolga_event_kind = 2;
 pub const BROLGA_EVENT_DEADLOCK: brolga_event_kind = 3;
+pub const BROLGA_EVENT_STALLED: brolga_event_kind = 4;
 pub type brolga_event_kind = ::core::ffi::c_uint;
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -961,10 +1260,11 @@ pub struct brolga_event {
     pub scope: u64,
     pub parked_in: *const ::core::ffi::c_char,
     pub text: *const ::core::ffi::c_char,
+    pub json: *const ::core::ffi::c_char,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of brolga_event"][::core::mem::size_of::<brolga_event>() - 72usize];
+    ["Size of brolga_event"][::core::mem::size_of::<brolga_event>() - 80usize];
     ["Alignment of brolga_event"][::core::mem::align_of::<brolga_event>() - 8usize];
     ["Offset of field: brolga_event::kind"][::core::mem::offset_of!(brolga_event, kind) - 0usize];
     ["Offset of field: brolga_event::version"]
@@ -980,6 +1280,7 @@ const _: () = {
     ["Offset of field: brolga_event::parked_in"]
         [::core::mem::offset_of!(brolga_event, parked_in) - 56usize];
     ["Offset of field: brolga_event::text"][::core::mem::offset_of!(brolga_event, text) - 64usize];
+    ["Offset of field: brolga_event::json"][::core::mem::offset_of!(brolga_event, json) - 72usize];
 };
 impl Default for brolga_event {
     fn default() -> Self {
@@ -999,6 +1300,7 @@ pub struct brolga_spawn_opts {
     pub stack_bytes: usize,
     pub thread: bool,
     pub adopt_at_top: bool,
+    pub heap: bool,
     pub scope: *mut brolga_scope,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
@@ -1013,6 +1315,8 @@ const _: () = {
         [::core::mem::offset_of!(brolga_spawn_opts, thread) - 16usize];
     ["Offset of field: brolga_spawn_opts::adopt_at_top"]
         [::core::mem::offset_of!(brolga_spawn_opts, adopt_at_top) - 17usize];
+    ["Offset of field: brolga_spawn_opts::heap"]
+        [::core::mem::offset_of!(brolga_spawn_opts, heap) - 18usize];
     ["Offset of field: brolga_spawn_opts::scope"]
         [::core::mem::offset_of!(brolga_spawn_opts, scope) - 24usize];
 };
@@ -1071,6 +1375,9 @@ pub const BROLGA_HOLD_RUNNING: brolga_hold = 1;
 pub const BROLGA_HOLD_FRAME: brolga_hold = 2;
 pub const BROLGA_HOLD_BLOCKED: brolga_hold = 3;
 pub const BROLGA_HOLD_PIN: brolga_hold = 4;
+pub const BROLGA_HOLD_CLOSURE: brolga_hold = 5;
+pub const BROLGA_HOLD_CALLBACK: brolga_hold = 6;
+pub const BROLGA_HOLD_CALLER: brolga_hold = 7;
 pub type brolga_hold = ::core::ffi::c_uint;
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -1079,16 +1386,20 @@ pub struct brolga_holder {
     pub version: u64,
     pub unit: *const ::core::ffi::c_char,
     pub since_ns: u64,
+    pub bytes: usize,
     pub task: u64,
     pub task_name: [::core::ffi::c_char; 32usize],
+    pub task_since_ns: u64,
     pub address: usize,
     pub function: [::core::ffi::c_char; 64usize],
     pub parked_in: *const ::core::ffi::c_char,
     pub pins: u64,
+    pub caller: [::core::ffi::c_char; 48usize],
+    pub what: [::core::ffi::c_char; 64usize],
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of brolga_holder"][::core::mem::size_of::<brolga_holder>() - 160usize];
+    ["Size of brolga_holder"][::core::mem::size_of::<brolga_holder>() - 288usize];
     ["Alignment of brolga_holder"][::core::mem::align_of::<brolga_holder>() - 8usize];
     ["Offset of field: brolga_holder::reason"]
         [::core::mem::offset_of!(brolga_holder, reason) - 0usize];
@@ -1098,18 +1409,26 @@ const _: () = {
         [::core::mem::offset_of!(brolga_holder, unit) - 16usize];
     ["Offset of field: brolga_holder::since_ns"]
         [::core::mem::offset_of!(brolga_holder, since_ns) - 24usize];
+    ["Offset of field: brolga_holder::bytes"]
+        [::core::mem::offset_of!(brolga_holder, bytes) - 32usize];
     ["Offset of field: brolga_holder::task"]
-        [::core::mem::offset_of!(brolga_holder, task) - 32usize];
+        [::core::mem::offset_of!(brolga_holder, task) - 40usize];
     ["Offset of field: brolga_holder::task_name"]
-        [::core::mem::offset_of!(brolga_holder, task_name) - 40usize];
+        [::core::mem::offset_of!(brolga_holder, task_name) - 48usize];
+    ["Offset of field: brolga_holder::task_since_ns"]
+        [::core::mem::offset_of!(brolga_holder, task_since_ns) - 80usize];
     ["Offset of field: brolga_holder::address"]
-        [::core::mem::offset_of!(brolga_holder, address) - 72usize];
+        [::core::mem::offset_of!(brolga_holder, address) - 88usize];
     ["Offset of field: brolga_holder::function"]
-        [::core::mem::offset_of!(brolga_holder, function) - 80usize];
+        [::core::mem::offset_of!(brolga_holder, function) - 96usize];
     ["Offset of field: brolga_holder::parked_in"]
-        [::core::mem::offset_of!(brolga_holder, parked_in) - 144usize];
+        [::core::mem::offset_of!(brolga_holder, parked_in) - 160usize];
     ["Offset of field: brolga_holder::pins"]
-        [::core::mem::offset_of!(brolga_holder, pins) - 152usize];
+        [::core::mem::offset_of!(brolga_holder, pins) - 168usize];
+    ["Offset of field: brolga_holder::caller"]
+        [::core::mem::offset_of!(brolga_holder, caller) - 176usize];
+    ["Offset of field: brolga_holder::what"]
+        [::core::mem::offset_of!(brolga_holder, what) - 224usize];
 };
 impl Default for brolga_holder {
     fn default() -> Self {
@@ -1554,13 +1873,15 @@ pub struct brolga_waiter {
     pub op: i32,
     pub queued: bool,
     pub copied: bool,
+    pub may_pause: bool,
     pub how: i32,
     pub site: *mut brolga_site,
     pub original: *mut ::core::ffi::c_void,
+    pub kept: *mut ::core::ffi::c_void,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of brolga_waiter"][::core::mem::size_of::<brolga_waiter>() - 104usize];
+    ["Size of brolga_waiter"][::core::mem::size_of::<brolga_waiter>() - 112usize];
     ["Alignment of brolga_waiter"][::core::mem::align_of::<brolga_waiter>() - 8usize];
     ["Offset of field: brolga_waiter::wake"][::core::mem::offset_of!(brolga_waiter, wake) - 0usize];
     ["Offset of field: brolga_waiter::arg"][::core::mem::offset_of!(brolga_waiter, arg) - 8usize];
@@ -1586,11 +1907,15 @@ const _: () = {
         [::core::mem::offset_of!(brolga_waiter, queued) - 80usize];
     ["Offset of field: brolga_waiter::copied"]
         [::core::mem::offset_of!(brolga_waiter, copied) - 81usize];
+    ["Offset of field: brolga_waiter::may_pause"]
+        [::core::mem::offset_of!(brolga_waiter, may_pause) - 82usize];
     ["Offset of field: brolga_waiter::how"][::core::mem::offset_of!(brolga_waiter, how) - 84usize];
     ["Offset of field: brolga_waiter::site"]
         [::core::mem::offset_of!(brolga_waiter, site) - 88usize];
     ["Offset of field: brolga_waiter::original"]
         [::core::mem::offset_of!(brolga_waiter, original) - 96usize];
+    ["Offset of field: brolga_waiter::kept"]
+        [::core::mem::offset_of!(brolga_waiter, kept) - 104usize];
 };
 impl Default for brolga_waiter {
     fn default() -> Self {
@@ -1612,7 +1937,7 @@ pub struct brolga_arm {
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of brolga_arm"][::core::mem::size_of::<brolga_arm>() - 136usize];
+    ["Size of brolga_arm"][::core::mem::size_of::<brolga_arm>() - 144usize];
     ["Alignment of brolga_arm"][::core::mem::align_of::<brolga_arm>() - 8usize];
     ["Offset of field: brolga_arm::chan"][::core::mem::offset_of!(brolga_arm, chan) - 0usize];
     ["Offset of field: brolga_arm::op"][::core::mem::offset_of!(brolga_arm, op) - 8usize];
@@ -1842,12 +2167,49 @@ pub const BROLGA_RELOAD_WATCH_PROBLEM: brolga_reload_event_kind = 10;
 pub const BROLGA_RELOAD_ROLLED_BACK: brolga_reload_event_kind = 11;
 pub const BROLGA_RELOAD_STALE: brolga_reload_event_kind = 12;
 pub const BROLGA_RELOAD_STALE_ENDED: brolga_reload_event_kind = 13;
+pub const BROLGA_RELOAD_NOT_OPTIMISED: brolga_reload_event_kind = 14;
 pub type brolga_reload_event_kind = ::core::ffi::c_uint;
 pub const BROLGA_RELOAD_NEW: brolga_reload_why = 0;
 pub const BROLGA_RELOAD_CHANGED: brolga_reload_why = 1;
 pub const BROLGA_RELOAD_REBUILT: brolga_reload_why = 2;
 pub const BROLGA_RELOAD_RESTORED: brolga_reload_why = 3;
+pub const BROLGA_RELOAD_OPTIMISED: brolga_reload_why = 4;
+pub const BROLGA_RELOAD_AGAIN: brolga_reload_why = 5;
 pub type brolga_reload_why = ::core::ffi::c_uint;
+pub const BROLGA_RELOAD_STATE_NEW: brolga_reload_state_what = 0;
+pub const BROLGA_RELOAD_STATE_KEPT: brolga_reload_state_what = 1;
+pub const BROLGA_RELOAD_STATE_MIGRATED: brolga_reload_state_what = 2;
+pub type brolga_reload_state_what = ::core::ffi::c_uint;
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct brolga_reload_state {
+    pub module: *const ::core::ffi::c_char,
+    pub name: *const ::core::ffi::c_char,
+    pub what: brolga_reload_state_what,
+    pub steps: ::core::ffi::c_uint,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of brolga_reload_state"][::core::mem::size_of::<brolga_reload_state>() - 24usize];
+    ["Alignment of brolga_reload_state"][::core::mem::align_of::<brolga_reload_state>() - 8usize];
+    ["Offset of field: brolga_reload_state::module"]
+        [::core::mem::offset_of!(brolga_reload_state, module) - 0usize];
+    ["Offset of field: brolga_reload_state::name"]
+        [::core::mem::offset_of!(brolga_reload_state, name) - 8usize];
+    ["Offset of field: brolga_reload_state::what"]
+        [::core::mem::offset_of!(brolga_reload_state, what) - 16usize];
+    ["Offset of field: brolga_reload_state::steps"]
+        [::core::mem::offset_of!(brolga_reload_state, steps) - 20usize];
+};
+impl Default for brolga_reload_state {
+    fn default() -> Self {
+        let mut s = ::core::mem::MaybeUninit::<Self>::uninit();
+        unsafe {
+            ::core::ptr::write_bytes(s.as_mut_ptr(), 0, 1);
+            s.assume_init()
+        }
+    }
+}
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
 pub struct brolga_reload_module {
@@ -1897,6 +2259,8 @@ pub struct brolga_reload_event {
     pub version: u64,
     pub modules: *const brolga_reload_module,
     pub modules_count: usize,
+    pub states: *const brolga_reload_state,
+    pub states_count: usize,
     pub build_ns: u64,
     pub restored: u64,
     pub commit_ns: u64,
@@ -1906,7 +2270,7 @@ pub struct brolga_reload_event {
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of brolga_reload_event"][::core::mem::size_of::<brolga_reload_event>() - 128usize];
+    ["Size of brolga_reload_event"][::core::mem::size_of::<brolga_reload_event>() - 144usize];
     ["Alignment of brolga_reload_event"][::core::mem::align_of::<brolga_reload_event>() - 8usize];
     ["Offset of field: brolga_reload_event::kind"]
         [::core::mem::offset_of!(brolga_reload_event, kind) - 0usize];
@@ -1928,18 +2292,22 @@ const _: () = {
         [::core::mem::offset_of!(brolga_reload_event, modules) - 64usize];
     ["Offset of field: brolga_reload_event::modules_count"]
         [::core::mem::offset_of!(brolga_reload_event, modules_count) - 72usize];
+    ["Offset of field: brolga_reload_event::states"]
+        [::core::mem::offset_of!(brolga_reload_event, states) - 80usize];
+    ["Offset of field: brolga_reload_event::states_count"]
+        [::core::mem::offset_of!(brolga_reload_event, states_count) - 88usize];
     ["Offset of field: brolga_reload_event::build_ns"]
-        [::core::mem::offset_of!(brolga_reload_event, build_ns) - 80usize];
+        [::core::mem::offset_of!(brolga_reload_event, build_ns) - 96usize];
     ["Offset of field: brolga_reload_event::restored"]
-        [::core::mem::offset_of!(brolga_reload_event, restored) - 88usize];
+        [::core::mem::offset_of!(brolga_reload_event, restored) - 104usize];
     ["Offset of field: brolga_reload_event::commit_ns"]
-        [::core::mem::offset_of!(brolga_reload_event, commit_ns) - 96usize];
+        [::core::mem::offset_of!(brolga_reload_event, commit_ns) - 112usize];
     ["Offset of field: brolga_reload_event::saved_ns"]
-        [::core::mem::offset_of!(brolga_reload_event, saved_ns) - 104usize];
+        [::core::mem::offset_of!(brolga_reload_event, saved_ns) - 120usize];
     ["Offset of field: brolga_reload_event::refusal"]
-        [::core::mem::offset_of!(brolga_reload_event, refusal) - 112usize];
+        [::core::mem::offset_of!(brolga_reload_event, refusal) - 128usize];
     ["Offset of field: brolga_reload_event::report"]
-        [::core::mem::offset_of!(brolga_reload_event, report) - 120usize];
+        [::core::mem::offset_of!(brolga_reload_event, report) - 136usize];
 };
 impl Default for brolga_reload_event {
     fn default() -> Self {
@@ -1968,9 +2336,12 @@ pub struct brolga_reload_opts {
     pub jobs: u32,
     pub bystander: bool,
     pub policy: brolga_reload_policy,
+    pub tiered: bool,
+    pub fast: *const ::core::ffi::c_char,
     pub allow_stale: bool,
     pub rollback_percent: u32,
     pub rollback_window_ms: u32,
+    pub state_deadline_ms: u32,
     pub no_watch: bool,
     pub keep_files: bool,
     pub on_event: ::core::option::Option<
@@ -1980,7 +2351,7 @@ pub struct brolga_reload_opts {
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of brolga_reload_opts"][::core::mem::size_of::<brolga_reload_opts>() - 96usize];
+    ["Size of brolga_reload_opts"][::core::mem::size_of::<brolga_reload_opts>() - 120usize];
     ["Alignment of brolga_reload_opts"][::core::mem::align_of::<brolga_reload_opts>() - 8usize];
     ["Offset of field: brolga_reload_opts::paths"]
         [::core::mem::offset_of!(brolga_reload_opts, paths) - 0usize];
@@ -2004,20 +2375,26 @@ const _: () = {
         [::core::mem::offset_of!(brolga_reload_opts, bystander) - 56usize];
     ["Offset of field: brolga_reload_opts::policy"]
         [::core::mem::offset_of!(brolga_reload_opts, policy) - 60usize];
+    ["Offset of field: brolga_reload_opts::tiered"]
+        [::core::mem::offset_of!(brolga_reload_opts, tiered) - 64usize];
+    ["Offset of field: brolga_reload_opts::fast"]
+        [::core::mem::offset_of!(brolga_reload_opts, fast) - 72usize];
     ["Offset of field: brolga_reload_opts::allow_stale"]
-        [::core::mem::offset_of!(brolga_reload_opts, allow_stale) - 64usize];
+        [::core::mem::offset_of!(brolga_reload_opts, allow_stale) - 80usize];
     ["Offset of field: brolga_reload_opts::rollback_percent"]
-        [::core::mem::offset_of!(brolga_reload_opts, rollback_percent) - 68usize];
+        [::core::mem::offset_of!(brolga_reload_opts, rollback_percent) - 84usize];
     ["Offset of field: brolga_reload_opts::rollback_window_ms"]
-        [::core::mem::offset_of!(brolga_reload_opts, rollback_window_ms) - 72usize];
+        [::core::mem::offset_of!(brolga_reload_opts, rollback_window_ms) - 88usize];
+    ["Offset of field: brolga_reload_opts::state_deadline_ms"]
+        [::core::mem::offset_of!(brolga_reload_opts, state_deadline_ms) - 92usize];
     ["Offset of field: brolga_reload_opts::no_watch"]
-        [::core::mem::offset_of!(brolga_reload_opts, no_watch) - 76usize];
+        [::core::mem::offset_of!(brolga_reload_opts, no_watch) - 96usize];
     ["Offset of field: brolga_reload_opts::keep_files"]
-        [::core::mem::offset_of!(brolga_reload_opts, keep_files) - 77usize];
+        [::core::mem::offset_of!(brolga_reload_opts, keep_files) - 97usize];
     ["Offset of field: brolga_reload_opts::on_event"]
-        [::core::mem::offset_of!(brolga_reload_opts, on_event) - 80usize];
+        [::core::mem::offset_of!(brolga_reload_opts, on_event) - 104usize];
     ["Offset of field: brolga_reload_opts::arg"]
-        [::core::mem::offset_of!(brolga_reload_opts, arg) - 88usize];
+        [::core::mem::offset_of!(brolga_reload_opts, arg) - 112usize];
 };
 impl Default for brolga_reload_opts {
     fn default() -> Self {
@@ -2033,6 +2410,10 @@ unsafe extern "C" {
     pub fn brolga_error_name(code: ::core::ffi::c_int) -> *const ::core::ffi::c_char;
     pub fn brolga_now_ns() -> u64;
     pub fn brolga_after_ns(delay_ns: u64) -> u64;
+    pub fn brolga_stress_parse(
+        text: *const ::core::ffi::c_char,
+        out: *mut brolga_stress,
+    ) -> ::core::ffi::c_int;
     pub fn brolga_epoch_create(out: *mut *mut brolga_epoch) -> ::core::ffi::c_int;
     pub fn brolga_epoch_destroy(epoch: *mut brolga_epoch) -> ::core::ffi::c_int;
     pub fn brolga_epoch_join(
@@ -2087,6 +2468,11 @@ unsafe extern "C" {
         opts: *const brolga_unit_opts,
         out: *mut *mut brolga_unit,
     ) -> ::core::ffi::c_int;
+    pub fn brolga_unit_on_withdraw(
+        unit: *mut brolga_unit,
+        fn_: ::core::option::Option<unsafe extern "C" fn(arg: *mut ::core::ffi::c_void)>,
+        arg: *mut ::core::ffi::c_void,
+    ) -> ::core::ffi::c_int;
     pub fn brolga_txn_replace(
         txn: *mut brolga_txn,
         module: *const ::core::ffi::c_char,
@@ -2116,6 +2502,7 @@ unsafe extern "C" {
         version: u64,
         report: *mut brolga_report,
     ) -> ::core::ffi::c_int;
+    pub fn brolga_txn_hook(txn: *mut brolga_txn, hooks: *const brolga_hooks) -> ::core::ffi::c_int;
     pub fn brolga_txn_check(txn: *mut brolga_txn, report: *mut brolga_report)
         -> ::core::ffi::c_int;
     pub fn brolga_txn_commit(
@@ -2134,6 +2521,18 @@ unsafe extern "C" {
         got: *mut brolga_got,
         address: *const ::core::ffi::c_void,
     ) -> *mut brolga_unit;
+    pub fn brolga_pin_create(
+        unit: *mut brolga_unit,
+        reason: *const ::core::ffi::c_char,
+        out: *mut *mut brolga_pin,
+    ) -> ::core::ffi::c_int;
+    pub fn brolga_pin_code(
+        got: *mut brolga_got,
+        code: *const ::core::ffi::c_void,
+        reason: *const ::core::ffi::c_char,
+        out: *mut *mut brolga_pin,
+    ) -> ::core::ffi::c_int;
+    pub fn brolga_pin_destroy(pin: *mut brolga_pin);
     pub fn brolga_cells_attach(
         got: *mut brolga_got,
         module: *const ::core::ffi::c_char,
@@ -2291,6 +2690,26 @@ unsafe extern "C" {
         code: *const ::core::ffi::c_void,
     ) -> ::core::ffi::c_int;
     pub fn brolga_closures_stats(closures: *mut brolga_closures, out: *mut brolga_closures_stats);
+    pub fn brolga_code_create(
+        got: *mut brolga_got,
+        opts: *const brolga_code_opts,
+        out: *mut *mut brolga_code,
+    ) -> ::core::ffi::c_int;
+    pub fn brolga_code_destroy(code: *mut brolga_code) -> ::core::ffi::c_int;
+    pub fn brolga_code_alloc(
+        code: *mut brolga_code,
+        bytes: usize,
+        out: *mut *mut brolga_code_block,
+    ) -> ::core::ffi::c_int;
+    pub fn brolga_code_seal(block: *mut brolga_code_block) -> ::core::ffi::c_int;
+    pub fn brolga_code_free(block: *mut brolga_code_block);
+    pub fn brolga_code_unit(
+        txn: *mut brolga_txn,
+        block: *mut brolga_code_block,
+        opts: *const brolga_code_unit_opts,
+        out: *mut *mut brolga_unit,
+    ) -> ::core::ffi::c_int;
+    pub fn brolga_code_stats(code: *mut brolga_code, out: *mut brolga_code_stats);
     pub fn brolga_freeze(
         type_: *const brolga_type,
         word: brolga_word,
@@ -2321,6 +2740,23 @@ unsafe extern "C" {
         type_: *const brolga_type,
         word: brolga_word,
     ) -> ::core::ffi::c_int;
+    pub fn brolga_heap_keep(type_: *const brolga_type, word: brolga_word) -> ::core::ffi::c_int;
+    pub fn brolga_heap_adopt(
+        type_: *const brolga_type,
+        at: *mut ::core::ffi::c_void,
+        opts: *const brolga_copy_opts,
+        error: *mut brolga_copy_error,
+    ) -> ::core::ffi::c_int;
+    pub fn brolga_heap_hold(
+        object: *const ::core::ffi::c_void,
+        release: ::core::option::Option<
+            unsafe extern "C" fn(word: brolga_word, arg: *mut ::core::ffi::c_void),
+        >,
+        arg: *mut ::core::ffi::c_void,
+        word: brolga_word,
+    ) -> ::core::ffi::c_int;
+    pub fn brolga_heap_has(object: *const ::core::ffi::c_void) -> bool;
+    pub fn brolga_heaps_bytes() -> usize;
     pub fn brolga_create(opts: *const brolga_opts, out: *mut *mut brolga) -> ::core::ffi::c_int;
     pub fn brolga_destroy(rt: *mut brolga) -> ::core::ffi::c_int;
     pub fn brolga_runtime_got(rt: *mut brolga) -> *mut brolga_got;
@@ -2377,6 +2813,16 @@ unsafe extern "C" {
             unsafe extern "C" fn(arg: *mut ::core::ffi::c_void, holder: *const brolga_holder),
         >,
         arg: *mut ::core::ffi::c_void,
+    ) -> usize;
+    pub fn brolga_stalls_text(
+        rt: *mut brolga,
+        text: *mut ::core::ffi::c_char,
+        bytes: usize,
+    ) -> usize;
+    pub fn brolga_stalls_json(
+        rt: *mut brolga,
+        text: *mut ::core::ffi::c_char,
+        bytes: usize,
     ) -> usize;
     pub fn brolga_hold_name(reason: brolga_hold) -> *const ::core::ffi::c_char;
     pub fn brolga_reclaim_step(rt: *mut brolga) -> bool;
@@ -2785,5 +3231,6 @@ unsafe extern "C" {
         arg: *mut ::core::ffi::c_void,
     ) -> usize;
     pub fn brolga_reload_event_name(kind: brolga_reload_event_kind) -> *const ::core::ffi::c_char;
+    pub fn brolga_reload_state_name(what: brolga_reload_state_what) -> *const ::core::ffi::c_char;
     pub fn brolga_reload_why_name(why: brolga_reload_why) -> *const ::core::ffi::c_char;
 }

@@ -151,6 +151,8 @@ impl Builder {
             thread,
             adopt_at_top: self.adopt_at_top,
             scope,
+            // No heap of its own: Rust frees what it has when a task unwinds.
+            ..Default::default()
         }
     }
 }
