@@ -110,8 +110,10 @@ enum brolga_refusal {
                                  order (reload.h). */
     BROLGA_REFUSED_VETO,      /* A before hook said no. */
     BROLGA_REFUSED_HOOK,      /* A hook has failed, or not ended in time. */
-    BROLGA_REFUSED_STATE      /* State has another layout, and there is no
+    BROLGA_REFUSED_STATE,     /* State has another layout, and there is no
                                  migration (reload.h). */
+    BROLGA_REFUSED_MESSAGES   /* Messages have another type, and cannot be
+                                 converted (retype.h). */
 };
 
 /** What does not fit with what, for programs; cut where it is too long. Empty
