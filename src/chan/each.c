@@ -3,9 +3,10 @@
  *
  * The task's own frames are Brolga's, so that nothing on its stack points into
  * a unit while it waits. Nor is anything on it that is needed: waiter and
- * message lie in `struct brolga__each`. So a fiber waits without a stack, and a million
- * of them take a few hundred megabytes: brolga__park_bare() does not return,
- * but run_each() is called anew, and goes on by what is in `struct brolga__each`.
+ * message lie in a record, struct brolga__each. So a fiber waits without a
+ * stack, and a million of them take a few hundred megabytes:
+ * brolga__park_bare() does not return, but run_each() is called anew, and goes
+ * on by what is in the record.
  *
  * That and the reference to the channel are given up at the task's end, also if
  * the slot panics.

@@ -19,11 +19,11 @@
  * the next one twice as long, and so on up to 1 s; in between tasks run for as
  * long as they stood. Those that stand may be what the missing one waits for.
  *
- * Where the types of messages change (hooks.c, struct brolga__behind) nobody may
- * go on in code that knows the old ones. A task that has code on its stack that
- * will be out of force is one that has not come, though it stands. So before the
- * next try those at top safepoints stay there for a while, and the others go on
- * to theirs.
+ * Where the types of messages change (hooks.c, struct brolga__behind) nobody
+ * may go on in code that knows the old ones. A task that has code on its stack
+ * that will be out of force is one that has not come, though it stands. So
+ * before the next try those at top safepoints stay there for a while, and the
+ * others go on to theirs.
  *
  * After a try that failed nothing has changed but the number of the round. The
  * transaction is checked before the first try, so that nobody is stopped for

@@ -154,8 +154,9 @@ void brolga__barrier_blame(void *arg, struct brolga_report *report)
 
 /*
  * All stand, so that nobody runs on the stacks that are read here. Where they
- * end is told by who stands on its own thread, or is in foreign code (spilled);
- * all others have been switched out, or are threads that park.
+ * end is told by who is on a thread (spilled): it stands there, or is in
+ * foreign code, or is a thread of its own that sleeps. All others have been
+ * switched out.
  */
 static uintptr_t lowest_frame(const brolga_task *task)
 {

@@ -659,7 +659,7 @@ static void waits_for(brolga_task_fn fn, bool thread)
 {
     struct stander stander = {0};
     struct jit_call call = {.fn = fn, .arg = &stander};
-    struct jit_unit code[3];
+    static struct jit_unit code[3]; /* Released when all is closed. */
     struct brolga_report report;
     brolga_task *task;
     brolga_chan *chan;
