@@ -2,14 +2,14 @@
  * Messages whose type changes with a commit.
  *
  * Behind the gate of a barrier (got/barrier.c) the committer calls prepare():
- * it finds the channels, refuses what cannot be done, and makes a *copy* of each
- * message. Then a hook, in a task of its own, converts the copies, which go to
- * where they will be: the new slots of the channel's ring, or the new room of a
- * runner (each.h) that has been handed one. So a conversion that fails, or does
- * not end in time and is left behind, touches nothing that others know. Once
- * the version is published, published() puts slots, rooms and type into place,
- * which cannot fail. What is not needed then, the old messages or the new ones,
- * is dropped with the record, at the end of the hook.
+ * it finds the channels, refuses what cannot be done, and makes a *copy* of
+ * each message. Then a hook, in a task of its own, converts the copies, which
+ * go to where they will be: the new slots of the channel's ring, or the new
+ * room of a runner (each.h) that has been handed one. So a conversion that
+ * fails, or does not end in time and is left behind, touches nothing that
+ * others know. Once the version is published, published() puts slots, rooms and
+ * type into place, which cannot fail. What is not needed then, the old messages
+ * or the new ones, is dropped with the record, at the end of the hook.
  *
  * A message may be a parcel (parcel.h). A copy has leases of its own; what is
  * made of it goes into the same parcel, since parts may have stayed. What a

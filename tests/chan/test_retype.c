@@ -15,7 +15,7 @@
 
 #include <brolga/brolga.h>
 
-#define RETYPE_TEST(name) Test(retype, name, .fini = close_all, .timeout = 60)
+#define RETYPE_TEST(name) Test(retype, name, .timeout = 60)
 
 #define LATE brolga_after_ns(WAIT_LIMIT_NS)
 #define SOON brolga_after_ns(30 * BROLGA_MS)
@@ -222,6 +222,7 @@ RETYPE_TEST(channels_without_messages_get_the_new_type)
     received_string(other, "hello");
     brolga_chan_release(chan);
     brolga_chan_release(other);
+    close_all();
 }
 
 RETYPE_TEST(messages_refuse_and_are_counted)
@@ -245,6 +246,7 @@ RETYPE_TEST(messages_refuse_and_are_counted)
     cr_assert_eq(brolga_chan_type(empty), option);
     brolga_chan_release(chan);
     brolga_chan_release(empty);
+    close_all();
 }
 
 RETYPE_TEST(it_takes_a_barrier)
@@ -261,6 +263,7 @@ RETYPE_TEST(it_takes_a_barrier)
     cr_assert_not_null(strstr(report.text, "brolga_txn_commit_barrier"));
     cr_assert_eq(brolga_chan_type(chan), string);
     brolga_chan_release(chan);
+    close_all();
 }
 
 RETYPE_TEST(what_is_no_change_is_invalid)
@@ -278,6 +281,7 @@ RETYPE_TEST(what_is_no_change_is_invalid)
     cr_assert_eq(brolga_txn_retype(txn, &(struct brolga_retype){.to = string}),
                  BROLGA_EINVAL);
     brolga_txn_abort(txn);
+    close_all();
 }
 
 /* --- with one ----------------------------------------------------------- */
@@ -307,16 +311,19 @@ static void convert_in_order(bool exact, size_t capacity)
 RETYPE_TEST(messages_are_converted_in_order)
 {
     convert_in_order(false, 4);
+    close_all();
 }
 
 RETYPE_TEST(messages_are_converted_where_counts_are_exact)
 {
     convert_in_order(true, 4);
+    close_all();
 }
 
 RETYPE_TEST(messages_of_unbounded_channels_are_converted)
 {
     convert_in_order(true, 0);
+    close_all();
 }
 
 RETYPE_TEST(a_closed_channel_is_drained_in_the_new_type)
@@ -332,6 +339,7 @@ RETYPE_TEST(a_closed_channel_is_drained_in_the_new_type)
     received_option(chan, "a");
     cr_assert_eq(brolga_try_recv(chan, &word), BROLGA_ECLOSED);
     brolga_chan_release(chan);
+    close_all();
 }
 
 RETYPE_TEST(answers_are_converted)
@@ -345,6 +353,7 @@ RETYPE_TEST(answers_are_converted)
     to_options(NULL);
     received_option(chan, "a");
     brolga_chan_release(chan);
+    close_all();
 }
 
 static void fails_as_a_whole(struct plan plan, const char *why)
@@ -372,6 +381,7 @@ static void fails_as_a_whole(struct plan plan, const char *why)
 RETYPE_TEST(a_conversion_that_fails_leaves_all_as_it_was)
 {
     fails_as_a_whole((struct plan){0}, "message 1 of 2: invalid argument");
+    close_all();
 }
 
 #ifndef CRITERION_STAND_IN
@@ -379,6 +389,7 @@ RETYPE_TEST(a_conversion_that_fails_leaves_all_as_it_was)
 RETYPE_TEST(a_conversion_that_panics_leaves_all_as_it_was)
 {
     fails_as_a_whole((struct plan){.panics = true}, "no idea");
+    close_all();
 }
 #endif
 
@@ -409,6 +420,7 @@ RETYPE_TEST(a_conversion_that_takes_too_long_touches_nothing)
     cr_assert(wait_until(brolga_tasks_live(rt) == 0));
     until(objects == 0);
     brolga_chan_release(chan);
+    close_all();
 }
 
 RETYPE_TEST(one_type_changes_once_in_a_transaction)
@@ -427,6 +439,7 @@ RETYPE_TEST(one_type_changes_once_in_a_transaction)
     refuses(txn, BROLGA_REFUSED_MESSAGES, "is being changed", "'chan'");
     received_string(chan, "a");
     brolga_chan_release(chan);
+    close_all();
 }
 
 static int from_option(void *arg, const void *from, void *to)
@@ -466,6 +479,7 @@ RETYPE_TEST(two_types_can_change_places)
     received_string(options, "b");
     brolga_chan_release(strings);
     brolga_chan_release(options);
+    close_all();
 }
 
 /* --- plain structs ------------------------------------------------------ */
@@ -514,6 +528,7 @@ RETYPE_TEST(structs_may_become_larger)
         cr_assert(got.x == i && got.y == 2 && got.z == 3);
     }
     brolga_chan_release(chan);
+    close_all();
 }
 
 /* --- frozen values ------------------------------------------------------ */
@@ -542,6 +557,7 @@ RETYPE_TEST(frozen_parts_keep_their_region)
     cr_assert_eq(brolga_lease_compact(NULL, 0), BROLGA_OK);
     cr_assert_eq(brolga_regions_list(NULL, 0), 0);
     brolga_chan_release(chan);
+    close_all();
 }
 
 /* --- those who wait ----------------------------------------------------- */
@@ -560,6 +576,7 @@ RETYPE_TEST(who_waits_to_receive_refuses)
     cr_assert(string_is(call.word, "a"));
     brolga_drop_word(string, call.word);
     brolga_chan_release(call.chan);
+    close_all();
 }
 
 RETYPE_TEST(who_waits_to_send_refuses)
@@ -578,6 +595,7 @@ RETYPE_TEST(who_waits_to_send_refuses)
     cr_assert(string_is(got, "a"));
     brolga_drop_word(string, got);
     brolga_chan_release(call.chan);
+    close_all();
 }
 
 RETYPE_TEST(broadcasts_refuse_until_they_are_closed)
@@ -599,6 +617,7 @@ RETYPE_TEST(broadcasts_refuse_until_they_are_closed)
     to_options(NULL);
     brolga_chan_leave(mine, BROLGA_RECV, BROLGA_OK, NULL);
     brolga_broadcast_release(news);
+    close_all();
 }
 
 /* --- who would go on in old code ---------------------------------------- */
@@ -702,26 +721,66 @@ static void waits_for(brolga_task_fn fn, bool thread)
 RETYPE_TEST(who_stands_in_old_code_is_waited_for)
 {
     waits_for(stand_about, false);
+    close_all();
 }
 
 RETYPE_TEST(who_sleeps_in_old_code_is_waited_for)
 {
     waits_for(sleep_about, false);
+    close_all();
 }
 
 RETYPE_TEST(who_is_blocked_in_old_code_is_waited_for)
 {
     waits_for(block_about, false);
+    close_all();
 }
 
 RETYPE_TEST(a_thread_that_stands_in_old_code_is_waited_for)
 {
     waits_for(stand_about, true);
+    close_all();
 }
 
 RETYPE_TEST(a_thread_that_sleeps_in_old_code_is_waited_for)
 {
     waits_for(sleep_about, true);
+    close_all();
+}
+
+RETYPE_TEST(who_is_to_begin_in_old_code_is_waited_for)
+{
+    struct stander stander = {.go = 1};
+    struct jit_call call = {.fn = stand_about, .arg = &stander};
+    static struct jit_unit code[2];
+    struct brolga_report report;
+    union {
+        const void *code;
+        brolga_task_fn fn;
+    } cast;
+    brolga_task *task;
+    brolga_txn *txn;
+
+    open_with(false, BROLGA_NO_WORKERS);
+    txn = begun();
+    (void)stage_code(txn, &code[0], "f");
+    commits(txn);
+    cast.code = code[0].text;
+    cr_assert_eq(brolga_spawn(rt, cast.fn, &call, NULL, &task), BROLGA_OK);
+    txn = retyping(string, option, NULL, NULL);
+    (void)stage_code(txn, &code[1], "f");
+    cr_assert_eq(brolga_txn_commit_barrier(txn, SOON, &report),
+                 BROLGA_ETIMEOUT);
+    cr_assert_eq(report.task, brolga_task_id(task), "%s\n", report.text);
+    cr_assert(wait_until(((void)brolga_drive(rt, brolga_after_ns(BROLGA_MS)),
+                          brolga_tasks_live(rt) == 0)));
+    cr_assert_eq(brolga_join(task, BROLGA_FOREVER, NULL, NULL), BROLGA_OK);
+    txn = retyping(string, option, NULL, NULL);
+    (void)stage_code(txn, &code[1], "f");
+    commits(txn);
+    while (brolga_reclaim_step(rt))
+        continue;
+    close_all();
 }
 
 /* --- tasks for each message --------------------------------------------- */
@@ -838,11 +897,13 @@ static void runner_goes_on(size_t capacity)
 RETYPE_TEST(a_runner_goes_on_with_the_new_type)
 {
     runner_goes_on(4);
+    close_all();
 }
 
 RETYPE_TEST(a_runner_at_a_rendezvous_goes_on_with_the_new_type)
 {
     runner_goes_on(0);
+    close_all();
 }
 
 RETYPE_TEST(a_runner_that_waits_gets_room_for_what_is_larger)
@@ -873,6 +934,7 @@ RETYPE_TEST(a_runner_that_waits_gets_room_for_what_is_larger)
     cr_assert_eq(brolga_chan_close(chan, BROLGA_OK, NULL), BROLGA_OK);
     cr_assert_eq(brolga_join(task, BROLGA_FOREVER, NULL, NULL), BROLGA_OK);
     brolga_chan_release(chan);
+    close_all();
 }
 
 /* --- want of memory ----------------------------------------------------- */
@@ -926,4 +988,5 @@ RETYPE_TEST(c7_without_memory_all_is_as_it_was)
     brolga_chan_release(chan);
     while (brolga_reclaim_step(rt))
         continue;
+    close_all();
 }
