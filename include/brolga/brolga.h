@@ -18,6 +18,7 @@
  *   site.h   how places in the code hand values over (the copy layer too)
  *   broadcast.h  every subscriber gets every value (the channel layer too)
  *   lease.h  frozen values in messages (the channel layer too)
+ *   retype.h messages whose type changes with a commit (the channel layer too)
  *
  * Two more are for their own users: module.h for a C file that is reloaded,
  * and reload.h for a program that reloads C files.
@@ -45,6 +46,7 @@
 #include <brolga/broadcast.h>
 #include <brolga/chan.h>
 #include <brolga/lease.h>
+#include <brolga/retype.h>
 
 #include <brolga/par.h>
 

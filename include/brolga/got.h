@@ -116,6 +116,8 @@ enum brolga_refusal {
     BROLGA_REFUSED_HOOK,      /* A hook has failed, or not ended in time. */
     BROLGA_REFUSED_STATE,     /* State has another layout, and there is no
                                  migration (reload.h). */
+    BROLGA_REFUSED_MESSAGES,  /* Messages have another type, and cannot be
+                                 converted (retype.h). */
     BROLGA_REFUSED_STRESS     /* For no reason, as a stress switch demands: try
                                  again. */
 };

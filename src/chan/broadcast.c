@@ -49,6 +49,7 @@ struct brolga_broadcast {
     bool plain;            /* Copying is copying bytes. */
     brolga_chan *turn;     /* Holds a word while no sender has the turn. */
     _Atomic uint32_t refs; /* R */
+    struct brolga__listed listed;
 
     struct brolga__spin lock;  /* Guards all below; leaf. */
     struct audience *audience; /* NULL: nobody */
@@ -194,6 +195,7 @@ int brolga_broadcast_create(const brolga_type *type, brolga_broadcast **out)
     broadcast->type = type;
     broadcast->plain = type == NULL || brolga_type_is_plain(type);
     brolga__store_relaxed(&broadcast->refs, 1);
+    brolga__list_enter(&broadcast->listed, type, NULL);
     *out = broadcast;
     return BROLGA_OK;
 }
@@ -239,6 +241,7 @@ int brolga_broadcast_close(brolga_broadcast *broadcast, int reason_code,
     brolga__spin_leave(&broadcast->lock);
     if (was_closed)
         return BROLGA_ECLOSED;
+    brolga__list_leave(&broadcast->listed); /* It will carry nothing more. */
     if (!delivering)
         end_audience(broadcast);
     return BROLGA_OK;

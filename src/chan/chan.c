@@ -37,6 +37,16 @@ static void set_opts(brolga_chan *chan, const struct brolga_chan_opts *opts)
         (void)snprintf(chan->name, sizeof(chan->name), "%s", opts->name);
 }
 
+void brolga__chan_set_type(brolga_chan *chan, const brolga_type *type)
+{
+    chan->type = type;
+    chan->bytes = type == NULL ? sizeof(brolga_word) : brolga_type_bytes(type);
+    chan->plain = type == NULL || brolga_type_is_plain(type);
+    chan->words = type == NULL || brolga_type_is_word(type);
+    chan->parcels = type != NULL && brolga_type_can_freeze(type);
+    chan->moves = chan->plain || chan->gives == BROLGA_MOVE;
+}
+
 int brolga_chan_create(const brolga_type *type,
                        const struct brolga_chan_opts *opts, brolga_chan **out)
 {
@@ -59,15 +69,12 @@ int brolga_chan_create(const brolga_type *type,
         brolga__free(chan);
         return BROLGA_ENOMEM;
     }
-    chan->type = type;
-    chan->bytes = bytes;
-    chan->plain = type == NULL || brolga_type_is_plain(type);
-    chan->words = type == NULL || brolga_type_is_word(type);
-    chan->parcels = type != NULL && brolga_type_can_freeze(type);
     chan->gives = is.gives == BROLGA_MODE_DEFAULT ? BROLGA_MOVE : is.gives;
-    chan->moves = chan->plain || chan->gives == BROLGA_MOVE;
+    brolga__chan_set_type(chan, type);
     set_opts(chan, &is);
+    brolga__list_init(&chan->runners);
     brolga__store_relaxed(&chan->refs, 1);
+    brolga__list_enter(&chan->listed, type, chan);
     *out = chan;
     return BROLGA_OK;
 }
@@ -111,6 +118,7 @@ void brolga_chan_release(brolga_chan *chan)
         return;
     brolga__assert(chan->senders.count == 0);
     brolga__assert(chan->receivers.count == 0);
+    brolga__list_leave(&chan->listed);
     drop_all(chan, &chan->ring);
     brolga__free(chan);
 }

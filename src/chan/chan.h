@@ -11,6 +11,8 @@
  *   select.c  several channels at once
  *   chan.c    creation, references, ends, closing, statistics
  *   each.c    a task for each message
+ *   listed.c  which channels there are, by type
+ *   retype.c  messages whose type changes
  *   feed.c    values from a broadcast; broadcast.c  the broadcast
  *
  * The buffer has two ends with a lock each, so that a sender and a receiver on
@@ -59,6 +61,7 @@
 #include "atomic.h"
 #include "base.h"
 #include "copy/parts.h"
+#include "list.h"
 #include "spin.h"
 #include "tasks/tasks.h"
 
@@ -102,6 +105,15 @@ void brolga__ring_move(struct brolga__ring *to, struct brolga__ring *from);
 /* Doubles the slots; BROLGA_OK, or BROLGA_ENOMEM with nothing changed. Both
  * locks are held. */
 int brolga__ring_grow(struct brolga__ring *ring);
+
+/* Gives it other slots, as many, for elements of another size, which are in
+ * them already; returns the old ones. Both locks are held. */
+unsigned char *brolga__ring_refit(struct brolga__ring *ring, unsigned char *at,
+                                  size_t bytes, size_t align);
+
+/* Slots for as many elements of another size; NULL: no memory, or none. */
+unsigned char *brolga__ring_slots(const struct brolga__ring *ring, size_t bytes,
+                                  size_t align);
 
 /* Elements in it; exact while both ends rest. */
 static inline size_t brolga__ring_count(const struct brolga__ring *ring)
@@ -161,8 +173,15 @@ struct brolga__queue {
     size_t count;
 };
 
+/* An entry of the list of all whose elements have a type (listed.c). */
+struct brolga__listed {
+    struct brolga__list link;
+    const brolga_type *type;
+    struct brolga_chan *chan; /* NULL: it is a broadcast */
+};
+
 struct brolga_chan {
-    /* Never changes. */
+    /* Never changes, but behind the gate of a barrier, for another type. */
     const brolga_type *type; /* NULL: plain words */
     size_t bytes;            /* of an element */
     size_t capacity;         /* most elements in the buffer */
@@ -199,9 +218,30 @@ struct brolga_chan {
     uint32_t joined_receivers;
     int reason_code;
     char reason_text[160];
+    struct brolga__list runners; /* each.h */
+    _Atomic bool changing;       /* its type; retype.c */
+    struct brolga_chan *found;   /* listed.c */
 
     _Atomic uint32_t refs; /* R */
+    struct brolga__listed listed;
 };
+
+/* What follows from the type of elements; nobody uses the channel. */
+void brolga__chan_set_type(brolga_chan *chan, const brolga_type *type);
+
+/* --- what there is (listed.c) ------------------------------------------- */
+
+/* Enters what is new; without a type, nothing is done. */
+void brolga__list_enter(struct brolga__listed *entry, const brolga_type *type,
+                        brolga_chan *chan);
+void brolga__list_leave(struct brolga__listed *entry);
+
+/* Its type has changed. */
+void brolga__list_change(struct brolga__listed *entry, const brolga_type *type);
+
+/* All channels of types with this fingerprint, linked by `found`, each with a
+ * reference; and how many broadcasts there are. One caller at a time. */
+brolga_chan *brolga__list_find(uint64_t fingerprint, size_t *broadcasts);
 
 /* --- the lock ----------------------------------------------------------- */
 

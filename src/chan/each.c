@@ -3,29 +3,18 @@
  *
  * The task's own frames are Brolga's, so that nothing on its stack points into
  * a unit while it waits. Nor is anything on it that is needed: waiter and
- * message lie in `struct each`. So a fiber waits without a stack, and a million
- * of them take a few hundred megabytes: brolga__park_bare() does not return,
- * but run_each() is called anew, and goes on by what is in `struct each`.
+ * message lie in a record, struct brolga__each. So a fiber waits without a
+ * stack, and a million of them take a few hundred megabytes:
+ * brolga__park_bare() does not return, but run_each() is called anew, and goes
+ * on by what is in the record.
  *
  * That and the reference to the channel are given up at the task's end, also if
  * the slot panics.
  */
+#include "chan/each.h"
 #include "chan/parcel.h"
 
 #include "alloc.h"
-
-/* Messages up to this size need no memory of their own. */
-#define SMALL_BYTES 16
-
-struct each {
-    brolga_chan *chan;
-    void *state;
-    brolga_slot slot;
-    bool waiting; /* The waiter has been offered, and not withdrawn. */
-    struct brolga_waiter waiter;
-    void *elem;
-    _Alignas(SMALL_BYTES) unsigned char small[SMALL_BYTES];
-};
 
 typedef int (*each_fn)(void *state, void *elem);
 
@@ -46,7 +35,7 @@ static each_fn newest(brolga_slot slot)
 
 /* Waits until the waiter has been completed, or the task is to end. Returns the
  * operation's result, or BROLGA_EAGAIN: it has been woken for no reason. */
-static int wait(struct each *each, brolga_task *self)
+static int wait(struct brolga__each *each, brolga_task *self)
 {
     int result = brolga_waiter_result(&each->waiter);
     int reason = brolga_cancel_reason();
@@ -61,12 +50,13 @@ static int wait(struct each *each, brolga_task *self)
     }
     each->waiting = false;
     result = brolga_chan_withdraw(&each->waiter);
+    each->in_hand = result == BROLGA_OK;
     /* A message that has come counts, cancel or not. */
     return result == BROLGA_ECANCELED ? reason : result;
 }
 
 /* Receives at a top safepoint, and ends with one. */
-static int receive(struct each *each, brolga_task *self)
+static int receive(struct brolga__each *each, brolga_task *self)
 {
     int result = BROLGA_EAGAIN;
 
@@ -77,6 +67,7 @@ static int receive(struct each *each, brolga_task *self)
         result = brolga_chan_offer(each->chan, &each->waiter, BROLGA_RECV,
                                    each->elem);
         each->waiting = result == BROLGA_EAGAIN;
+        each->in_hand = result == BROLGA_OK;
     }
     while (result == BROLGA_EAGAIN)
         result = wait(each, self);
@@ -87,7 +78,7 @@ static int receive(struct each *each, brolga_task *self)
 
 static brolga_word run_each(void *arg)
 {
-    struct each *each = arg;
+    struct brolga__each *each = arg;
     brolga_task *self = brolga__self();
 
     /* Ends with the channel, with a cancel, or when the slot says so. */
@@ -98,6 +89,7 @@ static brolga_word run_each(void *arg)
             result = receive(each, self);
         if (result != BROLGA_OK)
             return result == BROLGA_ECLOSED ? BROLGA_OK : result;
+        each->in_hand = false; /* No safepoint from here to the call. */
         result = newest(each->slot)(each->state, each->elem);
         if (result != BROLGA_OK)
             return result;
@@ -107,26 +99,31 @@ static brolga_word run_each(void *arg)
 /* At the end of the task, however it came: the slot may have panicked. */
 static void give_up(void *arg)
 {
-    struct each *each = arg;
+    struct brolga__each *each = arg;
 
     /* It was woken, and there was no stack for it: the message is dropped. */
     if (each->waiting && brolga__waiter_end(&each->waiter) == BROLGA_OK &&
         !each->chan->plain)
         brolga__parcel_drop(each->chan->type, *(brolga_word *)each->elem);
+    brolga__chan_lock(each->chan);
+    brolga__list_remove(&each->link);
+    brolga__chan_unlock(each->chan);
     brolga_chan_release(each->chan);
     if (each->elem != each->small)
         brolga__free(each->elem);
     brolga__free(each);
 }
 
-static struct each *create(brolga_chan *chan, brolga_slot slot, void *state)
+static struct brolga__each *create(brolga_chan *chan, brolga_slot slot,
+                                   void *state)
 {
-    struct each *each = brolga__alloc_zero(sizeof(*each));
+    struct brolga__each *each = brolga__alloc_zero(sizeof(*each));
 
     if (each == NULL)
         return NULL;
-    each->elem = chan->bytes <= SMALL_BYTES ? each->small
-                                            : brolga__alloc_line(chan->bytes);
+    each->elem = chan->bytes <= BROLGA__EACH_SMALL
+                     ? each->small
+                     : brolga__alloc_line(chan->bytes);
     if (each->elem == NULL) {
         brolga__free(each);
         return NULL;
@@ -134,6 +131,9 @@ static struct each *create(brolga_chan *chan, brolga_slot slot, void *state)
     each->chan = brolga_chan_retain(chan);
     each->state = state;
     each->slot = slot;
+    brolga__chan_lock(chan);
+    brolga__list_push_back(&chan->runners, &each->link);
+    brolga__chan_unlock(chan);
     return each;
 }
 
@@ -141,7 +141,7 @@ int brolga_spawn_each(brolga *rt, brolga_chan *chan, brolga_slot slot,
                       void *state, const struct brolga_spawn_opts *opts,
                       brolga_task **out)
 {
-    struct each *each;
+    struct brolga__each *each;
     struct brolga__start how;
     int err;
 

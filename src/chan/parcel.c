@@ -226,6 +226,16 @@ void brolga__parcel_unwrap(brolga_word word)
     parcel_free(parcel_at(word));
 }
 
+brolga_word brolga__parcel_value(brolga_word word)
+{
+    return parcel_at(word)->word;
+}
+
+void brolga__parcel_replace(brolga_word word, brolga_word value)
+{
+    parcel_at(word)->word = value;
+}
+
 void brolga__parcel_drop_with(const brolga_type *type, brolga_word word,
                               int (*pause)(void *arg))
 {

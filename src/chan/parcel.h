@@ -47,6 +47,11 @@ static inline void brolga__parcel_drop(const brolga_type *type,
     brolga__parcel_drop_with(type, word, NULL);
 }
 
+/* The value of a parcel, which stays in it; and another one in its place, whose
+ * leases are the same. */
+brolga_word brolga__parcel_value(brolga_word parcel);
+void brolga__parcel_replace(brolga_word parcel, brolga_word value);
+
 /* The value of a parcel, whose leases are now the caller's. */
 brolga_word brolga__parcel_open(brolga_word parcel);
 

@@ -67,6 +67,23 @@ void brolga__ring_free(struct brolga__ring *ring)
     set_slots(ring, NULL, 0);
 }
 
+unsigned char *brolga__ring_slots(const struct brolga__ring *ring, size_t bytes,
+                                  size_t align)
+{
+    return ring->slots == 0 ? NULL : alloc_slots(ring->slots, bytes, align);
+}
+
+unsigned char *brolga__ring_refit(struct brolga__ring *ring, unsigned char *at,
+                                  size_t bytes, size_t align)
+{
+    unsigned char *was = ring->tail.at;
+
+    ring->align = align;
+    ring->tail.bytes = ring->head.bytes = bytes;
+    set_slots(ring, at, ring->slots);
+    return was;
+}
+
 static void set_indices(struct brolga__ring *ring, uint64_t head, uint64_t tail)
 {
     brolga__store_release(&ring->head.index, head); /* H: find_slots */

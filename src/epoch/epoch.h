@@ -72,6 +72,7 @@ enum brolga__gate {
     BROLGA__GATE_OPEN,
     BROLGA__GATE_CLOSING, /* Stops those only who say so: the layer above. */
     BROLGA__GATE_CLOSED,  /* Stops all members. */
+    BROLGA__GATE_TOPS,    /* As CLOSING; others of that layer. */
     BROLGA__GATES = 4
 };
 
@@ -109,6 +110,7 @@ void brolga__epoch_halt(struct brolga_epoch_member *member);
  * gate, or come online; once the wait is true, and until the gate opens, no
  * member runs. */
 void brolga__epoch_gate_closing(struct brolga_epoch *epoch);
+void brolga__epoch_gate_tops(struct brolga_epoch *epoch); /* Or after that. */
 void brolga__epoch_gate_close(struct brolga_epoch *epoch);
 /* Waits until nobody runs; false at the deadline. */
 bool brolga__epoch_gate_wait(struct brolga_epoch *epoch, uint64_t deadline_ns);

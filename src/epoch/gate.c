@@ -90,6 +90,15 @@ void brolga__epoch_gate_closing(struct brolga_epoch *epoch)
     (void)brolga__epoch_begin_round(epoch); /* BA */
 }
 
+void brolga__epoch_gate_tops(struct brolga_epoch *epoch)
+{
+    uint32_t state = now(epoch) % BROLGA__GATES;
+
+    brolga__assert(state != BROLGA__GATE_CLOSED);
+    move(epoch, now(epoch) - state + BROLGA__GATE_TOPS);
+    (void)brolga__epoch_begin_round(epoch); /* BA */
+}
+
 void brolga__epoch_gate_close(struct brolga_epoch *epoch)
 {
     uint32_t state = now(epoch) % BROLGA__GATES;

@@ -19,6 +19,12 @@
  * the next one twice as long, and so on up to 1 s; in between tasks run for as
  * long as they stood. Those that stand may be what the missing one waits for.
  *
+ * Where the types of messages change (hooks.c, struct brolga__behind) nobody
+ * may go on in code that knows the old ones. A task that has code on its stack
+ * that will be out of force is one that has not come, though it stands. So
+ * before the next try those at top safepoints stay there for a while, and the
+ * others go on to theirs.
+ *
  * After a try that failed nothing has changed but the number of the round. The
  * transaction is checked before the first try, so that nobody is stopped for
  * one that will be refused, and again behind the gate, by the commit.
@@ -32,6 +38,8 @@
 
 #define TRY_FIRST (1 * BROLGA_MS)
 #define TRY_MOST  (1 * BROLGA_S)
+/* Twice as long as tasks go on to top safepoints, at the most. */
+#define TOPS_NS   (20 * BROLGA_MS)
 /* Between looks at holds that end without anybody's coming to the gate. */
 #define LOOK_NS   (200 * BROLGA_US)
 
@@ -64,10 +72,22 @@ static void await_holders(struct brolga_got *got, uint64_t until_ns)
         sleep_until(brolga__plat_now_ns() + LOOK_NS);
 }
 
-/* Whether all stand by then. */
-static bool gather(struct brolga_got *got, uint64_t until_ns)
+/* Lets those who have old code on their stacks come to where they do not. */
+static void await_tops(struct brolga_got *got, uint64_t until_ns)
+{
+    uint64_t now_ns = brolga__plat_now_ns();
+
+    brolga__epoch_gate_tops(got->epoch);
+    if (now_ns < until_ns)
+        sleep_until(now_ns + brolga__earlier(until_ns - now_ns, TOPS_NS) / 2);
+}
+
+/* Whether all stand by then; `tops`: at top safepoints, if they can. */
+static bool gather(struct brolga_got *got, bool tops, uint64_t until_ns)
 {
     await_holders(got, until_ns);
+    if (tops)
+        await_tops(got, until_ns);
     brolga__epoch_gate_close(got->epoch);
     return brolga__epoch_gate_wait(got->epoch, until_ns) && !is_held(got);
 }
@@ -81,13 +101,76 @@ static void blame_nobody(struct brolga_report *report)
 
 static int time_out(struct brolga_got *got, struct brolga_report *report)
 {
-    if (got->stacks.blame != NULL)
+    /* If all have stood before, it says who was in the way then. */
+    if (got->stacks.blame != NULL && report->text[0] == '\0')
         got->stacks.blame(got->stacks.arg, report);
     if (report->text[0] == '\0')
         blame_nobody(report);
     report->refusal = BROLGA_REFUSED_BARRIER;
     return BROLGA_ETIMEOUT;
 }
+
+/* --- who would go on in old code ---------------------------------------- */
+
+static void mark_owner(const struct brolga__slot *slot)
+{
+    if (slot->owner != NULL)
+        slot->owner->leaves = true;
+}
+
+/* What was out of force before counts, too; staged units do not. */
+static void mark_leaving(const struct brolga_txn *txn)
+{
+    brolga__list_each (node, &txn->got->units) {
+        struct brolga_unit *unit =
+            brolga__container_of(node, struct brolga_unit, all);
+
+        unit->leaves = unit->state != BROLGA__UNIT_LIVE &&
+                       unit->state != BROLGA__UNIT_STAGED;
+    }
+    for (uint32_t i = 0; i < txn->def_count; i++)
+        txn->defs[i].unit->leaves = false; /* One of old may come back. */
+    for (uint32_t i = 0; i < txn->def_count; i++)
+        mark_owner(txn->defs[i].slot);
+    for (uint32_t i = 0; i < txn->removed_count; i++)
+        mark_owner(txn->removed[i]);
+}
+
+/* BROLGA_EAGAIN: somebody would; the report says who. */
+static int leave_old_code(struct brolga_txn *txn, struct brolga_report *report)
+{
+    struct brolga_got *got = txn->got;
+    int err;
+
+    (void)pthread_mutex_lock(&got->lock);
+    err = brolga__txn_check(txn, report);
+    if (err == BROLGA_OK)
+        mark_leaving(txn);
+    (void)pthread_mutex_unlock(&got->lock);
+    if (err != BROLGA_OK || got->stacks.stays == NULL)
+        return err;
+    return got->stacks.stays(got->stacks.arg, report) ? BROLGA_EAGAIN
+                                                      : BROLGA_OK;
+}
+
+/* What other layers need before hooks are called. */
+static int prepare(struct brolga_txn *txn, struct brolga__list *hooks,
+                   uint64_t deadline_ns, struct brolga_report *report)
+{
+    int err;
+
+    if (!brolga__hooks_behind(hooks))
+        return BROLGA_OK;
+    err = leave_old_code(txn, report);
+    if (err == BROLGA_OK)
+        return brolga__hooks_prepare(hooks, report);
+    if (err != BROLGA_EAGAIN)
+        return err;
+    return brolga__plat_now_ns() >= deadline_ns ? time_out(txn->got, report)
+                                                : err;
+}
+
+/* --- tries -------------------------------------------------------------- */
 
 /* The end of a try; the last one takes all that is left. */
 static uint64_t end_of_try(uint64_t slice_ns, uint64_t deadline_ns)
@@ -108,10 +191,15 @@ static int try_once(struct brolga_txn *txn, struct brolga__list *hooks,
     uint64_t begun_ns = brolga__plat_now_ns();
     int err = BROLGA_EAGAIN;
 
-    if (gather(got, until_ns)) {
-        err = brolga__hooks_migrate(txn, hooks, true, report);
+    /* It says who was in old code, if that is why we are here again. */
+    if (gather(got, report->text[0] != '\0', until_ns)) {
+        err = prepare(txn, hooks, deadline_ns, report);
+        if (err == BROLGA_OK)
+            err = brolga__hooks_migrate(txn, hooks, true, report);
         if (err == BROLGA_OK)
             err = brolga__txn_publish(txn, report);
+        if (err == BROLGA_OK)
+            brolga__hooks_published(hooks);
     } else if (brolga__plat_now_ns() >= deadline_ns)
         err = time_out(got, report);
     brolga__epoch_gate_open(got->epoch);

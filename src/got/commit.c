@@ -336,6 +336,15 @@ static void wait_end(struct brolga_got *got)
         got->stacks.wait_end(got->stacks.arg);
 }
 
+static int refuse_without_barrier(struct brolga_report *report)
+{
+    report->refusal = BROLGA_REFUSED_MESSAGES;
+    (void)snprintf(report->text, sizeof report->text,
+                   "the type of messages changes, which takes a barrier: "
+                   "commit by brolga_txn_commit_barrier()");
+    return BROLGA_EREFUSED;
+}
+
 static int commit_with_hooks(struct brolga_txn *txn,
                              struct brolga_report *report)
 {
@@ -343,6 +352,8 @@ static int commit_with_hooks(struct brolga_txn *txn,
     struct brolga__list hooks;
     int err = brolga_txn_check(txn, report);
 
+    if (err == BROLGA_OK && brolga__hooks_behind(&txn->hooks))
+        err = refuse_without_barrier(report);
     if (err != BROLGA_OK) {
         brolga_txn_abort(txn);
         return err;

@@ -131,6 +131,7 @@ struct brolga_unit {
     uint32_t live_slots;   /* Of these, the ones that are not removed. */
     uint32_t doomed_slots; /* Scratch of check.c: those a commit takes away. */
     uint32_t past;         /* Entries of kept pasts that lead to it. */
+    bool leaves;           /* Scratch of a barrier: out of force after it. */
 
     uint64_t first_version, last_version;
     uint64_t retired_ns;
@@ -208,6 +209,9 @@ struct brolga__stacks {
     void (*wait_end)(void *arg);
     /* Says in the report who does not stand at the gate. */
     void (*blame)(void *arg, struct brolga_report *report);
+    /* All stand: looks for a task that will go on in a unit that `leaves`, and
+     * says in the report who it is. */
+    bool (*stays)(void *arg, struct brolga_report *report);
     /*
      * Calls fn(fn_arg) in a task of its own and waits for its end, between
      * wait_begin() and wait_end(). `past_gate`: it runs though the gate is
@@ -270,6 +274,25 @@ struct brolga_got {
     uint64_t next_look_ns;      /* At stacks, for who does so sparingly. */
     _Atomic uint64_t oldest_ns; /* Since when something is old. */
 };
+
+/* --- what other layers do behind the gate (hooks.c) ---------------------- */
+
+/*
+ * Called by the committer, with no lock held, while all stand, and nobody is
+ * left in code that the commit takes out of force: it waits for those, too.
+ */
+struct brolga__behind {
+    /* Before any migration. BROLGA_OK, or BROLGA_EREFUSED and the report. */
+    int (*prepare)(void *arg, struct brolga_report *report);
+    /* The version has been published, and nobody is in it yet. */
+    void (*published)(void *arg);
+};
+
+/* brolga_txn_hook() with that for the same `arg`, which stays as long. Then the
+ * transaction can be committed by a barrier only. */
+int brolga__txn_hook_behind(struct brolga_txn *txn,
+                            const struct brolga_hooks *hooks,
+                            const struct brolga__behind *behind);
 
 /* --- views (view.c) ----------------------------------------------------- */
 

@@ -15,6 +15,10 @@
  * in a unit), and hence, if the transaction is refused after all, go as old
  * code does: such a task may have left anything behind.
  *
+ * Other layers may have more to do (struct brolga__behind), around `migrate`
+ * and behind the gate. That is called by the committer itself, and cannot be
+ * left behind; it lasts as long as their hook.
+ *
  *   L  What a call has written is seen by who waited for it: joins. The last
  *      one to let go of a record sees what the others did: sub_acq_rel of refs,
  *      with itself.
@@ -46,6 +50,7 @@ struct call {
 struct hook {
     struct brolga__list link; /* txn->hooks */
     struct brolga_hooks of;
+    const struct brolga__behind *behind; /* Or NULL. */
     bool agreed;
     struct call *calls[PHASES]; /* Made before, so that none wants memory. */
     _Atomic uint32_t refs;      /* The transaction's, and one a call. */
@@ -121,12 +126,20 @@ static void drop_calls(struct hook *hook)
 
 int brolga_txn_hook(brolga_txn *txn, const struct brolga_hooks *hooks)
 {
+    return brolga__txn_hook_behind(txn, hooks, NULL);
+}
+
+int brolga__txn_hook_behind(struct brolga_txn *txn,
+                            const struct brolga_hooks *hooks,
+                            const struct brolga__behind *behind)
+{
     struct hook *hook = brolga__alloc_zero(sizeof *hook);
     int err = BROLGA_OK;
 
     if (hook == NULL)
         return BROLGA_ENOMEM;
     hook->of = *hooks;
+    hook->behind = behind;
     atomic_init(&hook->refs, 1);
     (void)snprintf(hook->name, sizeof hook->name, "%s",
                    hooks->name != NULL ? hooks->name : "host");
@@ -319,6 +332,40 @@ int brolga__hooks_migrate(struct brolga_txn *txn, struct brolga__list *hooks,
         if (wants(hook_of(node), PHASE_MIGRATE))
             err = migrate(txn, hook_of(node), past_gate, report);
     return err;
+}
+
+bool brolga__hooks_behind(const struct brolga__list *hooks)
+{
+    for (struct brolga__list *node = hooks->next; node != hooks;
+         node = node->next)
+        if (hook_of(node)->behind != NULL)
+            return true;
+    return false;
+}
+
+int brolga__hooks_prepare(struct brolga__list *hooks,
+                          struct brolga_report *report)
+{
+    int err = BROLGA_OK;
+
+    for (struct brolga__list *node = hooks->next;
+         err == BROLGA_OK && node != hooks; node = node->next) {
+        struct hook *hook = hook_of(node);
+
+        if (hook->behind != NULL)
+            err = hook->behind->prepare(hook->of.arg, report);
+    }
+    return err;
+}
+
+void brolga__hooks_published(struct brolga__list *hooks)
+{
+    brolga__list_each (node, hooks) {
+        const struct hook *hook = hook_of(node);
+
+        if (hook->behind != NULL)
+            hook->behind->published(hook->of.arg);
+    }
 }
 
 /* What fails now changes nothing any more; the first is told. */

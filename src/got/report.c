@@ -21,6 +21,7 @@ const char *brolga_refusal_name(enum brolga_refusal refusal)
         [BROLGA_REFUSED_VETO] = "veto",
         [BROLGA_REFUSED_HOOK] = "hook",
         [BROLGA_REFUSED_STATE] = "state",
+        [BROLGA_REFUSED_MESSAGES] = "messages",
         [BROLGA_REFUSED_STRESS] = "stress",
     };
 

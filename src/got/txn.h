@@ -70,6 +70,11 @@ int brolga__hooks_before(struct brolga_got *got, struct brolga__list *hooks,
 /* The transaction's last step before it is published. The same. */
 int brolga__hooks_migrate(struct brolga_txn *txn, struct brolga__list *hooks,
                           bool past_gate, struct brolga_report *report);
+/* Whether other layers have something to do behind the gate; what they do. */
+bool brolga__hooks_behind(const struct brolga__list *hooks);
+int brolga__hooks_prepare(struct brolga__list *hooks,
+                          struct brolga_report *report);
+void brolga__hooks_published(struct brolga__list *hooks);
 /* It has been published, or not; frees the hooks. */
 void brolga__hooks_end(struct brolga_got *got, struct brolga__list *hooks,
                        bool published, struct brolga_report *report);

@@ -68,19 +68,24 @@ static bool stays(brolga_task *task)
            brolga__load_relaxed(&task->parked_in) != brolga__at_gate;
 }
 
-/* The innermost function of a unit on a stack that rests, or "". */
-__attribute__((no_sanitize("address", "thread"))) static void
-find_function(struct brolga *rt, brolga_task *task, char *text, size_t bytes)
+/* The innermost function on a stack that is of a unit, or of one that leaves,
+ * or "". False if there is none. The stack rests. */
+__attribute__((no_sanitize("address", "thread"))) static bool
+find_function(struct brolga *rt, uintptr_t sp, uintptr_t high, bool leaves,
+              char *text, size_t bytes)
 {
-    const uintptr_t *word = (const uintptr_t *)task->ctx.sp;
-    const uintptr_t *end = (const uintptr_t *)task->ctx.high;
+    const uintptr_t *word = (const uintptr_t *)sp;
+    const uintptr_t *end = (const uintptr_t *)high;
 
-    for (; word < end && text[0] == '\0'; word++) {
+    for (; word < end; word++) {
         struct brolga_unit *unit = brolga__ranges_find(rt->got, *word);
 
-        if (unit != NULL)
-            brolga__unit_describe(unit, *word, text, bytes);
+        if (unit == NULL || (leaves && !unit->leaves))
+            continue;
+        brolga__unit_describe(unit, *word, text, bytes);
+        return true;
     }
+    return false;
 }
 
 /* The same of one that runs, by asking it. */
@@ -105,7 +110,8 @@ static void tell_function(struct brolga *rt, brolga_task *task, bool runs_on,
     }
     if (!brolga__hold(task))
         return;
-    find_function(rt, task, report->function, sizeof report->function);
+    (void)find_function(rt, task->ctx.sp, task->ctx.high, false,
+                        report->function, sizeof report->function);
     brolga__unhold(task);
 }
 
@@ -159,4 +165,74 @@ void brolga__barrier_blame(void *arg, struct brolga_report *report)
         (void)snprintf(report->text + used, sizeof report->text - used,
                        "; nor ha%s %u other%s", blame.missing == 2 ? "s" : "ve",
                        blame.missing - 1, blame.missing == 2 ? "" : "s");
+}
+
+/* --- who would go on in old code ---------------------------------------- */
+
+/*
+ * All stand, so that nobody runs on the stacks that are read here. Where they
+ * end is told by who is on a thread (spilled): it stands there, or is in
+ * foreign code, or is a thread of its own that sleeps. All others have been
+ * switched out.
+ */
+static uintptr_t lowest_frame(const brolga_task *task)
+{
+    const struct brolga__spilled *spilled = task->spilled;
+
+    return spilled != NULL && spilled->sp != 0 ? spilled->sp : task->ctx.sp;
+}
+
+static bool holds_old_code(struct brolga *rt, brolga_task *task, char *function,
+                           size_t bytes)
+{
+    uintptr_t sp = lowest_frame(task);
+    const struct brolga__left *left = task->left;
+
+    if (brolga__load_relaxed(&task->top) || sp == 0)
+        return false;
+    return find_function(rt, sp, task->ctx.high, true, function, bytes) ||
+           (left != NULL && find_function(rt, left->ctx.sp, left->ctx.high,
+                                          true, function, bytes));
+}
+
+/* It has not begun: what it will begin with. */
+static bool begins_in_old_code(brolga_task *task, char *function, size_t bytes)
+{
+    struct brolga_unit *unit = brolga__load_relaxed(&task->pinned);
+
+    if (unit == NULL || !unit->leaves)
+        return false;
+    brolga__unit_describe(unit, (uintptr_t)task->fn, function, bytes);
+    return true;
+}
+
+static void look_for_old_code(void *arg, brolga_task *task)
+{
+    struct blame *blame = arg;
+    struct brolga_report *report = blame->report;
+    char function[sizeof report->function] = "";
+    bool old = has_started(task)
+                   ? holds_old_code(blame->rt, task, function, sizeof function)
+                   : begins_in_old_code(task, function, sizeof function);
+
+    if (!old || blame->missing++ > 0)
+        return;
+    (void)brolga__identity(task, &report->task, report->task_name);
+    memcpy(report->function, function, sizeof function);
+    (void)snprintf(report->text, sizeof report->text,
+                   "task %llu '%s' goes on in code that is replaced%s%s",
+                   (unsigned long long)report->task, report->task_name,
+                   function[0] != '\0' ? ": " : "", function);
+}
+
+bool brolga__barrier_stays(void *arg, struct brolga_report *report)
+{
+    struct blame blame = {.rt = arg, .report = report};
+
+    brolga__shield_raise(); /* Units' describe() under a lock. */
+    brolga__reclaim_pause(blame.rt->got);
+    brolga__walk(blame.rt, look_for_old_code, &blame);
+    brolga__reclaim_resume(blame.rt->got);
+    brolga__shield_lower();
+    return blame.missing > 0;
 }

@@ -72,6 +72,7 @@ void brolga__block_resume(brolga_task *task)
     brolga__store_relaxed(&task->parked_in, NULL);
     brolga__note_since(task);
     brolga_epoch_online(brolga__member_of(task));
+    brolga__frames_forget(task);
     if (carrier != NULL && !brolga__worker_acquire(carrier))
         brolga__switch_out(BROLGA__REQUEST_REQUEUE);
     else

@@ -364,6 +364,7 @@ static int init_got(struct brolga *rt)
     rt->got->stacks.wait_begin = brolga__barrier_wait_begin;
     rt->got->stacks.wait_end = brolga__barrier_wait_end;
     rt->got->stacks.blame = brolga__barrier_blame;
+    rt->got->stacks.stays = brolga__barrier_stays;
     rt->got->stacks.run = brolga__errand_run;
     rt->got->stacks.arg = rt;
     return BROLGA_OK;

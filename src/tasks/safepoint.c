@@ -88,10 +88,21 @@ static bool stands(brolga_task *task, struct brolga_epoch_member *member,
     case BROLGA__GATE_CLOSING:
         return brolga__load_relaxed(&task->adopt_at_top) &&
                (top || !task->holding);
+    case BROLGA__GATE_TOPS: /* Fibers: brolga__top_safepoint(). */
+        return top && !task->is_fiber;
     case BROLGA__GATE_OPEN:
     default:
         return false;
     }
+}
+
+/* A fiber is to stay at its top safepoint, but its worker has others to run,
+ * who are to come to theirs. */
+static bool stays_at_top(brolga_task *task)
+{
+    return brolga__unlikely(brolga__epoch_gate_of(brolga__member_of(task)) ==
+                            BROLGA__GATE_TOPS) &&
+           task->is_fiber;
 }
 
 /* Shows those who look on that a task stands; returns what it was in. */
@@ -104,10 +115,26 @@ static const char *show_standing(brolga_task *task)
     return was;
 }
 
+void brolga__frames_note(brolga_task *task, uintptr_t sp)
+{
+    struct brolga__carrier *carrier = brolga__load_relaxed(&task->carrier);
+
+    if (carrier != NULL)
+        task->spilled = &carrier->spilled;
+    task->spilled->sp = sp;
+}
+
+void brolga__frames_forget(brolga_task *task)
+{
+    task->spilled->sp = 0;
+    if (task->is_fiber)
+        task->spilled = NULL;
+}
+
 /* The calling thread stands, and with it the task that it is about to run, and
  * the one that it is about to leave for that. */
-__attribute__((noinline)) static void stand(brolga_task *task,
-                                            struct brolga_epoch_member *member)
+__attribute__((noinline)) static void
+stand(brolga_task *task, struct brolga_epoch_member *member, uintptr_t sp)
 {
     brolga_task *self = brolga__self();
     const char *was = show_standing(task);
@@ -117,9 +144,15 @@ __attribute__((noinline)) static void stand(brolga_task *task,
         brolga__version_unhold(task->version);
         task->holding = false;
     }
-    if (self != NULL && self != task)
+    if (self != NULL && self != task) {
         self_was = show_standing(self);
+        sp = (uintptr_t)__builtin_frame_address(0);
+    }
+    if (self != NULL) /* At a top safepoint there is nothing of a unit below. */
+        brolga__frames_note(self, sp != 0 ? sp : self->ctx.high);
     brolga__epoch_halt(member);
+    if (self != NULL)
+        brolga__frames_forget(self);
     if (self != NULL && self != task)
         brolga__store_relaxed(&self->parked_in, self_was);
     brolga__store_relaxed(&task->parked_in, was);
@@ -132,7 +165,7 @@ void brolga__task_refresh(brolga_task *task, struct brolga_epoch_member *member,
 
     while (brolga__unlikely(
         stands(task, member, top))) { /* Ends as barriers do. */
-        stand(task, member);
+        stand(task, member, sp);
         round = brolga__epoch_round(task->rt->epoch);
     }
     if (task->under != NULL && task->under->view.seen != round)
@@ -176,6 +209,8 @@ void brolga__top_safepoint(void)
 
     brolga__stress_safepoint(task->rt);
     if (carrier != NULL && brolga__load_relaxed(&carrier->worker->preempt))
+        brolga__yield(task);
+    while (stays_at_top(task)) /* Ends when the gate closes, or opens. */
         brolga__yield(task);
     brolga__task_refresh(task, brolga__member_of(task), true, 0);
 }

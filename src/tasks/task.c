@@ -94,6 +94,7 @@ void brolga__task_forget_why(brolga_task *task)
 __attribute__((noinline)) static void clean(brolga_task *task)
 {
     task->worn = task->cleaning = task->failed = false;
+    task->spilled = NULL; /* Of a fiber; a thread sets its own. */
     brolga__store_relaxed(&task->canceled, BROLGA__NO_REASON);
     brolga__store_relaxed(&task->canceled_ns, 0);
     brolga__store_relaxed(&task->named_stuck, false);

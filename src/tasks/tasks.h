@@ -72,9 +72,10 @@ enum brolga__reason {
 /* Callee-saved registers, at the most, of the processors we know. */
 #define BROLGA__SPILL_WORDS 32
 
-/* What a task in foreign code can return to; see block.c. */
+/* What a task in foreign code can return to; see block.c. Of one that stands at
+ * the gate on its own thread, `sp` alone; see safepoint.c. */
 struct brolga__spilled {
-    uintptr_t sp; /* The lowest word of its frames to read. */
+    uintptr_t sp; /* The lowest word of its frames to read; 0: neither. */
     uintptr_t word[BROLGA__SPILL_WORDS]; /* Registers at block_begin. */
 };
 
@@ -289,7 +290,8 @@ struct brolga_task {
     struct brolga__holds holds;    /* Its stack, when searched. holds_lock */
     const struct brolga__why *why; /* It failed; NULL: it did not. */
     struct brolga__left *left;     /* It is on a second stack; NULL: not. */
-    /* Of a fiber in foreign code, its carrier's; of a thread, its own. */
+    /* Of a fiber in foreign code, or that stands, its carrier's, else NULL; of
+     * a thread, its own. */
     struct brolga__spilled *spilled;
     struct brolga_epoch_member *member; /* Of a THREAD or ATTACHED task. */
     jmp_buf *thread_exit;               /* Where a failed THREAD goes. */
@@ -1006,6 +1008,11 @@ bool brolga__stress_step(struct brolga *rt);
 
 /* --- barrier commits (barrier.c) ---------------------------------------- */
 
+/* The task's frames from `sp` up rest, though it is not switched out; or do so
+ * no more (safepoint.c). */
+void brolga__frames_note(brolga_task *task, uintptr_t sp);
+void brolga__frames_forget(brolga_task *task);
+
 /* What a task is shown as parked in that stands at the gate. */
 extern const char brolga__at_gate[];
 
@@ -1014,6 +1021,7 @@ extern const char brolga__at_gate[];
 void brolga__barrier_wait_begin(void *rt);
 void brolga__barrier_wait_end(void *rt);
 void brolga__barrier_blame(void *rt, struct brolga_report *report);
+bool brolga__barrier_stays(void *rt, struct brolga_report *report);
 
 /* What a commit has to be done in a task (errand.c). */
 int brolga__errand_run(void *rt, const struct brolga__errand *errand,

@@ -38,10 +38,8 @@ __attribute__((noinline)) static void call_below(brolga_task *task)
 
 static void call(brolga_task *task)
 {
-    struct brolga__spilled spilled;
     jmp_buf exit_to;
 
-    task->spilled = &spilled;
     /* A failure comes back here; nothing local changes in between. */
     task->thread_exit = &exit_to;
     if (setjmp(exit_to) == 0)
@@ -53,15 +51,18 @@ static void *thread_main(void *arg)
     brolga_task *task = arg;
     struct brolga *rt = task->rt;
     struct brolga__signal_stack signals;
+    struct brolga__spilled spilled = {.sp = 0};
     char name[32];
     uint64_t id;
 
     (void)brolga__identity(task, &id, name);
     brolga__plat_thread_name(name[0] != '\0' ? name : "brolga-task");
     brolga__signal_stack_enter(rt, &signals);
+    task->spilled = &spilled;
     enter(task);
     call(task);
     leave(task);
+    task->spilled = NULL;
     brolga__signal_stack_leave(rt, &signals);
     brolga__task_end(task);
     brolga__deadlock_hint(rt);
@@ -120,7 +121,7 @@ int brolga_attach_thread(brolga *rt, const char *name)
     brolga__store_relaxed(&task->kind, BROLGA__ATTACHED);
     /* Nobody joins it. */
     brolga__store_relaxed(&task->end, BROLGA__END_DETACHED);
-    task->spilled = brolga__alloc(sizeof *task->spilled);
+    task->spilled = brolga__alloc_zero(sizeof *task->spilled);
     err = task->spilled == NULL
               ? BROLGA_ENOMEM
               : brolga__epoch_enlist(rt->epoch, &task->member);

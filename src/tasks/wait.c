@@ -184,12 +184,15 @@ static void park_thread(void *arg, uintptr_t sp)
     }
 }
 
-/* While the thread sleeps nobody need wait for it. */
+/* While the thread sleeps nobody need wait for it. Who closes the gate may look
+ * at its frames as soon as it is offline, and before it has parked. */
 static void sleep_thread(brolga_task *task)
 {
+    brolga__frames_note(task, (uintptr_t)__builtin_frame_address(0));
     brolga_epoch_offline(task->member);
     brolga__ctx_spill(park_thread, task);
     brolga_epoch_online(task->member);
+    brolga__frames_forget(task);
     brolga__safepoint_here(task);
 }
 

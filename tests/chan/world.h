@@ -70,7 +70,7 @@ static inline void world_settle(void)
                      BROLGA_OK);
 }
 
-static void world_open(void)
+static inline void world_open(void)
 {
     world_open_with(2);
     world_settle();

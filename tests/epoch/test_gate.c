@@ -72,7 +72,13 @@ Test(gate, while_it_closes_members_go_on, .init = open_epoch,
     brolga_epoch_quiesce(member);
     brolga_epoch_offline(member);
     brolga_epoch_online(member);
+    brolga__epoch_gate_tops(epoch);
+    cr_assert_eq(brolga__epoch_gate(epoch), BROLGA__GATE_TOPS);
+    brolga_epoch_quiesce(member);
+    brolga_epoch_offline(member);
+    brolga_epoch_online(member);
     brolga__epoch_gate_close(epoch);
+    cr_assert_eq(brolga__epoch_gate(epoch), BROLGA__GATE_CLOSED);
     cr_assert_not(nobody_runs());
     brolga__epoch_gate_open(epoch);
     brolga_epoch_leave(member);

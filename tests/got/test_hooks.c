@@ -217,6 +217,70 @@ Test(hooks, in_a_barrier_the_migration_is_behind_the_gate, .init = open_log,
     cr_assert_eq(released, 2);
 }
 
+/* What other layers do behind the gate. */
+static int prepare_err;
+
+static int prepare(void *arg, struct brolga_report *report)
+{
+    note('p');
+    note(((const struct act *)arg)->letter);
+    if (prepare_err != BROLGA_OK)
+        report->refusal = BROLGA_REFUSED_MESSAGES;
+    return prepare_err;
+}
+
+static void published_hook(void *arg)
+{
+    note('P');
+    note(((const struct act *)arg)->letter);
+}
+
+static brolga_txn *staged_behind(struct act *act)
+{
+    static const struct brolga__behind behind = {prepare, published_hook};
+    const struct brolga_hooks hooks = {.before = before,
+                                       .migrate = migrate,
+                                       .after = after,
+                                       .called_off = called_off,
+                                       .release = release,
+                                       .arg = act};
+    brolga_txn *txn = staged_number(1);
+
+    log_text[0] = '\0';
+    cr_assert_eq(brolga__txn_hook_behind(txn, &hooks, &behind), BROLGA_OK);
+    return txn;
+}
+
+Test(hooks, other_layers_prepare_first_and_are_told_behind_the_gate,
+     .init = open_log, .fini = world_close)
+{
+    struct act x = {.letter = 'x'}, fails = {.letter = 'f', .migrate = 1};
+    struct brolga_report report;
+
+    brolga_epoch_offline(member);
+    cr_assert_eq(brolga_txn_commit_barrier(staged_behind(&x), BROLGA_NOW, NULL),
+                 BROLGA_OK);
+    cr_assert_str_eq(log_text, "bxpxmxPxax");
+    cr_assert_eq(
+        brolga_txn_commit_barrier(staged_behind(&fails), BROLGA_NOW, &report),
+        BROLGA_EREFUSED);
+    cr_assert_eq(report.refusal, BROLGA_REFUSED_HOOK);
+    cr_assert_str_eq(log_text, "bfpfmfof");
+    prepare_err = BROLGA_EREFUSED;
+    cr_assert_eq(
+        brolga_txn_commit_barrier(staged_behind(&x), BROLGA_NOW, &report),
+        BROLGA_EREFUSED);
+    cr_assert_eq(report.refusal, BROLGA_REFUSED_MESSAGES);
+    cr_assert_str_eq(log_text, "bxpxox");
+    prepare_err = BROLGA_OK;
+    cr_assert_eq(brolga_txn_commit(staged_behind(&x), &report),
+                 BROLGA_EREFUSED);
+    cr_assert_eq(report.refusal, BROLGA_REFUSED_MESSAGES);
+    cr_assert_str_eq(log_text, "");
+    cr_assert_eq(released, 4);
+    brolga_epoch_online(member);
+}
+
 Test(hooks, a_restored_version_has_hooks, .fini = world_close)
 {
     struct act x = {.letter = 'x'};
