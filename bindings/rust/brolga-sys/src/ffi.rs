@@ -215,7 +215,8 @@ pub const BROLGA_REFUSED_HEADER: brolga_refusal = 11;
 pub const BROLGA_REFUSED_VETO: brolga_refusal = 12;
 pub const BROLGA_REFUSED_HOOK: brolga_refusal = 13;
 pub const BROLGA_REFUSED_STATE: brolga_refusal = 14;
-pub const BROLGA_REFUSED_STRESS: brolga_refusal = 15;
+pub const BROLGA_REFUSED_MESSAGES: brolga_refusal = 15;
+pub const BROLGA_REFUSED_STRESS: brolga_refusal = 16;
 pub type brolga_refusal = ::core::ffi::c_uint;
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -2030,6 +2031,42 @@ impl Default for brolga_root {
     }
 }
 #[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct brolga_retype {
+    pub from: *const brolga_type,
+    pub to: *const brolga_type,
+    pub convert: ::core::option::Option<
+        unsafe extern "C" fn(
+            arg: *mut ::core::ffi::c_void,
+            from: *const ::core::ffi::c_void,
+            to: *mut ::core::ffi::c_void,
+        ) -> ::core::ffi::c_int,
+    >,
+    pub arg: *mut ::core::ffi::c_void,
+    pub timeout_ns: u64,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of brolga_retype"][::core::mem::size_of::<brolga_retype>() - 40usize];
+    ["Alignment of brolga_retype"][::core::mem::align_of::<brolga_retype>() - 8usize];
+    ["Offset of field: brolga_retype::from"][::core::mem::offset_of!(brolga_retype, from) - 0usize];
+    ["Offset of field: brolga_retype::to"][::core::mem::offset_of!(brolga_retype, to) - 8usize];
+    ["Offset of field: brolga_retype::convert"]
+        [::core::mem::offset_of!(brolga_retype, convert) - 16usize];
+    ["Offset of field: brolga_retype::arg"][::core::mem::offset_of!(brolga_retype, arg) - 24usize];
+    ["Offset of field: brolga_retype::timeout_ns"]
+        [::core::mem::offset_of!(brolga_retype, timeout_ns) - 32usize];
+};
+impl Default for brolga_retype {
+    fn default() -> Self {
+        let mut s = ::core::mem::MaybeUninit::<Self>::uninit();
+        unsafe {
+            ::core::ptr::write_bytes(s.as_mut_ptr(), 0, 1);
+            s.assume_init()
+        }
+    }
+}
+#[repr(C)]
 #[derive(Debug, Default, Copy, Clone)]
 pub struct brolga_par_opts {
     pub deadline_ns: u64,
@@ -3153,6 +3190,10 @@ unsafe extern "C" {
     pub fn brolga_lease_keep(region: *mut brolga_region) -> ::core::ffi::c_int;
     pub fn brolga_lease_compact(roots: *const brolga_root, count: usize) -> ::core::ffi::c_int;
     pub fn brolga_lease_count() -> usize;
+    pub fn brolga_txn_retype(
+        txn: *mut brolga_txn,
+        retype: *const brolga_retype,
+    ) -> ::core::ffi::c_int;
     pub fn brolga_pfor(
         rt: *mut brolga,
         count: usize,
