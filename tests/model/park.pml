@@ -9,13 +9,18 @@
  * A park: the task leaves its stack, then its carrier moves the permit from
  * RUNNING to PARKED; if it was NOTIFIED meanwhile, the task runs again.
  *
+ * A scan that finds no code of units ends in RESTING, and a bit beside it says
+ * so to the reclaimer, which passes over the task for as long as it is set. A
+ * report scans such a task, too.
+ *
  * An event is a relaxed store that may stay in the waker's buffer until a
  * read-modify-write of the waker; so is the carrier's store of the permit in
  * the variant that has one. Everything else is sequentially consistent.
  *
  * expect: the task gets every event (otherwise spin finds an invalid end
  * state); it runs on one carrier at a time, never while it is being scanned,
- * and is never queued twice.
+ * and is never queued twice. While the bit is set it has not run since it was
+ * scanned.
  *
  * break: DROP_NOTIFIED          an unpark of a running task is forgotten
  * break: NOTIFIED_WITHOUT_RMW   an unpark that finds NOTIFIED only looks
@@ -26,17 +31,22 @@
  * break: QUEUE_TWICE            PARKED to RUNNING by a load and a store
  * break: SCAN_WHILE_RUNNING     the reclaimer does not take the permit
  * break: STORE_PARKED           after a scan: a store, not an exchange
+ * break: QUEUE_RESTING_FIRST    a waker queues the task, then clears the bit
+ * break: REST_FIRST             the bit is set after the permit says RESTING
+ * break: REPORT_KEEPS_THE_BIT   a report takes the permit, and not the bit
  */
 #define WAKERS 3
 #define CARRIERS 2
 #define SCANS 2
 
-mtype = { RUNNING, NOTIFIED, PARKED, SCANNING, SCANNING_NOTIFIED };
+mtype = { RUNNING, NOTIFIED, PARKED, SCANNING, SCANNING_NOTIFIED, RESTING };
 
 mtype permit = RUNNING;
 byte queued = 1;      /* How often it stands in the queue. */
 byte on_carrier;      /* On how many carriers' stacks it is now. */
 bool scanned;         /* The reclaimer reads its stack. */
+bool resting;         /* The bit. */
+bool has_run;         /* Since it was scanned. */
 bool event[WAKERS];
 bool late_event[WAKERS];
 bool late_running;    /* A store of RUNNING that is not visible yet. */
@@ -88,6 +98,22 @@ inline unpark_parked(w)
     fi
 }
 
+inline unpark_resting(w)
+{
+    cas(w, RESTING, RUNNING);
+    if
+    :: done ->
+#ifdef QUEUE_RESTING_FIRST
+        atomic { push() };
+        resting = false
+#else
+        resting = false;
+        atomic { push() }
+#endif
+    :: else
+    fi
+}
+
 inline unpark_running(w)
 {
 #ifdef DROP_NOTIFIED
@@ -134,6 +160,7 @@ proctype waker(byte w)
         :: found == RUNNING -> unpark_running(w)
         :: found == NOTIFIED -> unpark_notified(w)
         :: found == PARKED -> unpark_parked(w)
+        :: found == RESTING -> unpark_resting(w)
         :: found == SCANNING -> unpark_scanning(w)
         :: found == SCANNING_NOTIFIED ->
             cas(w, SCANNING_NOTIFIED, SCANNING_NOTIFIED)
@@ -179,6 +206,7 @@ inline enter_stack()
 {
     atomic {
         on_carrier++;
+        has_run = true;
         assert(on_carrier == 1);
         assert(!scanned)
     }
@@ -243,7 +271,7 @@ out:
 inline read_stack()
 {
     atomic { scanned = true; assert(on_carrier == 0) };
-    atomic { assert(on_carrier == 0); scanned = false }
+    atomic { assert(on_carrier == 0); scanned = false; has_run = false }
 }
 
 inline end_scan()
@@ -267,6 +295,42 @@ inline end_scan()
 #endif
 }
 
+/* Nothing has been found. */
+inline end_scan_resting()
+{
+#ifdef REST_FIRST
+    atomic {
+        if
+        :: permit == SCANNING -> permit = RESTING; again = false
+        :: else -> again = true
+        fi
+    };
+    resting = !again;
+#else
+    resting = true;
+    atomic {
+        if
+        :: permit == SCANNING -> permit = RESTING; again = false
+        :: else -> again = true
+        fi
+    };
+#endif
+    if
+    :: again -> again = false; resting = false; end_scan()
+    :: else
+    fi
+}
+
+/* Of a report. */
+inline take_resting()
+{
+#ifndef REPORT_KEEPS_THE_BIT
+    resting = false
+#else
+    skip
+#endif
+}
+
 proctype reclaimer()
 {
     byte scan;
@@ -283,7 +347,21 @@ end:
            scan++
        };
        read_stack();
-       end_scan()
+       if
+       :: true -> end_scan()
+       :: true -> end_scan_resting()
+       fi
+    :: atomic {
+           scan < SCANS && permit == RESTING -> permit = SCANNING;
+           scan++
+       };
+       take_resting();
+       read_stack();
+       if
+       :: true -> end_scan()
+       :: true -> end_scan_resting()
+       fi
+    :: atomic { resting -> assert(!has_run) } /* It is passed over. */
 #endif
     od
 }
