@@ -340,16 +340,23 @@ void brolga__dirs_follow(struct brolga__watch *watch,
                          struct brolga__watch_file *file)
 {
     char real[PATH_MAX];
+    char *before = file->target;
+    size_t dir_before = file->target_dir;
     uv_fs_t request;
     bool is_link = uv_fs_lstat(watch->loop, &request, file->path, NULL) == 0 &&
                    (request.statbuf.st_mode & S_IFMT) == S_IFLNK;
 
     uv_fs_req_cleanup(&request);
-    brolga__free(file->target);
     file->target = NULL;
     if (is_link && realpath(file->path, real) != NULL &&
         brolga__dirs_add_of(watch, real, &file->target_dir) == BROLGA_OK)
         file->target = brolga__strdup(brolga__text_base(real));
+    /* Somebody may have it open, and no event has told of that. */
+    if (file->target != NULL &&
+        (before == NULL || strcmp(before, file->target) != 0 ||
+         dir_before != file->target_dir))
+        file->unheard = true;
+    brolga__free(before);
 }
 
 void brolga__dirs_free(struct brolga__watch *watch)
