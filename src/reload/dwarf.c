@@ -612,28 +612,32 @@ char *brolga__types_function(struct brolga__types *types, const char *function)
     return finish(types, &walk);
 }
 
-/* Of a part that the compiler has split off, too: "f.cold", "f.constprop.0". */
-char *brolga__types_place(struct brolga__types *types, const char *function)
+static void visit_function(Dwarf_Die *function,
+                           void (*visit)(void *arg, const char *name,
+                                         const char *file, int line),
+                           void *arg)
 {
-    char name[128];
-    Dwarf_Die found;
-    const char *file;
-    struct grown text = {.at = NULL};
+    const char *file = dwarf_decl_file(function);
     int line;
 
-    (void)snprintf(name, sizeof name, "%.*s", (int)strcspn(function, "."),
-                   function);
-    if (!find(types, DW_TAG_subprogram, name, &found))
-        return NULL;
-    file = dwarf_decl_file(&found);
-    if (file == NULL || dwarf_decl_line(&found, &line) != 0)
-        return NULL;
-    put(&text, brolga__text_base(file));
-    put(&text, ":");
-    put_number(&text, (uint64_t)line);
-    if (!text.failed)
-        return text.at;
-    types->starved = true;
-    brolga__free(text.at);
-    return NULL;
+    if (file != NULL && dwarf_decl_line(function, &line) == 0)
+        visit(arg, name_of(function), brolga__text_base(file), line);
+}
+
+void brolga__types_functions(struct brolga__types *types,
+                             void (*visit)(void *arg, const char *name,
+                                           const char *file, int line),
+                             void *arg)
+{
+    Dwarf_CU *cu = NULL;
+    Dwarf_Die unit, child;
+
+    while (types != NULL && dwarf_get_units(types->dwarf, cu, &cu, NULL, NULL,
+                                            &unit, NULL) == 0) {
+        bool more = dwarf_child(&unit, &child) == 0;
+
+        for (; more; more = dwarf_siblingof(&child, &child) == 0)
+            if (dwarf_tag(&child) == DW_TAG_subprogram && is_whole(&child))
+                visit_function(&child, visit, arg);
+    }
 }

@@ -52,8 +52,11 @@ char *brolga__types_pointee(struct brolga__types *types, const char *function,
  * "result". */
 char *brolga__types_function(struct brolga__types *types, const char *function);
 
-/* Where a function is defined: "parser.c:12", which the caller frees; NULL if
- * that is not known. `types` may be NULL. */
-char *brolga__types_place(struct brolga__types *types, const char *function);
+/* Visits every function that the file defines, with the name of the source file
+ * and the line. `types` may be NULL. */
+void brolga__types_functions(struct brolga__types *types,
+                             void (*visit)(void *arg, const char *name,
+                                           const char *file, int line),
+                             void *arg);
 
 #endif

@@ -25,26 +25,48 @@ static void add_function(void *arg, const char *name, uintptr_t offset,
     more[count].name = brolga__strdup(name);
     if (more[count].name == NULL)
         return;
-    more[count].place = NULL;
+    more[count].file = NULL;
+    more[count].line = 0;
     more[count].low = image->low + offset;
     more[count].high = more[count].low + bytes;
     image->functions_count++;
+}
+
+/* Whether a name is that of a function, or of a part of it that the compiler has
+ * split off: "f.cold", "f.constprop.0". */
+static bool is_of(const char *name, const char *function, size_t bytes)
+{
+    return strncmp(name, function, bytes) == 0 &&
+           (name[bytes] == '\0' || name[bytes] == '.');
+}
+
+static void add_place(void *arg, const char *name, const char *file, int line)
+{
+    struct brolga__image *image = arg;
+    size_t bytes = strlen(name);
+
+    for (size_t i = 0; i < image->functions_count; i++) {
+        struct brolga__function *function = &image->functions[i];
+
+        if (function->file != NULL || !is_of(function->name, name, bytes))
+            continue;
+        function->file = brolga__strdup(file);
+        function->line = line;
+    }
 }
 
 void brolga__names_read(struct brolga__image *image,
                         struct brolga__types *types)
 {
     brolga__plat_functions(image->path, add_function, image);
-    for (size_t i = 0; i < image->functions_count; i++)
-        image->functions[i].place =
-            brolga__types_place(types, image->functions[i].name);
+    brolga__types_functions(types, add_place, image);
 }
 
 void brolga__names_free(struct brolga__image *image)
 {
     for (size_t i = 0; i < image->functions_count; i++) {
         brolga__free(image->functions[i].name);
-        brolga__free(image->functions[i].place);
+        brolga__free(image->functions[i].file);
     }
     brolga__free(image->functions);
 }
@@ -61,10 +83,12 @@ void brolga__image_describe(void *arg, const void *address, char *text,
             found = &image->functions[i];
     if (found == NULL)
         (void)snprintf(text, bytes, "%s", "");
-    else
+    else if (found->file == NULL)
         (void)snprintf(text, bytes, "%s (%s)", found->name,
-                       found->place != NULL ? found->place
-                                            : brolga__text_base(image->file));
+                       brolga__text_base(image->file));
+    else
+        (void)snprintf(text, bytes, "%s (%s:%d)", found->name, found->file,
+                       found->line);
     for (size_t i = 0; found != NULL && i < image->exports_count; i++)
         if ((uintptr_t)image->exports[i].code == found->low)
             (void)snprintf(text, bytes, "%s (%s:%d)", image->exports[i].name,

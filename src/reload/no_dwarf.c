@@ -31,11 +31,14 @@ char *brolga__types_pointee(struct brolga__types *types, const char *function,
     return NULL;
 }
 
-char *brolga__types_place(struct brolga__types *types, const char *function)
+void brolga__types_functions(struct brolga__types *types,
+                             void (*visit)(void *arg, const char *name,
+                                           const char *file, int line),
+                             void *arg)
 {
     (void)types;
-    (void)function;
-    return NULL;
+    (void)visit;
+    (void)arg;
 }
 
 char *brolga__types_function(struct brolga__types *types, const char *function)

@@ -84,7 +84,8 @@ struct brolga__symbol {
 /* A function of the code, exported or not, for reports. */
 struct brolga__function {
     char *name;
-    char *place; /* "parser.c:12"; NULL: its line is not known. */
+    char *file; /* Where it is defined; NULL: not known, nor is the line. */
+    int line;
     uintptr_t low;
     uintptr_t high;
 };
