@@ -106,6 +106,20 @@ void brolga__json_put_number(struct brolga__json *json, const char *key,
     brolga__json_number(json, number);
 }
 
+void brolga__json_may_string(struct brolga__json *json, const char *key,
+                             const char *text)
+{
+    if (text != NULL && text[0] != '\0')
+        brolga__json_put_string(json, key, text);
+}
+
+void brolga__json_may_number(struct brolga__json *json, const char *key,
+                             uint64_t number)
+{
+    if (number != 0)
+        brolga__json_put_number(json, key, number);
+}
+
 size_t brolga__json_finish(struct brolga__json *json)
 {
     if (json->bytes > 0)

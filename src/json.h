@@ -34,6 +34,12 @@ void brolga__json_put_string(struct brolga__json *json, const char *key,
 void brolga__json_put_number(struct brolga__json *json, const char *key,
                              uint64_t number);
 
+/* The same, or nothing at all for what does not apply: NULL, "" and 0. */
+void brolga__json_may_string(struct brolga__json *json, const char *key,
+                             const char *text);
+void brolga__json_may_number(struct brolga__json *json, const char *key,
+                             uint64_t number);
+
 /* Ends the text with a NUL, which it does not count. Returns the bytes that
  * were wanted: not below `bytes` if it was cut. */
 size_t brolga__json_finish(struct brolga__json *json);

@@ -28,31 +28,16 @@ const char *brolga_refusal_name(enum brolga_refusal refusal)
     return (size_t)refusal < brolga__lengthof(names) ? names[refusal] : "";
 }
 
-/* What does not apply is left out. */
-static void put_text(struct brolga__json *json, const char *key,
-                     const char *text)
-{
-    if (text[0] != '\0')
-        brolga__json_put_string(json, key, text);
-}
-
-static void put_number(struct brolga__json *json, const char *key,
-                       uint64_t number)
-{
-    if (number != 0)
-        brolga__json_put_number(json, key, number);
-}
-
 static void put_conflict(struct brolga__json *json,
                          const struct brolga_conflict *of)
 {
     brolga__json_begin(json, '{');
-    put_text(json, "importer", of->importer);
-    put_text(json, "where", of->where);
-    put_text(json, "module", of->module);
-    put_text(json, "symbol", of->symbol);
-    put_text(json, "signature", of->signature);
-    put_text(json, "defined", of->defined);
+    brolga__json_may_string(json, "importer", of->importer);
+    brolga__json_may_string(json, "where", of->where);
+    brolga__json_may_string(json, "module", of->module);
+    brolga__json_may_string(json, "symbol", of->symbol);
+    brolga__json_may_string(json, "signature", of->signature);
+    brolga__json_may_string(json, "defined", of->defined);
     brolga__json_end(json, '}');
 }
 
@@ -61,7 +46,7 @@ static void put_conflicts(struct brolga__json *json,
 {
     if (report->conflicts == 0)
         return;
-    put_number(json, "conflicts_count", report->conflicts);
+    brolga__json_may_number(json, "conflicts_count", report->conflicts);
     brolga__json_key(json, "conflicts");
     brolga__json_begin(json, '[');
     for (uint32_t i = 0; i < report->conflicts && i < BROLGA_CONFLICTS_MAX; i++)
@@ -80,16 +65,16 @@ size_t brolga_report_json(const struct brolga_report *report, char *text,
         brolga__json_null(&json);
     else
         brolga__json_string(&json, brolga_refusal_name(report->refusal));
-    put_number(&json, "version", report->version);
-    put_text(&json, "text", report->text);
-    put_number(&json, "commit_ns", report->commit_ns);
-    put_number(&json, "waited_ns", report->waited_ns);
-    put_number(&json, "stood_ns", report->stood_ns);
-    put_number(&json, "task", report->task);
-    put_text(&json, "task_name", report->task_name);
-    put_text(&json, "function", report->function);
-    put_text(&json, "hook", report->hook);
-    put_text(&json, "after", report->after);
+    brolga__json_may_number(&json, "version", report->version);
+    brolga__json_may_string(&json, "text", report->text);
+    brolga__json_may_number(&json, "commit_ns", report->commit_ns);
+    brolga__json_may_number(&json, "waited_ns", report->waited_ns);
+    brolga__json_may_number(&json, "stood_ns", report->stood_ns);
+    brolga__json_may_number(&json, "task", report->task);
+    brolga__json_may_string(&json, "task_name", report->task_name);
+    brolga__json_may_string(&json, "function", report->function);
+    brolga__json_may_string(&json, "hook", report->hook);
+    brolga__json_may_string(&json, "after", report->after);
     put_conflicts(&json, report);
     brolga__json_end(&json, '}');
     return brolga__json_finish(&json);

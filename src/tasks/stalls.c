@@ -219,35 +219,21 @@ static size_t write_text(const struct stalls *stalls, char *at, size_t bytes)
 
 /* --- as JSON ------------------------------------------------------------ */
 
-/* What does not apply is left out. */
-static void json_text(struct brolga__json *json, const char *key,
-                      const char *text)
-{
-    if (text != NULL && text[0] != '\0')
-        brolga__json_put_string(json, key, text);
-}
-
-static void json_count(struct brolga__json *json, const char *key,
-                       uint64_t count)
-{
-    if (count != 0)
-        brolga__json_put_number(json, key, count);
-}
-
 static void json_holder(struct brolga__json *json,
                         const struct brolga_holder *holder, uint64_t now_ns)
 {
     brolga__json_begin(json, '{');
     brolga__json_put_string(json, "reason", brolga_hold_name(holder->reason));
-    json_count(json, "task", holder->task);
-    json_text(json, "task_name", holder->task_name);
-    json_text(json, "function", holder->function);
-    json_text(json, "parked_in", holder->parked_in);
-    json_text(json, "caller", holder->caller);
-    json_text(json, "what", holder->what);
-    json_count(json, "count", holder->pins);
+    brolga__json_may_number(json, "task", holder->task);
+    brolga__json_may_string(json, "task_name", holder->task_name);
+    brolga__json_may_string(json, "function", holder->function);
+    brolga__json_may_string(json, "parked_in", holder->parked_in);
+    brolga__json_may_string(json, "caller", holder->caller);
+    brolga__json_may_string(json, "what", holder->what);
+    brolga__json_may_number(json, "count", holder->pins);
     if (holder->task_since_ns != 0 && holder->task_since_ns < now_ns)
-        json_count(json, "since_ns", now_ns - holder->task_since_ns);
+        brolga__json_may_number(json, "since_ns",
+                                now_ns - holder->task_since_ns);
     brolga__json_end(json, '}');
 }
 
@@ -282,8 +268,8 @@ static size_t write_json(struct brolga *rt, const struct stalls *stalls,
     for (uint32_t i = 0; i < stalls->olds; i++)
         json_old(&json, stalls, &stalls->old[i], now_ns);
     brolga__json_end(&json, ']');
-    json_count(&json, "old_more", stalls->olds_more);
-    json_count(&json, "holders_more", stalls->holders_more);
+    brolga__json_may_number(&json, "old_more", stalls->olds_more);
+    brolga__json_may_number(&json, "holders_more", stalls->holders_more);
     brolga__json_end(&json, '}');
     return brolga__json_finish(&json);
 }

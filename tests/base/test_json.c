@@ -25,7 +25,10 @@ static size_t write_one(char *text, size_t bytes)
     brolga__json_end(&json, '}');
     brolga__json_string(&json, NULL);
     brolga__json_end(&json, ']');
-    brolga__json_put_number(&json, "last", 1);
+    brolga__json_may_string(&json, "none", "");
+    brolga__json_may_string(&json, "none", NULL);
+    brolga__json_may_number(&json, "none", 0);
+    brolga__json_may_number(&json, "last", 1);
     brolga__json_end(&json, '}');
     return brolga__json_finish(&json);
 }
