@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static struct {
     const char *topic;
@@ -82,6 +83,19 @@ unsigned bench_turns(unsigned turns)
 double bench_since(uint64_t begin_ns)
 {
     return (double)(brolga_now_ns() - begin_ns);
+}
+
+uint64_t bench_cpu_ns(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * BROLGA_S + (uint64_t)now.tv_nsec;
+}
+
+double bench_cpu_since(uint64_t begin_ns)
+{
+    return (double)(bench_cpu_ns() - begin_ns);
 }
 
 void bench_add(struct bench_samples *samples, double value)

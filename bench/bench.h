@@ -80,6 +80,13 @@ void bench_print(const struct bench_row *row, const char *subject,
 /** Nanoseconds of the monotonic clock since `begin_ns`, as a sample. */
 double bench_since(uint64_t begin_ns);
 
+/** The processor time of the calling thread: the better clock for what does not
+ * leave it. */
+uint64_t bench_cpu_ns(void);
+
+/** The same since `begin_ns`, as a sample. */
+double bench_cpu_since(uint64_t begin_ns);
+
 /** End the program if a call of Brolga failed. */
 #define bench_must(call) bench_check((call) == BROLGA_OK, #call)
 

@@ -9,7 +9,7 @@
  * increment and one decrement of each of a thousand objects, per pair, by two
  * threads at once on the same objects.
  */
-#include "bench.h"
+#include "values.h"
 
 #include <brolga/chan.h>
 #include <brolga/lease.h>
@@ -24,29 +24,8 @@
 #define OBJECTS  1000
 #define TURNS    7
 
-static struct brolga_model model;
 static brolga_types *types;
 static const brolga_type *list_type;
-
-static brolga_word *fields(brolga_word value)
-{
-    return (brolga_word *)(uintptr_t)value;
-}
-
-static brolga_word make_list(uint64_t count)
-{
-    brolga_word first = 0, *to = &first;
-
-    for (uint64_t i = 0; i < count; i++) {
-        *to = model.alloc(24, model.arg);
-        bench_check(*to != 0, "memory for a value");
-        fields(*to)[0] = 1; /* Cons */
-        fields(*to)[1] = (brolga_word)i;
-        to = &fields(*to)[2];
-    }
-    *to = 0; /* Nil */
-    return first;
-}
 
 /* --- freezing ----------------------------------------------------------- */
 

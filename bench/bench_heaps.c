@@ -13,7 +13,7 @@
  * a drop by the receiver, per element, of lists of a thousand and of vectors of
  * 100,000 words; with a heap, also if the send copies.
  */
-#include "bench.h"
+#include "values.h"
 
 #include <brolga/chan.h>
 #include <brolga/heap.h>
@@ -21,36 +21,14 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define ELEMENTS UINT64_C(1000000)
 #define TURNS    7
 
-static struct brolga_model model;
 static brolga_types *types;
 static const brolga_type *list_type, *vec_type;
 static brolga *rt;
 static brolga_word source; /* A list, in no heap. */
-
-static brolga_word *fields(brolga_word value)
-{
-    return (brolga_word *)(uintptr_t)value;
-}
-
-static brolga_word make_list(uint64_t count)
-{
-    brolga_word first = 0, *to = &first;
-
-    for (uint64_t i = 0; i < count; i++) {
-        *to = model.alloc(24, model.arg);
-        bench_check(*to != 0, "memory for a value");
-        fields(*to)[0] = 1; /* Cons */
-        fields(*to)[1] = (brolga_word)i;
-        to = &fields(*to)[2];
-    }
-    *to = 0; /* Nil */
-    return first;
-}
 
 static brolga_word make_vec(uint64_t count)
 {
@@ -62,21 +40,6 @@ static brolga_word make_vec(uint64_t count)
     fields(vec)[0] = fields(vec)[1] = (brolga_word)count;
     fields(vec)[2] = data;
     return vec;
-}
-
-/* What is measured does not leave its thread: its own time is the better
- * clock. */
-static uint64_t cpu_ns(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (uint64_t)now.tv_sec * BROLGA_S + (uint64_t)now.tv_nsec;
-}
-
-static double cpu_since(uint64_t begin_ns)
-{
-    return (double)(cpu_ns() - begin_ns);
 }
 
 /* What a subject does in its task. */
@@ -117,13 +80,13 @@ static brolga_word make_and_free(void *arg)
     bench_check(object != NULL, "memory");
     for (uint64_t turn = 0; turn <= job->times; turn++) {
         if (turn == 1) /* The first one warms up. */
-            begin = cpu_ns();
+            begin = bench_cpu_ns();
         for (uint64_t i = 0; i < job->count; i++)
             object[i] = model.alloc(24, model.arg);
         for (uint64_t i = 0; i < job->count; i++)
             model.free(object[i], model.arg);
     }
-    job->ns = cpu_since(begin);
+    job->ns = bench_cpu_since(begin);
     free(object);
     return 0;
 }
@@ -143,15 +106,15 @@ static brolga_word copy_and_drop(void *arg)
     uint64_t begin;
 
     for (uint64_t turn = 0; turn <= job->times; turn++) {
-        begin = cpu_ns();
+        begin = bench_cpu_ns();
         bench_must(brolga_copy_word(list_type, source, &copy, NULL));
         if (!job->copies)
-            begin = cpu_ns();
+            begin = bench_cpu_ns();
         else if (turn == job->times)
-            job->ns = cpu_since(begin);
+            job->ns = bench_cpu_since(begin);
         brolga_drop_word(list_type, copy);
         if (!job->copies)
-            job->ns = cpu_since(begin);
+            job->ns = bench_cpu_since(begin);
     }
     job->ns *= (double)job->times; /* One turn was taken. */
     return 0;
@@ -209,12 +172,12 @@ static brolga_word give_and_take(void *arg)
     job->ns = 0;
     for (uint64_t turn = 0; turn <= job->times; turn++) {
         value = (job->vec ? make_vec : make_list)(job->count);
-        begin = cpu_ns();
+        begin = bench_cpu_ns();
         bench_must(brolga_give(chan, &value, BROLGA_FOREVER));
         bench_must(brolga_recv(chan, &got, BROLGA_FOREVER));
         brolga_drop_word(type, got);
         if (turn > 0)
-            job->ns += cpu_since(begin);
+            job->ns += bench_cpu_since(begin);
     }
     brolga_chan_release(chan);
     return 0;

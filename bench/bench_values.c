@@ -24,7 +24,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #ifdef BROLGA_MIMALLOC
 #include <mimalloc.h>
 #endif
@@ -59,20 +58,6 @@ static char *cold;
 
 static struct brolga_model model;
 static brolga_types *types;
-
-/* One thread does it all, so its own time is the better clock. */
-static uint64_t cpu_ns(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (uint64_t)now.tv_sec * BROLGA_S + (uint64_t)now.tv_nsec;
-}
-
-static double cpu_since(uint64_t begin_ns)
-{
-    return (double)(cpu_ns() - begin_ns);
-}
 
 static brolga_word *fields(brolga_word value)
 {
@@ -264,12 +249,12 @@ static double per_element(const struct value *v, double ns)
 static double time_copy(const struct value *v,
                         const struct brolga_copy_opts *opts)
 {
-    uint64_t begin = cpu_ns();
+    uint64_t begin = bench_cpu_ns();
     brolga_word copy;
     double ns;
 
     bench_must(brolga_copy_with(v->type, &v->word, &copy, opts, NULL));
-    ns = cpu_since(begin);
+    ns = bench_cpu_since(begin);
     brolga_drop_word(v->type, copy);
     return per_element(v, ns);
 }
@@ -313,16 +298,16 @@ static double sample_drop(void *arg)
     brolga_word copy;
 
     bench_must(brolga_copy_word(v->type, v->word, &copy, NULL));
-    begin = cpu_ns();
+    begin = bench_cpu_ns();
     brolga_drop_word(v->type, copy);
-    return per_element(v, cpu_since(begin));
+    return per_element(v, bench_cpu_since(begin));
 }
 
 static double time_clone(const struct value *v)
 {
-    uint64_t begin = cpu_ns();
+    uint64_t begin = bench_cpu_ns();
     brolga_word copy = v->clone(v->word);
-    double ns = cpu_since(begin);
+    double ns = bench_cpu_since(begin);
 
     v->clone_free(copy);
     return per_element(v, ns);
@@ -338,10 +323,10 @@ static double sample_clone_free(void *arg)
 {
     struct value *v = arg;
     brolga_word copy = v->clone(v->word);
-    uint64_t begin = cpu_ns();
+    uint64_t begin = bench_cpu_ns();
 
     v->clone_free(copy);
-    return per_element(v, cpu_since(begin));
+    return per_element(v, bench_cpu_since(begin));
 }
 
 #ifdef BROLGA_MIMALLOC
@@ -371,11 +356,11 @@ static double sample_mimalloc_free(void *arg)
 static double sample_memcpy(void *arg)
 {
     struct value *v = arg;
-    uint64_t begin = cpu_ns();
+    uint64_t begin = bench_cpu_ns();
 
     memcpy(v->target, v->source, v->bytes);
     bench_hide(v);
-    return per_element(v, cpu_since(begin));
+    return per_element(v, bench_cpu_since(begin));
 }
 
 /* What the receiver gets, each way; the original is given up in both. */
@@ -387,13 +372,13 @@ static double sample_copied(void *arg)
     double ns;
 
     bench_must(brolga_copy_word(v->type, v->word, &mine, NULL));
-    begin = cpu_ns();
+    begin = bench_cpu_ns();
     for (uint64_t i = 0; i < v->times; i++) {
         bench_must(brolga_copy_word(v->type, mine, &copy, NULL));
         brolga_drop_word(v->type, mine);
         mine = copy;
     }
-    ns = cpu_since(begin);
+    ns = bench_cpu_since(begin);
     brolga_drop_word(v->type, mine);
     return per_element(v, ns / (double)v->times);
 }
@@ -407,10 +392,10 @@ static double sample_checked(void *arg)
     double ns;
 
     bench_must(brolga_copy_word(v->type, v->word, &mine, NULL));
-    begin = cpu_ns();
+    begin = bench_cpu_ns();
     for (uint64_t i = 0; i < v->times; i++)
         bench_must(brolga_check_word(v->type, mine, &mine, &stats, NULL));
-    ns = cpu_since(begin);
+    ns = bench_cpu_since(begin);
     bench_check(stats.kept == v->elements, "a check that keeps");
     brolga_drop_word(v->type, mine);
     return per_element(v, ns / (double)v->times);

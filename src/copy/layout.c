@@ -7,6 +7,8 @@
  */
 #include "copy/copy.h"
 
+#include "hash.h"
+
 #include <string.h>
 
 static bool is_enumeration(const brolga_type *type)
@@ -204,10 +206,7 @@ struct print {
 
 static void mix(struct print *f, const void *bytes, size_t count)
 {
-    const unsigned char *byte = bytes;
-
-    for (size_t i = 0; i < count; i++)
-        f->hash = (f->hash ^ byte[i]) * UINT64_C(0x100000001b3);
+    f->hash = brolga__hash_bytes(f->hash, bytes, count);
 }
 
 static void mix_number(struct print *f, int64_t number)
@@ -280,9 +279,8 @@ static void mix_definition(struct print *f, const brolga_type *type)
 static void print_type(brolga_types *types, brolga_type *type)
 {
     brolga_type *first = NULL;
-    struct print f = {.hash = UINT64_C(0xcbf29ce484222325),
-                      .mark = ++types->mark,
-                      .last = &first};
+    struct print f = {
+        .hash = BROLGA__HASH_START, .mark = ++types->mark, .last = &first};
 
     mix_model(&f, type->model);
     mix_type(&f, type);

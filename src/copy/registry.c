@@ -11,6 +11,7 @@
 #include "copy/copy.h"
 
 #include "alloc.h"
+#include "hash.h"
 
 #include <string.h>
 
@@ -68,19 +69,9 @@ struct brolga__mark brolga__types_mark(const brolga_types *types)
 
 /* --- lists -------------------------------------------------------------- */
 
-static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t count)
-{
-    const unsigned char *byte = bytes;
-
-    for (size_t i = 0; i < count; i++)
-        hash = (hash ^ byte[i]) * UINT64_C(0x100000001b3);
-    return hash;
-}
-
 static uint32_t name_bucket(const char *name)
 {
-    uint64_t hash =
-        hash_bytes(UINT64_C(0xcbf29ce484222325), name, strlen(name));
+    uint64_t hash = brolga__hash_bytes(BROLGA__HASH_START, name, strlen(name));
 
     return (uint32_t)(hash % BROLGA__BUCKETS);
 }
@@ -106,10 +97,11 @@ void brolga__types_add(brolga_types *types, struct brolga__definition *def)
 static uint32_t type_bucket(const struct brolga__definition *def,
                             const brolga_type *const *args, uint32_t count)
 {
-    uint64_t hash = hash_bytes(UINT64_C(0xcbf29ce484222325), &def, sizeof(def));
+    uint64_t hash = brolga__hash_bytes(BROLGA__HASH_START, &def, sizeof(def));
 
     if (count > 0)
-        hash = hash_bytes(hash, args, count * sizeof(const brolga_type *));
+        hash =
+            brolga__hash_bytes(hash, args, count * sizeof(const brolga_type *));
     return (uint32_t)((hash ^ hash >> 32) % BROLGA__BUCKETS);
 }
 

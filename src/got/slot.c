@@ -9,6 +9,7 @@
 #include "got/got.h"
 
 #include "alloc.h"
+#include "hash.h"
 
 #include <string.h>
 
@@ -27,10 +28,7 @@ static uint64_t hash(const struct brolga__module *module, const char *symbol)
 {
     uint64_t h = (uint64_t)(uintptr_t)module * UINT64_C(0x9e3779b97f4a7c15);
 
-    /* FNV-1a over the symbol, seeded by the module. */
-    h ^= UINT64_C(0xcbf29ce484222325);
-    for (; *symbol != '\0'; symbol++)
-        h = (h ^ (unsigned char)*symbol) * UINT64_C(0x100000001b3);
+    h = brolga__hash_bytes(h ^ BROLGA__HASH_START, symbol, strlen(symbol));
     return h ^ (h >> 29);
 }
 

@@ -32,8 +32,8 @@ static void add_function(void *arg, const char *name, uintptr_t offset,
     image->functions_count++;
 }
 
-/* Whether a name is that of a function, or of a part of it that the compiler has
- * split off: "f.cold", "f.constprop.0". */
+/* Whether a name is that of a function, or of a part of it that the compiler
+ * has split off: "f.cold", "f.constprop.0". */
 static bool is_of(const char *name, const char *function, size_t bytes)
 {
     return strncmp(name, function, bytes) == 0 &&

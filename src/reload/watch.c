@@ -29,6 +29,7 @@
 #include "reload/watch.h"
 
 #include "alloc.h"
+#include "hash.h"
 #include "plat.h"
 
 #include <stdio.h>
@@ -88,23 +89,11 @@ bool brolga__watch_stat(struct brolga__watch *watch, const char *path,
     return *err == 0;
 }
 
-/* FNV-1a of 64 bits. */
-static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t count)
-{
-    const unsigned char *at = bytes;
-
-    for (size_t i = 0; i < count; i++)
-        hash = (hash ^ at[i]) * UINT64_C(0x100000001b3);
-    return hash;
-}
-
-#define HASH_START UINT64_C(0xcbf29ce484222325)
-
 /* The hash of a file's content; BROLGA_EIO if it cannot be read. */
 static int hash_file(const char *path, uint64_t *out)
 {
     FILE *file = fopen(path, "re");
-    uint64_t hash = HASH_START;
+    uint64_t hash = BROLGA__HASH_START;
     char chunk[8192];
     size_t got;
     int err = BROLGA_OK;
@@ -112,7 +101,7 @@ static int hash_file(const char *path, uint64_t *out)
     if (file == NULL)
         return BROLGA_EIO;
     while ((got = fread(chunk, 1, sizeof chunk, file)) > 0)
-        hash = hash_bytes(hash, chunk, got);
+        hash = brolga__hash_bytes(hash, chunk, got);
     if (ferror(file))
         err = BROLGA_EIO;
     (void)fclose(file);
@@ -209,7 +198,8 @@ static uint64_t read_content(struct brolga__watch_file *file,
     else
         (void)snprintf(file->problem, sizeof file->problem,
                        "permission denied, or an error of the disk");
-    return ~hash_bytes(HASH_START, file->problem, strlen(file->problem));
+    return ~brolga__hash_bytes(BROLGA__HASH_START, file->problem,
+                               strlen(file->problem));
 }
 
 static enum verdict examine(struct brolga__watch *watch,

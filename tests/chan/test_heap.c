@@ -80,21 +80,6 @@ static void close_heaps(void)
 
 /* --- lists -------------------------------------------------------------- */
 
-static brolga_word *fields(brolga_word value)
-{
-    return (brolga_word *)(uintptr_t)value;
-}
-
-static brolga_word cons(brolga_word head, brolga_word tail)
-{
-    brolga_word value = model.alloc(24, model.arg);
-
-    fields(value)[0] = 1;
-    fields(value)[1] = head;
-    fields(value)[2] = tail;
-    return value;
-}
-
 /* count, ..., 2, 1 */
 static brolga_word list_of(int count)
 {

@@ -33,21 +33,6 @@ static const brolga_type *list_type(void)
     return type;
 }
 
-static brolga_word *fields(brolga_word value)
-{
-    return (brolga_word *)(uintptr_t)value;
-}
-
-static brolga_word cons(brolga_word head, brolga_word tail)
-{
-    brolga_word value = model.alloc(24, model.arg);
-
-    fields(value)[0] = 1;
-    fields(value)[1] = head;
-    fields(value)[2] = tail;
-    return value;
-}
-
 /* The list (1 2), frozen. */
 static brolga_word frozen_list(brolga_region **region)
 {

@@ -63,11 +63,6 @@ static void close_all(void)
 
 /* --- values ------------------------------------------------------------- */
 
-static brolga_word *fields(brolga_word value)
-{
-    return (brolga_word *)(uintptr_t)value;
-}
-
 struct plan {
     int calls;
     int fails_at; /* Of these; 0: none */

@@ -40,24 +40,9 @@ static void close_lists(void)
     brolga_types_destroy(exact);
 }
 
-static brolga_word *fields(brolga_word value)
-{
-    return (brolga_word *)(uintptr_t)value;
-}
-
 static int64_t count_of(brolga_word value)
 {
     return fields(value)[-1];
-}
-
-static brolga_word cons(brolga_word head, brolga_word tail)
-{
-    brolga_word value = model.alloc(24, model.arg);
-
-    fields(value)[0] = 1;
-    fields(value)[1] = head;
-    fields(value)[2] = tail;
-    return value;
 }
 
 static brolga_word share(brolga_word value)

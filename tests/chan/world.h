@@ -90,6 +90,23 @@ static void world_close(void)
             (void)sched_yield();                                               \
     } while (0)
 
+/* --- lists -------------------------------------------------------------- */
+
+static inline brolga_word *fields(brolga_word value)
+{
+    return (brolga_word *)(uintptr_t)value;
+}
+
+static inline brolga_word cons(brolga_word head, brolga_word tail)
+{
+    brolga_word value = model.alloc(24, model.arg);
+
+    fields(value)[0] = 1;
+    fields(value)[1] = head;
+    fields(value)[2] = tail;
+    return value;
+}
+
 /* --- channels ----------------------------------------------------------- */
 
 static inline brolga_chan *chan_of(const brolga_type *type, size_t capacity)

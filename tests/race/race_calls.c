@@ -31,32 +31,13 @@ static brolga_word call_right(void)
 
 #include "race/pair.h"
 
-static void any_safepoint(struct caller *caller)
-{
-    switch (race_random(&caller->random) % 16) {
-    case 0:
-        brolga_yield();
-        break;
-    case 1:
-        (void)brolga_sleep_until(
-            brolga_after_ns(race_random(&caller->random) % 100000));
-        break;
-    case 2:
-        brolga_block_begin();
-        brolga_block_end();
-        break;
-    default:
-        brolga_safepoint();
-    }
-}
-
 static brolga_word run(void *arg)
 {
     struct caller *caller = arg;
 
     while (!brolga__load_relaxed(&stop)) {
         call_pairs(caller);
-        any_safepoint(caller);
+        storm_safepoint(&caller->random);
     }
     return (brolga_word)caller->calls;
 }

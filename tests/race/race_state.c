@@ -57,21 +57,7 @@ static brolga_word run(void *arg)
 
     while (!brolga__load_relaxed(&stop)) {
         count_some(counter);
-        switch (race_random(&counter->random) % 16) {
-        case 0:
-            brolga_yield();
-            break;
-        case 1:
-            (void)brolga_sleep_until(
-                brolga_after_ns(race_random(&counter->random) % 100000));
-            break;
-        case 2:
-            brolga_block_begin();
-            brolga_block_end();
-            break;
-        default:
-            brolga_safepoint();
-        }
+        storm_safepoint(&counter->random);
     }
     return 0;
 }

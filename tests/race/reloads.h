@@ -130,6 +130,25 @@ static inline brolga_slot storm_slot(brolga_got *got, const char *module,
     return slot;
 }
 
+/* A safepoint of some kind, mostly a plain one. */
+static inline void storm_safepoint(uint64_t *random)
+{
+    switch (race_random(random) % 16) {
+    case 0:
+        brolga_yield();
+        break;
+    case 1:
+        (void)brolga_sleep_until(brolga_after_ns(race_random(random) % 100000));
+        break;
+    case 2:
+        brolga_block_begin();
+        brolga_block_end();
+        break;
+    default:
+        brolga_safepoint();
+    }
+}
+
 /* Everything old must go once nobody uses it: waits for that, and checks. */
 static inline void storm_settle(brolga *rt, uint32_t units_live)
 {

@@ -320,6 +320,31 @@ static inline struct stage *set_stage(void)
     return stage;
 }
 
+/* A compiler for tests with many builds: it copies what it has compiled before.
+ * Its path is written to `script`. */
+static inline void write_compiler(const struct stage *stage, char script[512])
+{
+    static const char text[] =
+        "#!/bin/sh\n"
+        "out= dep= src= last=\n"
+        "for a in \"$@\"; do\n"
+        "  case $last in -o) out=$a;; -MF) dep=$a;; esac\n"
+        "  case $a in *.c) src=$a;; esac\n"
+        "  last=$a\n"
+        "done\n"
+        "key=$(dirname \"$0\")/.$(cksum <\"$src\" | tr ' ' -)\n"
+        "if [ ! -f \"$key.so\" ]; then\n"
+        "  cc \"$@\" || exit 1\n"
+        "  cp \"$out\" \"$key.so\" && cp \"$dep\" \"$key.d\"\n"
+        "  exit\n"
+        "fi\n"
+        "cp \"$key.so\" \"$out\" && cp \"$key.d\" \"$dep\"\n";
+
+    path_in(stage, ".cc", script);
+    write_at(script, O_TRUNC, text);
+    cr_assert_eq(chmod(script, 0755), 0);
+}
+
 static inline const char *test_cflags(void)
 {
     return getenv("BROLGA_TEST_CFLAGS");

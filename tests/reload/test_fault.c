@@ -27,23 +27,6 @@
          "BROLGA_EXPORT(int64_t, twice, (int64_t n))\n"                        \
          "{\n    return 2 * get(n);\n}\n"
 
-/* Copies what it has compiled before. */
-static const char compiler[] =
-    "#!/bin/sh\n"
-    "out= dep= src= last=\n"
-    "for a in \"$@\"; do\n"
-    "  case $last in -o) out=$a;; -MF) dep=$a;; esac\n"
-    "  case $a in *.c) src=$a;; esac\n"
-    "  last=$a\n"
-    "done\n"
-    "key=$(dirname \"$0\")/.$(cksum <\"$src\" | tr ' ' -)\n"
-    "if [ ! -f \"$key.so\" ]; then\n"
-    "  cc \"$@\" || exit 1\n"
-    "  cp \"$out\" \"$key.so\" && cp \"$dep\" \"$key.d\"\n"
-    "  exit\n"
-    "fi\n"
-    "cp \"$key.so\" \"$out\" && cp \"$key.d\" \"$dep\"\n";
-
 static char script[512];
 static char tmp[64];
 
@@ -54,9 +37,7 @@ static struct stage *set_fault_stage(void)
     (void)snprintf(tmp, sizeof tmp, "/tmp/brolga-fault-XXXXXX");
     cr_assert_not_null(mkdtemp(tmp));
     (void)setenv("TMPDIR", tmp, 1);
-    path_in(stage, ".cc", script);
-    write_at(script, O_TRUNC, compiler);
-    cr_assert_eq(chmod(script, 0755), 0);
+    write_compiler(stage, script);
     save(stage, "one.c", GOOD);
     save(stage, "user.c", USER);
     return stage;

@@ -478,30 +478,11 @@ Test(state, an_after_hook_that_fails_is_told)
 /* --- many of them -------------------------------------------------------- */
 
 #ifdef BROLGA_TEST_LAYOUTS
-/* Copies what it has compiled before. */
-static const char compiler[] =
-    "#!/bin/sh\n"
-    "out= dep= src= last=\n"
-    "for a in \"$@\"; do\n"
-    "  case $last in -o) out=$a;; -MF) dep=$a;; esac\n"
-    "  case $a in *.c) src=$a;; esac\n"
-    "  last=$a\n"
-    "done\n"
-    "key=$(dirname \"$0\")/.$(cksum <\"$src\" | tr ' ' -)\n"
-    "if [ ! -f \"$key.so\" ]; then\n"
-    "  cc \"$@\" || exit 1\n"
-    "  cp \"$out\" \"$key.so\" && cp \"$dep\" \"$key.d\"\n"
-    "  exit\n"
-    "fi\n"
-    "cp \"$key.so\" \"$out\" && cp \"$key.d\" \"$dep\"\n";
-
 static struct stage *begun_cached(const char *text, char script[512])
 {
     struct stage *stage = set_stage();
 
-    path_in(stage, ".cc", script);
-    write_at(script, O_TRUNC, compiler);
-    cr_assert_eq(chmod(script, 0755), 0);
+    write_compiler(stage, script);
     save(stage, "counter.c", text);
     return stage;
 }
