@@ -271,6 +271,7 @@ struct brolga_got {
     uint32_t held_capacity;
     uint64_t unseen; /* Scratch of one step: the lowest watermark of a stack
                         that was not seen. */
+    uint64_t unseen_count; /* How many there are. */
     uint64_t next_look_ns;      /* At stacks, for who does so sparingly. */
     _Atomic uint64_t oldest_ns; /* Since when something is old. */
 };

@@ -211,6 +211,7 @@ void brolga__reclaim_held(struct brolga_got *got,
  * them may. */
 void brolga__reclaim_unseen(struct brolga_got *got, uint64_t watermark)
 {
+    got->unseen_count++;
     if (watermark < got->unseen)
         got->unseen = watermark;
 }
@@ -372,15 +373,16 @@ static const struct brolga__suspects *prepare(struct brolga_got *got)
 
 /*
  * A look costs a little for each task, and more for those that look at
- * themselves on account of it. So looks take a small share of one processor,
- * however many reloads there are, and each is about all that has been retired
- * since. But what nobody uses is not kept waiting long for that: a look that is
- * dear, as one at thousands of tasks that have just been parked, may take a
- * larger share.
+ * themselves on account of it, with a stack that has left the caches. So looks
+ * take a small share of one processor, however many reloads there are, and each
+ * is about all that has been retired since. But what nobody uses is not kept
+ * waiting long for that: a look that is dear, as one at thousands of tasks that
+ * have just been parked, may take a larger share.
  */
 #define LOOK_SHARE         50
 #define LOOK_SHARE_AT_MOST 5
 #define LOOK_WAIT_NS       (30 * BROLGA_MS)
+#define OWN_LOOK_NS        250
 
 /* When the next one is due, after one that took so long. */
 static uint64_t next_look_ns(uint64_t took_ns)
@@ -408,13 +410,15 @@ static void look_at_stacks(struct brolga_got *got,
 
     memset(got->held, false, set->count * sizeof *got->held);
     got->unseen = NOBODY_UNSEEN;
+    got->unseen_count = 0;
     got->stacks.look(got->stacks.arg, set);
     if (got->unseen != NOBODY_UNSEEN) {
         hold_unseen(got, set);
         /* Running tasks look at themselves on a new round. */
         (void)brolga__epoch_begin_round(got->epoch);
     }
-    got->next_look_ns = next_look_ns(brolga__plat_thread_ns() - begun_ns);
+    got->next_look_ns = next_look_ns(brolga__plat_thread_ns() - begun_ns +
+                                     got->unseen_count * OWN_LOOK_NS);
 }
 
 /*

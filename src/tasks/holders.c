@@ -232,7 +232,9 @@ static void report_running(struct report *report, const struct brolga__old *old,
     if (!old->suspect || set == NULL || is_clean(old, watermark))
         return;
     if (!brolga__scan_known(task, set, &found)) {
-        tell_task(report, old, task, BROLGA_HOLD_RUNNING);
+        /* It may have found nothing, since the watermark was read. */
+        if (!is_clean(old, brolga__load_acquire(&task->watermark))) /* N */
+            tell_task(report, old, task, BROLGA_HOLD_RUNNING);
         return;
     }
     for (uint32_t i = 0; i < found.count; i++)

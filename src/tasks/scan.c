@@ -24,15 +24,25 @@
 
 /* --- reading one stack -------------------------------------------------- */
 
-/* Writes down what was found; a clean stack gets a new watermark. */
-static void conclude(brolga_task *task, const struct brolga__suspects *set,
-                     const struct brolga__found *found)
+static void write_down(brolga_task *task, const struct brolga__suspects *set,
+                       const struct brolga__found *found)
 {
     brolga__lock_take(&task->holds_lock);
     task->holds.set = set->generation;
     task->holds.parks = task->parks;
     task->holds.found = *found;
+    brolga__store_relaxed(&task->found_some, found->count > 0);
     brolga__lock_leave(&task->holds_lock);
+}
+
+/* A clean stack gets a new watermark, and of most tasks that is all: what they
+ * hold of units, if anything, lies on the far lines of their records. */
+static void conclude(brolga_task *task, const struct brolga__suspects *set,
+                     const struct brolga__found *found)
+{
+    if (found->count > 0 || brolga__load_relaxed(&task->found_some) ||
+        task->holds_some)
+        write_down(task, set, found);
     if (found->count == 0)
         brolga__store_release(&task->watermark, set->stamp); /* N */
 }
@@ -142,16 +152,20 @@ static bool holds_nothing(const struct look *look, brolga_task *task)
     return nothing;
 }
 
-/* What the last scan found, if it was for this set. */
+/* What the last scan found, if it found something, and was for this set. */
 static bool known(brolga_task *task, const struct brolga__suspects *set,
                   bool same_park, struct brolga__found *found)
 {
     bool is;
 
+    if (!brolga__load_relaxed(&task->found_some))
+        return false;
     brolga__lock_take(&task->holds_lock);
-    is = task->holds.set == set->generation &&
+    is = brolga__load_relaxed(&task->found_some) &&
+         task->holds.set == set->generation &&
          (!same_park || task->holds.parks == task->parks);
-    *found = task->holds.found;
+    if (is)
+        *found = task->holds.found;
     brolga__lock_leave(&task->holds_lock);
     return is;
 }

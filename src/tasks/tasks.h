@@ -225,9 +225,10 @@ struct brolga_task {
     uint8_t failed_by;             /* enum brolga_failure_kind */
     uint8_t place;                 /* In its block; for ever. */
     bool holds_some;               /* Code of a unit, in the park of `holds`. */
+    bool worn; /* It has failed or been cleaning: to be made clean. */
 
     /* What it is to do. */
-    enum brolga__entry entry;
+    uint8_t entry; /* enum brolga__entry */
     brolga_slot slot;
     _Atomic uint32_t stack_bytes;
     brolga_task_fn fn;
@@ -237,6 +238,7 @@ struct brolga_task {
     void (*at_end)(void *arg); /* Called at the end, however it comes. */
     void *at_end_arg;
     brolga_word result;
+    const struct brolga__why *why; /* It failed; NULL: it did not. */
     int io_error; /* The system's last refusal, as libuv numbers it. */
 
     /* Written by anyone who starts, cancels, joins or scans it. */
@@ -249,17 +251,18 @@ struct brolga_task {
     _Atomic uint32_t blocked;    /* enum brolga__blocked */
     _Atomic bool fresh; /* Spawned, and nobody has claimed it; runq.c */
     bool named;
-    bool held;               /* By brolga__hold(); its caller's. */
-    _Atomic uint8_t awaited; /* enum brolga__awaited; when `end` is AWAITED */
-    bool worn; /* It has failed or been cleaning: to be made clean. */
+    bool held;                /* By brolga__hold(); its caller's. */
+    _Atomic uint8_t awaited;  /* enum brolga__awaited; when `end` is AWAITED */
     _Atomic bool timed_out;   /* Set by the timer, read after a park. */
     _Atomic bool named_stuck; /* Set by the reclaimer. */
     _Atomic bool awaits;      /* It joins a scope. */
+    _Atomic bool found_some;  /* In its last search; see `holds`. */
     union {
         uint32_t trimmed; /* Of a fiber; the reclaimer's, see trim.c. */
         _Atomic uint32_t thread_number; /* Of others; see sample.c. */
     };
     brolga_task *next; /* In the list of injected, free or held tasks. */
+    struct brolga__left *left; /* It is on a second stack; NULL: not. */
 
     _Atomic uint64_t id; /* For anyone who looks on; 0: the record is free. */
     uint64_t number;     /* The same, for good. */
@@ -287,9 +290,7 @@ struct brolga_task {
     uint64_t heard_of;            /* The scope that it joined last, and */
     struct brolga__list heard;    /* the failures in it, with a reference. */
 
-    struct brolga__holds holds;    /* Its stack, when searched. holds_lock */
-    const struct brolga__why *why; /* It failed; NULL: it did not. */
-    struct brolga__left *left;     /* It is on a second stack; NULL: not. */
+    struct brolga__holds holds; /* Its stack, when searched. holds_lock */
     /* Of a fiber in foreign code, or that stands, its carrier's, else NULL; of
      * a thread, its own. */
     struct brolga__spilled *spilled;
