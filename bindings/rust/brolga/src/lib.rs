@@ -15,6 +15,8 @@
 //! | [`Chan`], [`channel`] | channels of Rust values |
 //! | [`Types`], [`Value`], [`ValueChan`] | values of a host language, and their channels |
 //! | [`code`]: [`Got`], [`Transaction`], [`Slot`] | publishing compiled code |
+//! | [`code::Memory`] | where a compiler puts it |
+//! | [`Closures`], [`par`] | closures of compiled code, and calls of one for many elements |
 //! | [`Watcher`] | C files that are compiled and swapped as they are saved |
 //!
 //! ```
@@ -57,9 +59,11 @@
 struct Readme;
 
 mod chan;
+pub mod closures;
 pub mod code;
 mod error;
 mod look;
+pub mod par;
 mod runtime;
 pub mod scope;
 pub mod task;
@@ -70,6 +74,7 @@ pub mod watch;
 
 pub use brolga_sys as ffi;
 pub use chan::{Chan, Receiver, Sender, channel};
+pub use closures::Closures;
 pub use code::{Got, Slot, Transaction, Unit};
 pub use error::{Error, Result, SendError};
 pub use look::{Event, Holder, TaskInfo};

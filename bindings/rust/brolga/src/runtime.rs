@@ -5,6 +5,7 @@ use crate::error::{Error, Result, c_string, check};
 use crate::look::{Event, Events, Holder, TaskInfo, tell, visit_holder, visit_task};
 use crate::task::{self, JoinHandle};
 use brolga_sys as ffi;
+use std::any::Any;
 use std::ffi::c_void;
 use std::fmt;
 use std::mem::ManuallyDrop;
@@ -34,6 +35,8 @@ pub(crate) struct Inner {
     raw: NonNull<ffi::brolga>,
     /// What `on_event` points to; it goes after the runtime, or never.
     events: ManuallyDrop<Option<Box<Events>>>,
+    /// What units of code need; it goes after the runtime, or never, the last first.
+    kept: Mutex<Vec<ManuallyDrop<Box<dyn Any + Send + Sync>>>>,
 }
 
 // SAFETY: A runtime may be used by any thread.
@@ -59,6 +62,10 @@ impl Inner {
         check(unsafe { ffi::brolga_destroy(self.raw.as_ptr()) })?;
         // SAFETY: No thread of the runtime is left to call it.
         unsafe { ManuallyDrop::drop(&mut self.events) };
+        let kept = self.kept.get_mut().unwrap_or_else(PoisonError::into_inner);
+        while let Some(kept) = kept.pop() {
+            drop(ManuallyDrop::into_inner(kept));
+        }
         Ok(())
     }
 }
@@ -96,6 +103,12 @@ impl Runtime {
     /// The library's handle, for calls of [`brolga_sys`]. It lives as long as this.
     pub fn as_raw(&self) -> *mut ffi::brolga {
         self.0.raw.as_ptr()
+    }
+
+    /// Keep something until the runtime has ended, and its units are gone.
+    pub(crate) fn keep(&self, kept: impl Any + Send + Sync) {
+        let mut all = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push(ManuallyDrop::new(Box::new(kept)));
     }
 
     /// End the runtime, and say so if that is not possible: [`Error::Busy`] while
@@ -397,7 +410,8 @@ impl Builder {
         // SAFETY: The options are copied; `events` stays until after the runtime.
         check(unsafe { ffi::brolga_create(&self.opts, &mut raw) })?;
         let raw = NonNull::new(raw).ok_or(Error::NoMemory)?;
-        let inner = Arc::new(Inner { raw, events: ManuallyDrop::new(self.events) });
+        let inner =
+            Arc::new(Inner { raw, events: ManuallyDrop::new(self.events), kept: Mutex::default() });
         RUNTIMES
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -7,8 +7,9 @@
 use crate::chan::release_boxed;
 use crate::error::{Error, Result, array_text, c_string, check, static_text};
 use brolga_sys as ffi;
+use std::any::Any;
 use std::cell::Cell;
-use std::ffi::c_int;
+use std::ffi::{c_int, c_void};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
@@ -23,6 +24,19 @@ pub enum Model {
     Cranelisp,
     /// Later Cranelisp: values point to the header, counts are atomic.
     CranelispLater,
+}
+
+impl Model {
+    /// The library's record of it.
+    pub fn preset(self) -> ffi::brolga_model {
+        // SAFETY: They only return a record.
+        unsafe {
+            match self {
+                Self::Cranelisp => ffi::brolga_model_cranelisp(),
+                Self::CranelispLater => ffi::brolga_model_cranelisp_later(),
+            }
+        }
+    }
 }
 
 /// A registry of types, all of one model. Clones are the same one.
@@ -44,6 +58,8 @@ pub struct Types(Arc<Registry>);
 
 struct Registry {
     raw: NonNull<ffi::brolga_types>,
+    /// What the model's callbacks need; it goes after the registry.
+    _needs: Option<Arc<dyn Any + Send + Sync>>,
     /// Defining and parsing are for one thread at a time.
     lock: Mutex<()>,
     fields_at: isize,
@@ -64,15 +80,8 @@ impl Drop for Registry {
 impl Types {
     /// A registry for values of a known model, with Brolga's allocator.
     pub fn new(model: Model) -> Result<Self> {
-        // SAFETY: They only return a record.
-        let model = unsafe {
-            match model {
-                Model::Cranelisp => ffi::brolga_model_cranelisp(),
-                Model::CranelispLater => ffi::brolga_model_cranelisp_later(),
-            }
-        };
         // SAFETY: A preset is a valid model.
-        unsafe { Self::with_model(&model) }
+        unsafe { Self::with_model(&model.preset()) }
     }
 
     /// A registry for values of any model.
@@ -82,12 +91,24 @@ impl Types {
     /// The model's callbacks do what `brolga/copy.h` says, may be called by any
     /// thread, and outlive the registry, its types and their values.
     pub unsafe fn with_model(model: &ffi::brolga_model) -> Result<Self> {
+        // SAFETY: As said.
+        unsafe { Self::create(model, None) }
+    }
+
+    /// # Safety
+    ///
+    /// As [`with_model`](Self::with_model); `needs` is kept for as long.
+    pub(crate) unsafe fn create(
+        model: &ffi::brolga_model,
+        needs: Option<Arc<dyn Any + Send + Sync>>,
+    ) -> Result<Self> {
         let mut raw = std::ptr::null_mut();
 
         // SAFETY: As said.
         check(unsafe { ffi::brolga_types_create(model, &mut raw) })?;
         Ok(Self(Arc::new(Registry {
             raw: NonNull::new(raw).ok_or(Error::NoMemory)?,
+            _needs: needs,
             lock: Mutex::new(()),
             fields_at: model.fields_at as isize,
         })))
@@ -121,6 +142,37 @@ impl Types {
             unsafe { ffi::brolga_type_parse(self.as_raw(), text.as_ptr(), &mut raw, &mut error) };
 
         type_check(code, &error)?;
+        Ok(Type { raw, types: self.clone() })
+    }
+
+    /// Let words of a name, such as `Socket`, stand for what is counted elsewhere: a copy
+    /// retains, a drop releases it.
+    ///
+    /// # Safety
+    ///
+    /// The functions may be called with any such word of a value, by any thread, and do
+    /// not wait.
+    pub unsafe fn handle(
+        &self,
+        name: &str,
+        retain: unsafe extern "C" fn(ffi::brolga_word, *mut c_void),
+        release: unsafe extern "C" fn(ffi::brolga_word, *mut c_void),
+    ) -> Result<Type> {
+        let name = c_string(name)?;
+        let mut raw = std::ptr::null();
+        let _guard = self.0.lock.lock().unwrap_or_else(PoisonError::into_inner);
+
+        // SAFETY: One at a time, under the lock.
+        check(unsafe {
+            ffi::brolga_type_handle(
+                self.as_raw(),
+                name.as_ptr(),
+                Some(retain),
+                Some(release),
+                std::ptr::null_mut(),
+                &mut raw,
+            )
+        })?;
         Ok(Type { raw, types: self.clone() })
     }
 

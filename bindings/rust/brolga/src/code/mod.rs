@@ -31,9 +31,11 @@
 //! # Ok::<(), brolga::Error>(())
 //! ```
 
+mod memory;
 mod report;
 mod txn;
 
+pub use memory::{Block, Function, Memory, MemoryBuilder, MemoryStats, Sealed, Visible};
 pub(crate) use report::reported;
 pub use report::{Conflict, Refusal, Report};
 pub use txn::{Committed, Pin, Transaction, Unit};

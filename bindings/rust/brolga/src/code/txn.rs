@@ -76,11 +76,20 @@ impl Transaction {
             drop(unsafe { Box::from_raw(arg) });
         }
         check(code)?;
-        self.units.push(raw);
-        Ok(Unit { serial: self.serial, index: self.units.len() - 1 })
+        Ok(self.add_unit(raw))
     }
 
-    fn staged(&self, unit: Unit) -> Result<*mut ffi::brolga_unit> {
+    /// A unit that the library has staged.
+    pub(super) fn add_unit(&mut self, raw: *mut ffi::brolga_unit) -> Unit {
+        self.units.push(raw);
+        Unit { serial: self.serial, index: self.units.len() - 1 }
+    }
+
+    pub(super) fn as_raw(&self) -> *mut ffi::brolga_txn {
+        self.raw
+    }
+
+    pub(super) fn staged(&self, unit: Unit) -> Result<*mut ffi::brolga_unit> {
         if unit.serial != self.serial {
             return Err(Error::Invalid);
         }
