@@ -96,7 +96,8 @@ static brolga_word body(void *arg)
     return 0;
 }
 
-/* The lock is held until the handle is where the task looks for it. */
+/* The lock is held until the handle is where the task looks for it. The record
+ * may be gone when this returns. */
 static int start(brolga *rt, struct task_run *run)
 {
     struct brolga_spawn_opts opts = {.name = NULL};
@@ -118,12 +119,13 @@ brolga_word task_spawn(unsigned row, brolga_word closure)
 {
     brolga *rt = run_enter();
     struct task_run *run = calloc(1, sizeof *run);
+    struct cell *cell = cell_make(CELL_TASK, row);
     int err = run == NULL ? BROLGA_ENOMEM : BROLGA_OK;
 
     (void)pthread_once(&locks_once, make_locks);
     closure_pin(closure);
     if (err == BROLGA_OK) {
-        run->cell = cell_make(CELL_TASK, row);
+        run->cell = cell;
         run->closure = closure;
         (void)pthread_cond_init(&run->end, NULL);
         (void)atomic_fetch_add_explicit(&spawned, 1, memory_order_relaxed);
@@ -132,7 +134,7 @@ brolga_word task_spawn(unsigned row, brolga_word closure)
     if (err != BROLGA_OK)
         host_refuse("spawn-%s: %s", element_at(row)->suffix,
                     brolga_strerror(err));
-    return cell_value(run->cell);
+    return cell_value(cell);
 }
 
 /* --- waiting for it ----------------------------------------------------- */

@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# How programs that use the platform end: what is said, and the status.
+#
+#   test_ends.sh ENDS DLL
+set -euo pipefail
+
+ends=$1 dll=$2
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+failed=0
+
+# What tasks hold when a program is ended by force is no leak of ours.
+export ASAN_OPTIONS=detect_leaks=0
+
+# expect STATUS TEXT NAME [v2]: how a program ends. TEXT is '' for silence.
+expect() {
+    local wanted=$1 text=$2 status=0
+
+    shift 2
+    timeout 60 "$ends" "$dll" "$@" >"$folder/out" 2>"$folder/err" || status=$?
+    if [ "$status" != "$wanted" ]; then
+        echo "$*: ends with $status, not $wanted"
+    elif [ -z "$text" ] && [ -s "$folder/err" ]; then
+        echo "$*: is not silent"
+    elif [ -n "$text" ] && ! grep -q -- "$text" "$folder/err"; then
+        echo "$*: does not say: $text"
+    else
+        return 0
+    fi
+    cat "$folder/err"
+    failed=$((failed + 1))
+}
+
+# types TEXT...: a file of these lines; the platform reads it from now on.
+types() {
+    printf '%s\n' "$@" >"$folder/types"
+    export CRANELISP_TASKS_TYPES=$folder/types
+}
+
+# has NAME TYPE: the program before has shown it.
+has() {
+    grep -qx -- "spawn-$1 (Fn \[(Fn \[\] (IO $2))\] (IO (Task $2)))" \
+        "$folder/out" || { echo "no spawn-$1 for $2"; failed=$((failed + 1)); }
+}
+
+unset CRANELISP_TASKS_TYPES
+cd "$folder" # Where there is no platforms/tasks.types.
+expect 0 '' well
+expect 1 'await: this is no task that spawn-... has made' made-up
+expect 1 'await: this is no task' other-kind
+expect 1 'chan: a capacity of -1' negative
+expect 1 'select: 65 channels' too-many
+expect 3 'host.s panic: tasks: select: 65 channels' too-many v2
+expect 1 'no task can ever run again' main-waits
+expect 1 'none of 2 tasks can ever run again' all-wait
+expect 1 "waits in recv on channel 'chan-int'" all-wait
+expect 0 'the program ends while 1 task runs; await them' running
+expect 0 'spawn-int, ' running
+expect 1 'panic: match failure' panics
+CRANELISP_TASKS_WORKERS=many expect 0 'is no number from 1 to' well
+CRANELISP_TASKS_WORKERS=1 CRANELISP_TASKS_STACK=1 expect 0 '' well
+if grep -q '__[at]san_init' <<<"$(nm -D "$dll")"; then
+    echo "traps are the sanitizer's here"
+else
+    expect 136 "brolga: task 2 'spawn-int': SIGFPE" traps
+fi
+
+# The types file.
+types '; nothing'
+expect 0 '' names
+types '(deftype RenderJob (RenderJob [:Int size :(List String) names]))' \
+    '(deftype (Pair a b) (Pair [:a first :b other]))' \
+    '(family pair (Pair RenderJob Int)) ; twice the fun'
+expect 0 '' names
+has int Int
+has render-job RenderJob
+has vec-render-job '(Vec RenderJob)'
+has option-render-job '(Option RenderJob)'
+has list-render-job '(List RenderJob)'
+has pair '(Pair RenderJob Int)'
+mkdir platforms
+mv types platforms/tasks.types
+unset CRANELISP_TASKS_TYPES
+expect 0 '' names
+has render-job RenderJob
+rm -r platforms
+
+# A mistake is told with its place, and the built-in types are there.
+types '(deftype Good Yes No)' '' '  (deftype Bad (Bad [:Missing m]))'
+expect 0 'types:3:.*Missing' names
+has int Int
+types '(deftype Good Yes No' '; has no end'
+expect 0 "types:1:1: this form has no end" names
+has list-string '(List String)'
+types '(deftype Good Yes No)' '(defn main [] 1)'
+expect 0 'types:2:1: expected (deftype ...) or (family' names
+types '(family int (Vec (Vec Int)))'
+expect 0 "types:1:13: there are functions for 'int' already" names
+types '(family two (Pear Int))'
+expect 0 'types:1:13: .*Pear' names
+types '(family lonely)'
+expect 0 'types:1:1: expected (family suffix Type)' names
+types "$(for i in $(seq 33); do echo "(deftype T$i (T$i [:Int x]))"; done)"
+expect 0 'types:33:10: too many types: 128 are the most' names
+has int Int
+has t32 T32
+export CRANELISP_TASKS_TYPES=$folder/missing
+expect 0 'missing: No such file or directory (CRANELISP_TASKS_TYPES names it)' \
+    names
+has int Int
+
+[ "$failed" = 0 ] || { echo "$failed failed"; exit 1; }
