@@ -39,8 +39,13 @@ impl Library {
         let functions: Vec<_> = (0..first.function_count)
             .map(|i| read_function(unsafe { &*first.functions.add(i) }))
             .collect();
-        let jit_names: HashSet<_> = functions.iter().map(|f| f.jit_name.as_str()).collect();
-        assert_eq!(jit_names.len(), functions.len(), "the JIT knows a name once");
+        // The JIT resolves a name once, and declares it with one arity.
+        let mut resolved = HashMap::new();
+        for f in &functions {
+            let meant = (f.code, f.params.len());
+            let first = *resolved.entry(f.jit_name.as_str()).or_insert(meant);
+            assert_eq!(first, meant, "{}: {} is other code", f.name, f.jit_name);
+        }
         let total = functions.len();
         let functions: HashMap<_, _> = functions.into_iter().map(|f| (f.name.clone(), f)).collect();
         assert_eq!(functions.len(), total, "a name is declared once");
