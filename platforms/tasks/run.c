@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Compiled code recurses where others loop. Memory is used as it is touched. */
 #define STACK_MIB   64
@@ -113,6 +114,15 @@ static uint32_t setting(const char *name, uint32_t without, uint32_t max)
     return without;
 }
 
+/* A deadlock is told by those who hear of it: run_check(). */
+static void on_event(void *arg, const struct brolga_event *event)
+{
+    (void)arg;
+    if (event->kind == BROLGA_EVENT_STUCK)
+        fprintf(stderr, "tasks: task %llu %s was canceled and has not ended\n",
+                (unsigned long long)event->task, event->task_name);
+}
+
 /* Nobody but tasks acts on tasks: each thread that calls us is one. */
 static brolga *start(void)
 {
@@ -121,7 +131,8 @@ static brolga *start(void)
         .stack_bytes =
             (size_t)setting("CRANELISP_TASKS_STACK", STACK_MIB, STACK_MAX)
             << 20,
-        .deadlocks = BROLGA_DEADLOCKS_FAIL};
+        .deadlocks = BROLGA_DEADLOCKS_FAIL,
+        .on_event = on_event};
     brolga *rt;
     int err = brolga_create(&opts, &rt);
 
@@ -159,12 +170,24 @@ brolga *run_enter(void)
     return rt;
 }
 
+/* Told by whoever hears of it, for others may not live to do so. */
+static void tell_deadlock(void)
+{
+    static atomic_flag told = ATOMIC_FLAG_INIT;
+    char text[4096];
+
+    if (atomic_flag_test_and_set(&told))
+        return;
+    (void)brolga_deadlock_text(run_now(), text, sizeof text);
+    fprintf(stderr, "%s%s", text, strchr(text, '\0')[-1] == '\n' ? "" : "\n");
+}
+
 void run_check(int err, const char *what)
 {
-    if (err == BROLGA_EDEADLOCK)
-        host_refuse("%s: no task can ever run again; see above who waits for "
-                    "what",
-                    what);
+    if (err == BROLGA_EDEADLOCK) {
+        tell_deadlock();
+        host_refuse("%s: no task can ever run again", what);
+    }
     if (err == BROLGA_ENOMEM || err == BROLGA_ELIMIT)
         host_refuse("%s: %s", what, brolga_strerror(err));
 }

@@ -76,6 +76,7 @@ static void finish(struct task_run *run, brolga_word result)
     (void)pthread_mutex_lock(lock_of(cell));
     cell->result = result;
     cell->ended = true;
+    (void)atomic_fetch_add_explicit(&ended, 1, memory_order_relaxed);
     brolga_detach(run->handle);
     run->handle = NULL;
     if (run->done != NULL)
@@ -84,7 +85,6 @@ static void finish(struct task_run *run, brolga_word result)
     unused = run_take(cell);
     (void)pthread_mutex_unlock(lock_of(cell));
     run_free(unused);
-    (void)atomic_fetch_add_explicit(&ended, 1, memory_order_relaxed);
 }
 
 static brolga_word body(void *arg)

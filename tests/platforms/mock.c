@@ -391,6 +391,31 @@ uint64_t value_hash(const struct type *type, word value)
     return hash;
 }
 
+static bool is_own_object(word object)
+{
+    return mock_is_live(object) && at(object)[-1] == 1;
+}
+
+bool value_is_own(const struct type *type, word value)
+{
+    const struct type *fields[3];
+    bool own = true;
+    size_t count;
+
+    if (is_word(type, value))
+        return true;
+    own = is_own_object(value);
+    if (type->kind == VEC && at(value)[2] != 0) {
+        own = own && is_own_object(at(value)[2]);
+        for (word i = 0; i < at(value)[0]; i++)
+            own = own && value_is_own(type->arg, at(at(value)[2])[i]);
+    }
+    count = fields_of(type, fields);
+    for (size_t i = 0; i < count; i++)
+        own = own && value_is_own(fields[i], at(value)[1 + i]);
+    return own;
+}
+
 static void drop_fields(const struct type *type, word value)
 {
     const struct type *fields[3];

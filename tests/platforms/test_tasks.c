@@ -83,10 +83,18 @@ static const struct type *type_in(const char *format, const struct row *row)
 
 /* --- closures ----------------------------------------------------------- */
 
-/* (fn [x] x): a borrowed result. */
-static word identity(word self, word x)
+static bool is_scalar(const struct type *type)
 {
-    (void)self;
+    return type->kind == INT || type->kind == FLOAT || type->kind == BOOL ||
+           type->kind == COLOUR;
+}
+
+/* (fn [x] x), a borrowed result; it sees whether x is the caller's very object. */
+static word lent;
+static word identity_of_own(word self, word x)
+{
+    CHECK(is_scalar(rows[capture(self, 0)].type) || (uint64_t)x < 1024 ||
+          x != lent);
     return x;
 }
 
@@ -95,9 +103,7 @@ static word through_let(word self, word x)
 {
     word row = capture(self, 0);
 
-    if (rows[row].type->kind != INT && (uint64_t)x >= 1024 &&
-        rows[row].type->kind != FLOAT && rows[row].type->kind != BOOL &&
-        rows[row].type->kind != COLOUR) {
+    if (!is_scalar(rows[row].type) && (uint64_t)x >= 1024) {
         mock_inc(x);
         (void)mock_dec(x);
     }
@@ -179,6 +185,7 @@ static void maps(size_t index)
         word again = some_items(row, count, index + count);
 
         value_drop(vec, items); /* The result is another one's. */
+        CHECK(value_is_own(vec, io_value(io)));
         expect_equal_and_drop(vec, io, again);
         value_drop(vec, again);
         (void)mock_dec(fun);
@@ -196,13 +203,38 @@ static void map_of_the_same(size_t index)
     for (size_t i = 0; i < ITEMS; i++)
         words[i] = value;
     items = mock_vec(words, ITEMS);
-    fun = closure_make(CODE(identity), 0, NULL);
+    lent = value;
+    fun = closure_1(CODE(identity_of_own), (word)index);
     io = call_2(named("pmap", row->suffix), fun, items);
     CHECK(at(io_value(io))[0] == ITEMS);
     for (size_t i = 0; i < ITEMS; i++)
         CHECK(value_equal(row->type, at(at(io_value(io))[2])[i], value));
     value_drop(&(struct type){IO, type_in("(Vec $)", row)}, io);
     value_drop(row->type, value);
+}
+
+/* (fn [x] c): what others reach as well, and nothing has counted. */
+static word shared;
+static word constant(word self, word x)
+{
+    (void)self;
+    (void)x;
+    return shared;
+}
+
+static void maps_to_the_same(size_t index)
+{
+    const struct row *row = &rows[index];
+    uint64_t seed = 5 + index;
+    word io;
+
+    shared = value_make(row->type, &seed);
+    io = call_2(named("pmap", row->suffix),
+                closure_make(CODE(constant), 0, NULL),
+                some_items(row, ITEMS, index));
+    CHECK(value_is_own(type_in("(Vec $)", row), io_value(io)));
+    value_drop(&(struct type){IO, type_in("(Vec $)", row)}, io);
+    value_drop(row->type, shared);
 }
 
 static void filters(size_t index)
@@ -218,6 +250,7 @@ static void filters(size_t index)
         if ((value_hash(row->type, at(at(items)[2])[i]) & 1) == 0)
             words[kept++] = at(at(items)[2])[i];
     expected = mock_vec(words, kept);
+    CHECK(value_is_own(vec, io_value(io)));
     expect_equal_and_drop(vec, io, expected);
     value_drop(vec, items);
 }
@@ -232,6 +265,7 @@ static void reductions(size_t index)
     word io = call_3(named("preduce", row->suffix), fun, first, items);
     word empty = mock_vec(NULL, 0);
 
+    CHECK(value_is_own(row->type, io_value(io)));
     expect_equal_and_drop(row->type, io, at(at(items)[2])[ITEMS - 1]);
     io = call_3(named("preduce", row->suffix), fun, first, empty);
     expect_equal_and_drop(row->type, io, first);
@@ -323,6 +357,31 @@ static void spawns(size_t index)
         CHECK(value_equal(row->type, at(io_value(io))[1], expected));
         value_drop(&(struct type){IO, option}, io);
         value_drop(row->type, expected);
+    }
+}
+
+/* (fn [] (pure <a value that it makes>)) */
+static word make(word self)
+{
+    uint64_t seed = 21;
+
+    return mock_io(value_make(rows[capture(self, 0)].type, &seed));
+}
+
+/* What a task makes is copied for each that awaits it. */
+static void results(size_t index)
+{
+    const struct row *row = &rows[index];
+    word task = io_value(call_1(named("spawn", row->suffix),
+                                closure_1(CODE(make), (word)index)));
+    uint64_t seed = 21;
+    word expected = value_make(row->type, &seed);
+
+    for (int i = 0; i < 3; i++) {
+        word io = call_1(named("await", row->suffix), task);
+
+        CHECK(value_is_own(row->type, io_value(io)));
+        expect_equal_and_drop(row->type, io, expected);
     }
 }
 
@@ -433,6 +492,7 @@ static void expect_some(const struct row *row, word io, uint64_t seed)
     word expected = value_make(row->type, &seed);
 
     CHECK(io_value(io) != 0 && at(io_value(io))[0] == 1);
+    CHECK(value_is_own(row->type, at(io_value(io))[1]));
     CHECK(value_equal(row->type, at(io_value(io))[1], expected));
     value_drop(&(struct type){IO, type_in("(Option $)", row)}, io);
     value_drop(row->type, expected);
@@ -579,6 +639,34 @@ static void captured_by_many(void)
     CHECK(first == 200 * 1275);
     for (int i = 1; i < 8; i++)
         CHECK(io_value(call_1("await-int", task[i])) == first);
+}
+
+/* (fn [x] <the captured list has been counted>) */
+static word count_list(word self, word x)
+{
+    mock_inc(capture(self, 0));
+    (void)mock_dec(capture(self, 0));
+    return x;
+}
+
+/* Workers count what a closure of a map has captured, all at a time: counts
+ * that are lost must not matter. */
+static void captured_by_maps(void)
+{
+    static const char *const families[] = {"pmap-int", "pfilter-int"};
+    word items = some_items(&rows[0], ITEMS, 1);
+
+    for (int i = 0; i < 3; i++) {
+        word list = mock_alloc(24), fun;
+
+        at(list)[0] = 1;
+        at(list)[1] = 2;
+        at(list)[2] = 0;
+        fun = closure_1(i < 2 ? CODE(count_list) : CODE(second), list);
+        (void)(i < 2 ? call_2(families[i], fun, items)
+                     : call_3("preduce-int", fun, 0, items));
+        CHECK(at(list)[-1] > INT64_C(1) << 60);
+    }
 }
 
 /* Integers that look like addresses, of code, of read-only memory, of nothing,
@@ -796,11 +884,13 @@ int main(int argc, char **argv)
     names_are_good(v2);
     each(maps);
     each(map_of_the_same);
+    each(maps_to_the_same);
     each(filters);
     each(reductions);
     sums();
     maps_between();
     each(spawns);
+    each(results);
     cancels();
     each(scopes);
     each(streams);
@@ -809,6 +899,7 @@ int main(int argc, char **argv)
     each(selects);
     copied_handles();
     captured_by_many();
+    captured_by_maps();
     captured_numbers();
     foreign_threads();
     figures();
