@@ -1,3 +1,4 @@
+/* The stand-in for the host; see mock.h. */
 #define _GNU_SOURCE /* RTLD_NOW */
 #include "mock.h"
 
