@@ -1,4 +1,5 @@
-#define _GNU_SOURCE /* RTLD_NOW */
+/* mock.h says what this does. */
+#define _GNU_SOURCE /* RTLD_LOCAL */
 #include "mock.h"
 
 #include <dlfcn.h>
