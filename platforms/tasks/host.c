@@ -148,13 +148,18 @@ brolga_word host_string(const char *text, size_t bytes)
 
 /* --- refusing ----------------------------------------------------------- */
 
+static _Atomic bool refused;
+
 /* exit() is for one thread: others that come here wait for it to end them. */
 static void first_only(void)
 {
-    static atomic_flag taken = ATOMIC_FLAG_INIT;
-
-    while (atomic_flag_test_and_set(&taken))
+    while (atomic_exchange(&refused, true))
         (void)pause();
+}
+
+bool host_has_refused(void)
+{
+    return GET(refused);
 }
 
 void host_refuse(const char *format, ...)

@@ -50,4 +50,7 @@ brolga_word host_string(const char *text, size_t bytes);
  */
 BROLGA_NORETURN void host_refuse(const char *format, ...) BROLGA_PRINTF(1, 2);
 
+/* Whether that has been done, and the process is about to end. */
+bool host_has_refused(void);
+
 #endif

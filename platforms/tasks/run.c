@@ -11,7 +11,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* Compiled code recurses where others loop. Memory is used as it is touched. */
 #define STACK_MIB   64
@@ -73,7 +72,7 @@ static void end(void)
     brolga *rt = run_now();
     uint64_t left = tasks_running();
 
-    if (pthread_getspecific(attached_key) == NULL)
+    if (host_has_refused() || pthread_getspecific(attached_key) == NULL)
         return;
     if (left > 0) {
         tell_all(rt, left);
@@ -170,16 +169,20 @@ brolga *run_enter(void)
     return rt;
 }
 
-/* Told by whoever hears of it, for others may not live to do so. */
+/* Told by whoever hears of it first; others wait until it is said, for they may
+ * end the process. */
 static void tell_deadlock(void)
 {
-    static atomic_flag told = ATOMIC_FLAG_INIT;
+    static bool told; /* lock */
     char text[4096];
 
-    if (atomic_flag_test_and_set(&told))
-        return;
-    (void)brolga_deadlock_text(run_now(), text, sizeof text);
-    fprintf(stderr, "%s%s", text, strchr(text, '\0')[-1] == '\n' ? "" : "\n");
+    (void)pthread_mutex_lock(&lock);
+    if (!told) {
+        (void)brolga_deadlock_text(run_now(), text, sizeof text);
+        fprintf(stderr, "%s\n", text);
+        told = true;
+    }
+    (void)pthread_mutex_unlock(&lock);
 }
 
 void run_check(int err, const char *what)

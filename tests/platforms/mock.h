@@ -79,8 +79,7 @@ const struct type *type_of(const char *text);
 word value_make(const struct type *type, uint64_t *seed);
 bool value_equal(const struct type *type, word a, word b);
 uint64_t value_hash(const struct type *type, word value);
-/* Whether all of it was made by this heap, and nobody else has a count of
- * it. */
+/* Whether this heap has made all of it, and nobody else has a count of it. */
 bool value_is_own(const struct type *type, word value);
 /* As the end of a `let`: a count less, and what that frees. */
 void value_drop(const struct type *type, word value);

@@ -5,10 +5,10 @@
  * Goal: what a platform gives to compiled code is that code's alone, what it is
  * given stays what it was, and every function does what its text says.
  * Method: mock.c is the host. Closures are C functions that do what compiled
- * code does: they return what they were given or have captured, count or do not
- * count as the real compiler does. All that is received is dropped as by the
- * end of a `let`, so that whatever was shared is noticed as a use after free,
- * by the mock or by a sanitizer. In the end each function must have been
+ * code does: they return what they were given or have captured, count or do
+ * not count as the real compiler does. All that is received is dropped as by
+ * the end of a `let`, so that whatever was shared is noticed as a use after
+ * free, by the mock or by a sanitizer. In the end each function must have been
  * called.
  *
  *   test_tasks DLL          a host of version 1
@@ -37,7 +37,7 @@ static const char *named(const char *family, const char *suffix)
     static _Thread_local unsigned turn;
 
     turn = (turn + 1) % NAMES;
-    (void)snprintf(name[turn], sizeof name[turn], "%.24s-%.63s", family,
+    (void)snprintf(name[turn], sizeof name[turn], "%.20s-%.63s", family,
                    suffix);
     return name[turn];
 }
@@ -91,8 +91,7 @@ static bool is_scalar(const struct type *type)
            type->kind == COLOUR;
 }
 
-/* (fn [x] x), a borrowed result; it sees whether x is the caller's very
- * object. */
+/* (fn [x] x), a borrowed result. Sees whether x is the caller's own object. */
 static word lent;
 static word identity_of_own(word self, word x)
 {
