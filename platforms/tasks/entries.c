@@ -247,3 +247,53 @@ brolga_word cranelisp_tasks_tasks_report(void)
 {
     return host_io(stats_report());
 }
+
+/* --- shared, by the names of each row ----------------------------------- */
+
+/* A host knows code by its symbol, and wants one for each function; where it
+ * links programs these are what they call. */
+#define ALIAS(shared, name)                                                    \
+    BROLGA_API __typeof__(shared) name __attribute__((alias(#shared)));
+#define ALIAS_await(id, s, t)                                                  \
+    ALIAS(cranelisp_tasks_await, cranelisp_tasks_await_##id)
+#define ALIAS_await_for(id, s, t)                                              \
+    ALIAS(cranelisp_tasks_await_for, cranelisp_tasks_await_for_##id)
+#define ALIAS_cancel(id, s, t)                                                 \
+    ALIAS(cranelisp_tasks_cancel, cranelisp_tasks_cancel_##id)
+#define ALIAS_task_done(id, s, t)                                              \
+    ALIAS(cranelisp_tasks_task_done, cranelisp_tasks_task_done_##id)
+#define ALIAS_send(id, s, t)                                                   \
+    ALIAS(cranelisp_tasks_send, cranelisp_tasks_send_##id)
+#define ALIAS_try_send(id, s, t)                                               \
+    ALIAS(cranelisp_tasks_try_send, cranelisp_tasks_try_send_##id)
+#define ALIAS_recv(id, s, t)                                                   \
+    ALIAS(cranelisp_tasks_recv, cranelisp_tasks_recv_##id)
+#define ALIAS_recv_for(id, s, t)                                               \
+    ALIAS(cranelisp_tasks_recv_for, cranelisp_tasks_recv_for_##id)
+#define ALIAS_try_recv(id, s, t)                                               \
+    ALIAS(cranelisp_tasks_try_recv, cranelisp_tasks_try_recv_##id)
+#define ALIAS_close(id, s, t)                                                  \
+    ALIAS(cranelisp_tasks_close, cranelisp_tasks_close_##id)
+#define ALIAS_select(id, s, t)                                                 \
+    ALIAS(cranelisp_tasks_select, cranelisp_tasks_select_##id)
+#define ALIAS_select_for(id, s, t)                                             \
+    ALIAS(cranelisp_tasks_select_for, cranelisp_tasks_select_for_##id)
+#define ALIAS_select_with(id, s, t)                                            \
+    ALIAS(cranelisp_tasks_select_with, cranelisp_tasks_select_with_##id)
+#define ALIAS_chan_stats(id, s, t)                                             \
+    ALIAS(cranelisp_tasks_chan_stats, cranelisp_tasks_chan_stats_##id)
+
+ALL_ELEMENTS(ALIAS_await)
+ALL_ELEMENTS(ALIAS_await_for)
+ALL_ELEMENTS(ALIAS_cancel)
+ALL_ELEMENTS(ALIAS_task_done)
+ALL_ELEMENTS(ALIAS_send)
+ALL_ELEMENTS(ALIAS_try_send)
+ALL_ELEMENTS(ALIAS_recv)
+ALL_ELEMENTS(ALIAS_recv_for)
+ALL_ELEMENTS(ALIAS_try_recv)
+ALL_ELEMENTS(ALIAS_close)
+ALL_ELEMENTS(ALIAS_select)
+ALL_ELEMENTS(ALIAS_select_for)
+ALL_ELEMENTS(ALIAS_select_with)
+ALL_ELEMENTS(ALIAS_chan_stats)

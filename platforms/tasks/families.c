@@ -16,7 +16,7 @@ struct family {
     const char *any; /* Its name with a type variable, or NULL. */
     const char *type;
     const char *params[PARAMS_MAX];
-    const char *symbol; /* Without suffix, if the code is one for each row. */
+    const char *symbol; /* That of a row has its suffix behind it. */
     entry_code shared;
     const entry_code *rows;
     const char *doc;
@@ -24,7 +24,7 @@ struct family {
 
 #define SHARED(f)                                                              \
     .symbol = "cranelisp_tasks_" #f, .shared = (entry_code)cranelisp_tasks_##f
-#define ROWS(f) .symbol = "cranelisp_tasks_" #f "_", .rows = entries_##f
+#define ROWS(f) .symbol = "cranelisp_tasks_" #f, .rows = entries_##f
 
 static const struct family families[] = {
     {.name = "pmap-%",
@@ -297,15 +297,12 @@ static int add(const struct family *family, const char *name,
 static int add_row(const struct family *family, unsigned row)
 {
     const struct element *element = element_at(row);
-    const char *symbol = family->symbol;
-    char own[96];
+    char symbol[96];
 
-    if (family->rows != NULL) {
-        (void)snprintf(own, sizeof own, "%s%s", symbol, element->symbol);
-        symbol = strdup(own);
-    }
+    (void)snprintf(symbol, sizeof symbol, "%s_%s", family->symbol,
+                   element->symbol);
     return add(family, expand(family->name, element->suffix, element->text),
-               symbol,
+               strdup(symbol),
                family->rows != NULL ? family->rows[row] : family->shared,
                expand(family->type, element->suffix, element->text));
 }
@@ -337,7 +334,7 @@ static int add_pairs(void)
             continue;
         (void)snprintf(name, sizeof name, "pmap-%s-to-%s", from->suffix,
                        to->suffix);
-        (void)snprintf(symbol, sizeof symbol, "%s%s_to_%s", family->symbol,
+        (void)snprintf(symbol, sizeof symbol, "%s_%s_to_%s", family->symbol,
                        from->symbol, to->symbol);
         (void)snprintf(type, sizeof type,
                        "(Fn [(Fn [%s] %s) (Vec %s)] (IO (Vec %s)))", from->text,

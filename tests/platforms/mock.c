@@ -454,6 +454,7 @@ word closure_make(closure_code code, size_t captures, const word *words)
 
 /* --- the platform ------------------------------------------------------- */
 
+static void *library;
 static struct cranelisp_fn *fns;
 static bool *tried;
 static size_t fn_count;
@@ -516,8 +517,8 @@ void mock_load(const char *path)
 {
     struct cranelisp_manifest (*entry)(const struct cranelisp_host *);
     struct cranelisp_manifest manifest;
-    void *library = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
 
+    library = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
     if (library == NULL)
         mock_fail(__FILE__, __LINE__, dlerror());
     *(void **)&entry = dlsym(library, "cranelisp_platform_manifest");
@@ -564,8 +565,8 @@ void mock_load_v2(const char *path)
     const struct cranelisp_manifest_v2 *(*entry)(
         const struct cranelisp_host_v2 *);
     const struct cranelisp_manifest_v2 *manifest;
-    void *library = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
 
+    library = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
     if (library == NULL)
         mock_fail(__FILE__, __LINE__, dlerror());
     *(void **)&entry = dlsym(library, "cranelisp_platform_manifest_v2");
@@ -595,6 +596,14 @@ const struct cranelisp_fn *mock_find(const char *name)
             return &fns[i];
         }
     mock_fail(__FILE__, __LINE__, name);
+}
+
+closure_code mock_symbol(const char *name)
+{
+    closure_code code;
+
+    *(void **)&code = dlsym(library, name);
+    return code;
 }
 
 const char *mock_untried(void)

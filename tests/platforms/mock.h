@@ -117,6 +117,8 @@ size_t mock_fn_count(void);
 const struct cranelisp_fn *mock_fn(size_t index);
 /* By name; the test ends if there is none. Counts as tried. */
 const struct cranelisp_fn *mock_find(const char *name);
+/* What the platform's file has under a symbol; NULL: nothing. */
+closure_code mock_symbol(const char *name);
 /* A name that nobody has looked for, or NULL. */
 const char *mock_untried(void);
 

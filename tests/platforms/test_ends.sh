@@ -61,7 +61,7 @@ CRANELISP_TASKS_WORKERS=many expect 0 'is no number from 1 to' well
 CRANELISP_TASKS_WORKERS=1 CRANELISP_TASKS_STACK=1 expect 0 '' well
 if grep -q '__[at]san_init' <<<"$(nm -D "$dll")"; then
     echo "traps are the sanitizer's here"
-elif [ "$(uname -m)" = x86_64 ] && ! grep -q AArch64 <<<"$(readelf -h "$dll")"; then
+elif [ "$(uname -m)" = x86_64 ]; then # Others may have no such trap.
     expect 136 "brolga: task 2 'spawn-int': SIGFPE" traps
 fi
 
