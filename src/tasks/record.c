@@ -280,6 +280,17 @@ void brolga__walk(struct brolga *rt,
                 visit(arg, &block->task[i]);
 }
 
+/* The lines that a look reads of each, for all of them at once. */
+static void fetch_restless(struct brolga__block *block, uint32_t restless)
+{
+    for (; restless != 0; restless &= restless - 1) {
+        const brolga_task *task = &block->task[__builtin_ctz(restless)];
+
+        __builtin_prefetch(&task->permit);
+        __builtin_prefetch(&task->watermark); /* `id` and `blocked`, too. */
+    }
+}
+
 void brolga__walk_restless(struct brolga *rt,
                            void (*visit)(void *arg, brolga_task *task),
                            void *arg)
@@ -290,6 +301,7 @@ void brolga__walk_restless(struct brolga *rt,
         /* Relaxed: see wait.c. */
         uint32_t restless = ~brolga__load_relaxed(&block->resting);
 
+        fetch_restless(block, restless);
         for (; restless != 0; restless &= restless - 1) {
             brolga_task *task = &block->task[__builtin_ctz(restless)];
 

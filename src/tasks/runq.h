@@ -66,19 +66,6 @@ static inline bool brolga__runq_push(struct brolga__runq *queue,
 /* By the owner. A task that is the caller's to run; NULL if there is none. */
 brolga_task *brolga__runq_pop(struct brolga__runq *queue);
 
-/* The record of a task that will be run soon: the two lines that a switch
- * needs. Whatever the entry says, that does no harm. */
-static inline void brolga__fetch_ahead(struct brolga__ring_of_tasks *ring,
-                                       uint64_t at)
-{
-    const char *record =
-        (const char *)(brolga__load_relaxed(&ring->at[at & ring->mask]) &
-                       ~BROLGA__SPAWNED);
-
-    __builtin_prefetch(record);
-    __builtin_prefetch(record + BROLGA__CACHE_LINE);
-}
-
 /* The same, inline for the common case: the first entry is the caller's. */
 static inline brolga_task *brolga__runq_pop_fast(struct brolga__runq *queue)
 {
@@ -93,8 +80,21 @@ static inline brolga_task *brolga__runq_pop_fast(struct brolga__runq *queue)
             (entry & BROLGA__SPAWNED) != 0 ||
             !brolga__cas_acq_rel(&queue->head, &head, head + 1))) /* P: push */
         return brolga__runq_pop(queue);
-    brolga__fetch_ahead(ring, head + 1);
     return (brolga_task *)entry;
+}
+
+/* The task that the owner will take after `n` others, if nobody else does;
+ * NULL: none. To look at, not to run: it may have been claimed. */
+static inline brolga_task *brolga__runq_peek(struct brolga__runq *queue,
+                                             uint64_t n)
+{
+    uint64_t at = brolga__load_relaxed(&queue->head) + n;
+    struct brolga__ring_of_tasks *ring = brolga__load_relaxed(&queue->ring);
+
+    if (at >= brolga__load_relaxed(&queue->tail))
+        return NULL;
+    return (brolga_task *)(brolga__load_relaxed(&ring->at[at & ring->mask]) &
+                           ~BROLGA__SPAWNED);
 }
 
 /* Moves half of the victim's entries, at most 128, to the thief's queue, which

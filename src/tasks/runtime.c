@@ -15,6 +15,9 @@
  * pause that doubles from the first to the second. */
 #define PAUSE_FIRST     (100 * BROLGA_US)
 #define PAUSE_LAST      (20 * BROLGA_MS)
+/* While commits follow upon each other faster than one is done with, a pause
+ * is no longer than this, nor do they end it. */
+#define PAUSE_PRESSED   (2 * BROLGA_MS)
 /* Limits of tasks up to here are kept to the task; beyond, workers keep some
  * records in stock. */
 #define TASKS_MAX_EXACT 65536
@@ -170,6 +173,34 @@ static uint64_t trim_due(struct brolga *rt, uint64_t now_ns)
     return due_ns;
 }
 
+struct pace {
+    uint64_t pause_ns; /* The next one, while something waits. */
+    bool pressed;      /* News came before the last was done with. */
+};
+
+/* News that comes after a long pause finds us as wide awake as the first. */
+static void set_pace(struct pace *pace, bool waiting, bool news)
+{
+    uint64_t longest_ns = PAUSE_LAST;
+
+    pace->pressed =
+        waiting && news && (pace->pressed || pace->pause_ns <= PAUSE_PRESSED);
+    if (pace->pressed)
+        longest_ns = PAUSE_PRESSED;
+    pace->pause_ns = !waiting || (news && !pace->pressed)
+                         ? PAUSE_FIRST
+                         : brolga__earlier(pace->pause_ns * 2, longest_ns);
+}
+
+/* Sleeps until `wake_ns`, whatever comes; nobody wakes us for it. */
+static void rest_briefly(struct brolga *rt, uint64_t wake_ns)
+{
+    brolga__store_relaxed(&rt->reclaimer_rests, BROLGA__RESTS_BRIEFLY);
+    (void)brolga__plat_wait(&rt->reclaim_word,
+                            brolga__load_relaxed(&rt->reclaim_word), wake_ns);
+    brolga__store_relaxed(&rt->reclaimer_rests, BROLGA__AWAKE);
+}
+
 /* Sleeps until `wake_ns`, or until someone adds to the word seen. */
 static void take_rest(struct brolga *rt, uint32_t seen, uint64_t now_ns,
                       uint64_t wake_ns)
@@ -196,7 +227,7 @@ static void *reclaimer_main(void *arg)
 {
     struct brolga *rt = arg;
     struct slices slices = {.end_ns = 0};
-    uint64_t pause = PAUSE_FIRST;
+    struct pace pace = {PAUSE_FIRST, false};
 
     brolga__plat_thread_name("brolga-reclaim");
     while (!brolga__load_acquire(&rt->stopping)) {
@@ -213,12 +244,13 @@ static void *reclaimer_main(void *arg)
         wake_ns = brolga__earlier(wake_ns, brolga__trim(rt, now));
         wake_ns = brolga__earlier(wake_ns, watch(rt, &slices, now));
         if (waiting)
-            wake_ns = brolga__earlier(wake_ns, now + pause);
-        take_rest(rt, seen, now, wake_ns);
-        if (hard || brolga__load_relaxed(&rt->reclaim_word) != seen)
-            pause = PAUSE_FIRST;
+            wake_ns = brolga__earlier(wake_ns, now + pace.pause_ns);
+        if (pace.pressed && waiting)
+            rest_briefly(rt, wake_ns);
         else
-            pause = brolga__earlier(pause * 2, PAUSE_LAST);
+            take_rest(rt, seen, now, wake_ns);
+        set_pace(&pace, waiting && !hard,
+                 brolga__load_relaxed(&rt->reclaim_word) != seen);
     }
     return NULL;
 }

@@ -158,33 +158,12 @@ stand(brolga_task *task, struct brolga_epoch_member *member, uintptr_t sp)
     brolga__store_relaxed(&task->parked_in, was);
 }
 
-/* Of a stack; few have more of it in use while they are parked. */
-#define FETCHED_BYTES 512
-
-/*
- * What the safepoint of a task that has not run for a while will touch: of its
- * record what a switch does not, and its stack, as far as that is searched. So
- * the processor waits for all of it at once.
- */
-static inline void fetch_ahead(brolga_task *task, uintptr_t sp)
-{
-    uintptr_t end = sp + FETCHED_BYTES;
-
-    __builtin_prefetch(&task->watermark); /* `in_version` and `left`, too. */
-    if (sp == 0)
-        return;
-    if (end > task->ctx.high)
-        end = task->ctx.high;
-    for (; sp < end; sp += BROLGA__CACHE_LINE)
-        __builtin_prefetch((const void *)sp);
-}
-
 void brolga__task_refresh(brolga_task *task, struct brolga_epoch_member *member,
                           bool top, uintptr_t sp)
 {
     uint64_t round = brolga__epoch_round(task->rt->epoch);
 
-    fetch_ahead(task, sp);
+    brolga__fetch_safepoint(task, sp);
     while (brolga__unlikely(
         stands(task, member, top))) { /* Ends as barriers do. */
         stand(task, member, sp);

@@ -202,7 +202,8 @@ static bool look_at_blocked(brolga_task *task,
 {
     uint32_t blocked = BROLGA__BLOCKED;
 
-    if (!brolga__cas_acq_rel(&task->blocked, &blocked,
+    if (brolga__load_relaxed(&task->blocked) != blocked ||
+        !brolga__cas_acq_rel(&task->blocked, &blocked,
                              BROLGA__BLOCKED_SCANNING)) /* Y: begin */
         return false;
     read_blocked(task, set);

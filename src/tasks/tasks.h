@@ -511,6 +511,7 @@ struct brolga {
 /* How the reclaimer's thread sleeps, for those who may have to wake it. */
 enum brolga__rest {
     BROLGA__AWAKE,
+    BROLGA__RESTS_BRIEFLY, /* It is pressed, and will soon look anyway. */
     BROLGA__RESTS_TIMED,   /* Until a time that is at most a time slice away. */
     BROLGA__RESTS_FOR_EVER /* Or longer; no worker is busy. */
 };
@@ -621,6 +622,31 @@ static inline bool brolga__is_current(const brolga_task *task)
 }
 
 /* --- safepoints (safepoint.c) ------------------------------------------- */
+
+/* Of a stack; few have more of it in use while they are parked. None of the
+ * page behind, of which the processor may not even know where it lies. */
+#define BROLGA__FETCHED_BYTES 512
+#define BROLGA__FETCHED_PAGE  4096
+
+/*
+ * What the safepoint of a task that has not run for a while will touch: of its
+ * record what a switch does not, and its stack, as far as that is searched. So
+ * the processor waits for all of it at once, or, if it is done ahead, not at
+ * all.
+ */
+static inline void brolga__fetch_safepoint(const brolga_task *task,
+                                           uintptr_t sp)
+{
+    uintptr_t end = (sp | (BROLGA__FETCHED_PAGE - 1)) + 1;
+
+    if (end > sp + BROLGA__FETCHED_BYTES)
+        end = sp + BROLGA__FETCHED_BYTES;
+    __builtin_prefetch(&task->watermark); /* `in_version` and `left`, too. */
+    if (sp == 0)
+        return;
+    for (; sp < end; sp += BROLGA__CACHE_LINE)
+        __builtin_prefetch((const void *)sp);
+}
 
 /* Moves a task's view forward and looks at its stack, from the word at `sp` up,
  * if the reclaimer asked and it is no top safepoint. Called by the task, or by

@@ -99,8 +99,12 @@ void brolga__unpark(brolga_task *task)
 
 bool brolga__hold(brolga_task *task)
 {
-    uint32_t permit = BROLGA__PARKED;
+    uint32_t permit = brolga__load_relaxed(&task->permit);
 
+    /* Of who runs the line is left where it is. */
+    if (permit != BROLGA__PARKED && permit != BROLGA__RESTING)
+        return false;
+    permit = BROLGA__PARKED;
     if (brolga__cas_acq_rel(&task->permit, &permit, BROLGA__SCANNING)) /* M */
         return true;
     if (permit != BROLGA__RESTING ||

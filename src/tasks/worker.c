@@ -426,6 +426,37 @@ static brolga_task *search(struct brolga__carrier *carrier)
 }
 
 /*
+ * Has the processor fetch what the next tasks will need while this one runs:
+ * of the next but one its record, and of the next, whose record is there by
+ * now, its stack. What is read of that record may be changing, if another
+ * worker has taken the task meanwhile; then a wrong place is fetched.
+ */
+__attribute__((no_sanitize("thread"))) static inline void
+fetch_ahead(struct brolga__worker *worker)
+{
+    const brolga_task *next = brolga__runq_peek(&worker->queue, 0);
+    const char *record = (const char *)brolga__runq_peek(&worker->queue, 1);
+    uintptr_t sp;
+
+    if (record != NULL) {
+        __builtin_prefetch(record);
+        __builtin_prefetch(record + BROLGA__CACHE_LINE);
+    }
+    if (next == NULL)
+        return;
+    sp = __atomic_load_n(&next->ctx.sp, __ATOMIC_RELAXED);
+    if (sp == 0) /* It has no stack yet. */
+        return;
+    if (__atomic_load_n(&next->view.seen, __ATOMIC_RELAXED) !=
+        brolga__epoch_round(worker->rt->epoch)) {
+        brolga__fetch_safepoint(next, sp);
+    } else {
+        __builtin_prefetch((const void *)sp);
+        __builtin_prefetch((const void *)(sp + BROLGA__CACHE_LINE));
+    }
+}
+
+/*
  * What the worker has at hand. Tasks that wake one another through the slot
  * give way to the queue after some turns, and the queue to the injected ones.
  */
@@ -448,8 +479,10 @@ static inline brolga_task *next_ready(struct brolga__worker *worker)
     }
     worker->in_a_row = 0;
     task = brolga__runq_pop_fast(&worker->queue);
-    if (brolga__likely(task != NULL))
+    if (brolga__likely(task != NULL)) {
+        fetch_ahead(worker);
         return task;
+    }
     task = take_next(worker);
     return task != NULL ? task : take_injected(worker->rt);
 }

@@ -40,18 +40,20 @@ Test(barrier, c7_who_does_not_come_leaves_all_as_it_was, .init = world_open,
 {
     struct brolga_got_stats before, after;
     struct brolga_report report;
+    uint64_t deadline_ns;
     brolga_txn *txn;
 
     (void)published("m", "f", INT_FN, 1);
     before = stats();
     txn = staged_number(2);
-    cr_assert_eq(
-        brolga_txn_commit_barrier(txn, brolga_after_ns(5 * BROLGA_MS), &report),
-        BROLGA_ETIMEOUT);
+    deadline_ns = brolga_after_ns(5 * BROLGA_MS);
+    cr_assert_eq(brolga_txn_commit_barrier(txn, deadline_ns, &report),
+                 BROLGA_ETIMEOUT);
+    cr_assert_geq(brolga_now_ns(), deadline_ns);
     cr_assert_eq(report.refusal, BROLGA_REFUSED_BARRIER);
     cr_assert_neq(report.text[0], '\0');
     cr_assert_eq(report.task, 0);
-    cr_assert_geq(report.waited_ns, 5 * BROLGA_MS);
+    cr_assert_gt(report.waited_ns, 0);
     after = stats();
     cr_assert_eq(after.version, before.version);
     cr_assert_eq(after.slots, before.slots);
