@@ -21,7 +21,7 @@
  *   A  The last user of a job sees what the others did: sub_acq_rel in
  *      job_unref, with itself.
  */
-#include "reload/layout.h"
+#include "reload/chain.h"
 #include "reload/session.h"
 
 #include "alloc.h"
@@ -31,7 +31,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CHAIN_MAX   16
 #define DEADLINE_MS 2000
 
 /* A state that has run, or is about to. */
@@ -48,9 +47,7 @@ struct move {
     struct brolga__state *state;
     struct brolga__memory *from, *to; /* Equal: only the pointer is set. */
     bool late;                        /* The pointer is set behind the gate. */
-    unsigned steps;
-    const struct brolga__migration *step[CHAIN_MAX];
-    void *between[CHAIN_MAX]; /* What each step but the last fills. */
+    struct brolga__chain chain;
 };
 
 struct brolga__job {
@@ -156,105 +153,29 @@ void brolga__states_fini(struct brolga_reload *session)
 
 /* --- do they fit? ------------------------------------------------------- */
 
-/* Without layouts, the names of types and sizes must do. */
-static bool fits(const char *was_layout, const char *was_type, size_t was_bytes,
-                 const char *layout, const char *type, size_t bytes)
+static struct brolga__shape shape_of(const struct brolga__state *state)
 {
-    if (was_layout != NULL && layout != NULL)
-        return brolga__layout_fits(was_layout, layout);
-    return was_bytes == bytes && (type == NULL || strcmp(was_type, type) == 0);
+    return (struct brolga__shape){state->layout, state->type, state->bytes};
+}
+
+static struct brolga__shape shape_of_memory(const struct brolga__memory *memory)
+{
+    return (struct brolga__shape){memory->layout, memory->type, memory->bytes};
 }
 
 static bool memory_fits(const struct brolga__memory *memory,
                         const struct brolga__state *state)
 {
-    return fits(memory->layout, memory->type, memory->bytes, state->layout,
-                state->type, state->bytes);
+    return brolga__shape_fits(shape_of_memory(memory), shape_of(state));
 }
 
-/* Migrations of the images that may have them. */
-struct search {
-    const struct brolga__image *images[2];
-    const char *name;
-    const struct brolga__migration *found[64];
-    int before[64]; /* The one that leads to it; -1: none. */
-    int count;
-};
-
-static bool is_known(const struct search *search,
-                     const struct brolga__migration *migration)
+static struct brolga__chain find_chain(const struct brolga__memory *memory,
+                                       const struct brolga__state *state,
+                                       const struct brolga__image *was,
+                                       const struct brolga__image *will)
 {
-    for (int i = 0; i < search->count; i++)
-        if (search->found[i] == migration)
-            return true;
-    return false;
-}
-
-/* The old type has another name in the file by now, so that names do not help
- * to find where a chain begins. */
-static bool leads_on(const struct search *search, int last,
-                     const struct brolga__memory *memory,
-                     const struct brolga__migration *next)
-{
-    const struct brolga__migration *before;
-
-    if (last < 0)
-        return fits(memory->layout, memory->type, memory->bytes,
-                    next->from_layout, NULL, next->from_bytes);
-    before = search->found[last];
-    return fits(before->to_layout, before->to, before->to_bytes,
-                next->from_layout, next->from, next->from_bytes);
-}
-
-static void extend(struct search *search, int last,
-                   const struct brolga__memory *memory)
-{
-    for (int k = 0; k < 2; k++) {
-        const struct brolga__image *image = search->images[k];
-
-        for (size_t i = 0; image != NULL && i < image->migrations_count; i++) {
-            const struct brolga__migration *next = &image->migrations[i];
-
-            if (strcmp(next->state, search->name) != 0 ||
-                search->count == (int)brolga__lengthof(search->found) ||
-                is_known(search, next) || !leads_on(search, last, memory, next))
-                continue;
-            search->found[search->count] = next;
-            search->before[search->count++] = last;
-        }
-    }
-}
-
-/* Writes the shortest chain, which is found by looking at what one step more
- * reaches; returns its length, 0: there is none. */
-static unsigned find_chain(const struct brolga__memory *memory,
-                           const struct brolga__state *state,
-                           const struct brolga__image *was,
-                           const struct brolga__image *will,
-                           const struct brolga__migration **chain)
-{
-    struct search search = {.images = {will, was}, .name = state->name};
-    unsigned steps = 0;
-    int end = 0;
-
-    extend(&search, -1, memory);
-    for (; end < search.count; end++) {
-        const struct brolga__migration *last = search.found[end];
-
-        if (fits(last->to_layout, last->to, last->to_bytes, state->layout,
-                 state->type, state->bytes))
-            break;
-        extend(&search, end, memory);
-    }
-    if (end == search.count)
-        return 0;
-    for (int i = end; i >= 0; i = search.before[i])
-        steps++;
-    if (steps > CHAIN_MAX)
-        return 0;
-    for (unsigned k = steps; k > 0; end = search.before[end])
-        chain[--k] = search.found[end];
-    return steps;
+    return brolga__chain_find(shape_of_memory(memory), shape_of(state),
+                              state->name, was, will);
 }
 
 static void explain(struct brolga__text *why, const struct brolga__state *state,
@@ -262,18 +183,8 @@ static void explain(struct brolga__text *why, const struct brolga__state *state,
 {
     brolga__text_add(why, "%s:%d: state '%s' has another layout: ", state->file,
                      state->line, state->name);
-    if (memory->layout != NULL && state->layout != NULL)
-        brolga__layout_explain(why, memory->layout, state->layout);
-    else
-        brolga__text_add(why, "it was %s, %zu bytes, and is %s, %zu bytes",
-                         memory->type, memory->bytes, state->type,
-                         state->bytes);
-    brolga__text_add(why,
-                     "\n  keep the old type in the file under another name, "
-                     "and say how one becomes the other:\n"
-                     "  BROLGA_MIGRATE(%s, old_type, from, %s, to) { "
-                     "to->field = from->field; return BROLGA_OK; }",
-                     state->name, state->type);
+    brolga__shape_explain(why, shape_of_memory(memory), shape_of(state));
+    brolga__chain_advise(why, state->name, state->type);
 }
 
 /* An old build that is unloaded takes its literals along. */
@@ -297,11 +208,10 @@ static bool state_fits(struct brolga_reload *session,
                        struct brolga__text *why)
 {
     const struct entry *entry = find_entry(session, will->module, state->name);
-    const struct brolga__migration *chain[CHAIN_MAX];
 
     if (entry != NULL && entry->memory != NULL)
         if (!memory_fits(entry->memory, state) &&
-            find_chain(entry->memory, state, was, will, chain) == 0) {
+            find_chain(entry->memory, state, was, will).steps == 0) {
             explain(why, state, entry->memory);
             return false;
         }
@@ -340,8 +250,7 @@ bool brolga__state_fits(struct brolga_reload *session,
 
 static void free_move(struct move *move)
 {
-    for (unsigned i = 0; i < move->steps; i++)
-        brolga__free(move->between[i]);
+    brolga__chain_end(&move->chain);
     brolga__memory_unref(move->from);
     brolga__memory_unref(move->to);
 }
@@ -398,22 +307,17 @@ static struct brolga__job *make_job(const struct brolga__replaced *changes,
     return job;
 }
 
-static int run_steps(const struct move *move, char *why, size_t bytes)
+static int run_chain(const struct move *move, char *why, size_t bytes)
 {
-    const void *from = move->from->at;
+    const struct brolga__migration *failed =
+        brolga__chain_run(&move->chain, move->from->at, move->to->at);
 
-    for (unsigned i = 0; i < move->steps; i++) {
-        void *to = i + 1 == move->steps ? move->to->at : move->between[i];
-
-        if (move->step[i]->code(from, to) != BROLGA_OK) {
-            (void)snprintf(
-                why, bytes, "the migration of state '%s' from %s to %s failed",
-                move->state->name, move->step[i]->from, move->step[i]->to);
-            return BROLGA_EFAILED;
-        }
-        from = to;
-    }
-    return BROLGA_OK;
+    if (failed == NULL)
+        return BROLGA_OK;
+    (void)snprintf(why, bytes,
+                   "the migration of state '%s' from %s to %s failed",
+                   move->state->name, failed->from, failed->to);
+    return BROLGA_EFAILED;
 }
 
 /* In a task, while all others stand. */
@@ -422,7 +326,7 @@ static int migrate(void *arg, char *why, size_t bytes)
     struct brolga__job *job = arg;
 
     for (size_t i = 0; i < job->moves_count; i++)
-        if (run_steps(&job->moves[i], why, bytes) != BROLGA_OK)
+        if (run_chain(&job->moves[i], why, bytes) != BROLGA_OK)
             return BROLGA_EFAILED;
     brolga__lock_take(&job->lock);
     for (size_t i = 0; !job->over && i < job->moves_count; i++)
@@ -435,23 +339,14 @@ static int migrate(void *arg, char *why, size_t bytes)
 
 /* --- staging ------------------------------------------------------------ */
 
-static int fill_steps(struct move *move, const struct brolga__image *was,
+static int make_chain(struct move *move, const struct brolga__image *was,
                       const struct brolga__image *will)
 {
-    unsigned steps = find_chain(move->from, move->state, was, will, move->step);
-
-    if (steps == 0)
+    move->chain = find_chain(move->from, move->state, was, will);
+    if (move->chain.steps == 0)
         return BROLGA_EREFUSED;
     move->to = make_memory(move->state);
-    if (move->to == NULL)
-        return BROLGA_ENOMEM;
-    move->steps = steps;
-    for (unsigned i = 0; i + 1 < steps; i++) {
-        move->between[i] = brolga__alloc_line(move->step[i]->to_bytes);
-        if (move->between[i] == NULL)
-            return BROLGA_ENOMEM;
-    }
-    return BROLGA_OK;
+    return move->to == NULL ? BROLGA_ENOMEM : brolga__chain_begin(&move->chain);
 }
 
 /* The image has run, and has a memory, or is new and gets one. */
@@ -479,7 +374,7 @@ static int stage_move(struct brolga__job *job, struct entry *entry,
     if (memory_fits(entry->memory, state))
         move->to = memory_ref(entry->memory);
     else
-        err = fill_steps(move, change->was, change->will);
+        err = make_chain(move, change->was, change->will);
     if (err == BROLGA_OK)
         give_memory(move);
     return err;
@@ -505,7 +400,7 @@ static int stage_state(struct brolga_reload *session, struct brolga__job *job,
                (state->memory != NULL && state->memory != entry->memory)) {
         int err = stage_move(job, entry, state, change);
 
-        state->steps = job->moves[job->moves_count - 1].steps;
+        state->steps = job->moves[job->moves_count - 1].chain.steps;
         if (state->steps > 0)
             state->what = BROLGA_RELOAD_STATE_MIGRATED;
         return err;
