@@ -36,7 +36,7 @@
 #include <brolga/brolga.h>
 
 /* The layout of the records below. A loader refuses any other. */
-#define BROLGA_MODULE_ABI 2
+#define BROLGA_MODULE_ABI 3
 
 /** An exported function, as the loader reads it. */
 struct brolga_module_export {
@@ -76,7 +76,7 @@ struct brolga_module_state {
     struct brolga_module_state *next;
 };
 
-/** A way from one layout of a state to another. */
+/** A way from one layout of a state, or of messages, to another. */
 struct brolga_module_migration {
     const char *state;
     const char *from; /* Types, as written. */
@@ -90,6 +90,20 @@ struct brolga_module_migration {
     struct brolga_module_migration *next;
 };
 
+/** Messages of a type. */
+struct brolga_module_message {
+    const char *name;
+    const char *type; /* As written. */
+    size_t bytes;
+    size_t align;
+    const char *symbol; /* A function's name, for debug information. */
+    void *place;        /* Of the file's pointer to the type, which the loader
+                           sets before the commit. */
+    const char *file;
+    int line;
+    struct brolga_module_message *next;
+};
+
 /** What the file exports, imports and keeps, and what is to be called around
  * its reloads; constructors fill it. */
 struct brolga_module_lists {
@@ -97,6 +111,7 @@ struct brolga_module_lists {
     struct brolga_module_import *imports;
     struct brolga_module_state *states;
     struct brolga_module_migration *migrations;
+    struct brolga_module_message *messages;
     int (*before)(char *why, size_t bytes);
     void (*after)(void);
     void (*called_off)(void);
@@ -121,6 +136,7 @@ struct brolga_module_desc {
     uint32_t import_bytes;
     uint32_t state_bytes;
     uint32_t migration_bytes;
+    uint32_t message_bytes;
     uint32_t lists_bytes;
     const char *name;
     const char *file;
@@ -148,6 +164,7 @@ static struct brolga_module_lists brolga_module_lists __attribute__((unused));
         .import_bytes = sizeof(struct brolga_module_import),                   \
         .state_bytes = sizeof(struct brolga_module_state),                     \
         .migration_bytes = sizeof(struct brolga_module_migration),             \
+        .message_bytes = sizeof(struct brolga_module_message),                 \
         .lists_bytes = sizeof(struct brolga_module_lists),                     \
         .name = #name_,                                                        \
         .file = __FILE__,                                                      \
@@ -274,10 +291,50 @@ static struct brolga_module_lists brolga_module_lists __attribute__((unused));
     static type_ brolga_initial_##name_
 
 /**
- * Define how a state gets from one layout to another: by a function that reads
- * `from` and fills `to`, which begins as the state's initialiser says, if it
- * is of the state's type, and else as zeros. The body follows; it returns
- * BROLGA_OK, or else the reload is refused.
+ * Declare what a message looks like: `name` is a pointer to the type that
+ * brolga_chan_create() takes. Files whose messages have this name and a layout
+ * that fits get the same type, so declare it in the header that has the struct.
+ *
+ *     BROLGA_MESSAGE(struct line, line_type);
+ *
+ *     brolga_chan_create(line_type, &opts, &lines);
+ *
+ * When the struct changes, so do all channels of the type, behind a barrier:
+ * what waits in them is converted by a BROLGA_MIGRATE() of this name, or the
+ * reload is refused while something does wait (retype.h says what else is in
+ * the way). Messages are copied byte by byte: they must point to nothing in a
+ * module, and what they do point to is not looked after. Types belong to the
+ * session, and last as long as the code of the modules that declare them. The
+ * pointer is set before any function of the file runs, but not yet in
+ * constructors.
+ */
+#define BROLGA_MESSAGE(type_, name_)                                           \
+    static const brolga_type *name_ __attribute__((unused));                   \
+    __attribute__((used)) static void brolga_layout_##name_(                   \
+        const type_ *message __attribute__((unused)))                          \
+    {                                                                          \
+    }                                                                          \
+    static struct brolga_module_message brolga_message_##name_ = {             \
+        .name = #name_,                                                        \
+        .type = #type_,                                                        \
+        .bytes = sizeof(type_),                                                \
+        .align = _Alignof(type_),                                              \
+        .symbol = "brolga_layout_" #name_,                                     \
+        .place = (void *)&name_,                                               \
+        .file = __FILE__,                                                      \
+        .line = __LINE__};                                                     \
+    __attribute__((constructor)) static void brolga_link_message_##name_(void) \
+    {                                                                          \
+        brolga_message_##name_.next = brolga_module_lists.messages;            \
+        brolga_module_lists.messages = &brolga_message_##name_;                \
+    }                                                                          \
+    struct brolga_module_message
+
+/**
+ * Define how a state, or a message, gets from one layout to another: by a
+ * function that reads `from` and fills `to`, which begins as the state's
+ * initialiser says, if it is of the state's type, and else as zeros. The body
+ * follows; it returns BROLGA_OK, or else the reload is refused.
  *
  *     BROLGA_MIGRATE(cache, struct cache_v1, from, struct cache, to)
  *     {

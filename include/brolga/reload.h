@@ -76,19 +76,22 @@ enum brolga_reload_why {
     BROLGA_RELOAD_AGAIN /* Nothing has: a stress switch wants it (base.h). */
 };
 
-/** What has become of a state (BROLGA_STATE()) in a reload. */
+/** What has become of a state (BROLGA_STATE()), or of messages
+ * (BROLGA_MESSAGE()), in a reload. */
 enum brolga_reload_state_what {
-    BROLGA_RELOAD_STATE_NEW,     /* It begins as its initialiser says. */
-    BROLGA_RELOAD_STATE_KEPT,    /* It is as it was. */
-    BROLGA_RELOAD_STATE_MIGRATED /* It has another layout. */
+    BROLGA_RELOAD_STATE_NEW,       /* It begins as its initialiser says. */
+    BROLGA_RELOAD_STATE_KEPT,      /* It is as it was. */
+    BROLGA_RELOAD_STATE_MIGRATED,  /* It has another layout. */
+    BROLGA_RELOAD_MESSAGES_CHANGED /* So have they, and their channels. */
 };
 
-/** One state, in events. */
+/** One state, or the messages of one name, in events. */
 struct brolga_reload_state {
     const char *module;
     const char *name;
     enum brolga_reload_state_what what;
-    unsigned steps; /* How many migrations; 0 unless MIGRATED. */
+    unsigned steps; /* How many migrations. Of messages 0, if there was no way,
+                       and none that waited. */
 };
 
 /** One module, in events and for brolga_reload_each(). */

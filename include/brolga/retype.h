@@ -34,6 +34,9 @@ struct brolga_retype {
     int (*convert)(void *arg, const void *from, void *to);
     void *arg;
     uint64_t timeout_ns; /* For all messages; 0 = 1 s. */
+    /* Called with `arg` once nobody will use it any more, if the call below has
+     * returned BROLGA_OK; NULL: nothing is to be done. */
+    void (*release)(void *arg);
 };
 
 /**
@@ -60,8 +63,9 @@ struct brolga_retype {
  * such channels meanwhile, nor create or release any of these types.
  *
  * Owns:     `retype` is copied. `arg`, and the code of `convert`, must stay
- *           until the commit has returned, and if a call has not ended in time,
- *           until it has; the types, until the channels are gone.
+ *           until `release`: when the commit has returned or the transaction
+ *           was aborted, and if a call has not ended in time, when it has. The
+ *           types must stay until the channels are gone.
  * Threads:  as for the transaction; one runtime of a process at a time.
  * Returns:  BROLGA_OK, BROLGA_ENOMEM; BROLGA_EINVAL: no type, the same
  *           fingerprints, or `to` is aligned to more than 64 bytes.

@@ -495,6 +495,8 @@ static void release(void *arg)
         retype->changes = change->next;
         change_free(retype, change);
     }
+    if (retype->of.release != NULL)
+        retype->of.release(retype->of.arg);
     brolga__free(retype);
 }
 

@@ -274,17 +274,52 @@ static size_t fill_changes(const struct brolga_reload *session,
     return count;
 }
 
-static bool states_fit(struct brolga_reload *session,
-                       const struct brolga__replaced *changes, size_t count,
-                       struct brolga__text *why)
+static bool goes(const struct brolga__image *image,
+                 const struct brolga__replaced *changes, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (changes[i].was == image)
+            return true;
+    return false;
+}
+
+/* With what comes back, and with what stays. */
+static bool messages_fit(const struct brolga_reload *session,
+                         const struct brolga__image *image,
+                         const struct brolga__replaced *changes, size_t count,
+                         struct brolga__text *why)
 {
     int line;
 
     for (size_t i = 0; i < count; i++)
-        if (!brolga__state_fits(session, changes[i].was, changes[i].will, why,
-                                &line))
+        if (!brolga__messages_fit(image, changes[i].will, why, &line))
             return false;
+    for (size_t i = 0; i < session->sources_count; i++) {
+        const struct brolga__image *now = session->sources[i]->now;
+
+        if (!goes(now, changes, count) &&
+            !brolga__messages_fit(image, now, why, &line))
+            return false;
+    }
     return true;
+}
+
+/* BROLGA_REFUSED_NOT if they do. */
+static enum brolga_refusal do_fit(struct brolga_reload *session,
+                                  const struct brolga__replaced *changes,
+                                  size_t count, struct brolga__text *why)
+{
+    int line;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct brolga__image *will = changes[i].will;
+
+        if (!brolga__state_fits(session, changes[i].was, will, why, &line))
+            return BROLGA_REFUSED_STATE;
+        if (will != NULL && !messages_fit(session, will, changes, count, why))
+            return BROLGA_REFUSED_MESSAGES;
+    }
+    return BROLGA_REFUSED_NOT;
 }
 
 static int commit_changes(struct brolga_reload *session, uint64_t version,
@@ -313,6 +348,7 @@ static int restore(struct brolga_reload *session, uint64_t version,
     struct brolga__replaced *changes =
         brolga__alloc_zero((session->sources_count + 1) * sizeof *changes);
     struct brolga__text why = {0};
+    enum brolga_refusal refusal;
     size_t count;
     int err = BROLGA_EREFUSED;
 
@@ -323,10 +359,11 @@ static int restore(struct brolga_reload *session, uint64_t version,
     if (changes == NULL)
         return err;
     count = fill_changes(session, moment, changes);
-    if (states_fit(session, changes, count, &why)) {
+    refusal = do_fit(session, changes, count, &why);
+    if (refusal == BROLGA_REFUSED_NOT) {
         err = commit_changes(session, version, changes, count, report);
     } else {
-        report->refusal = BROLGA_REFUSED_STATE;
+        report->refusal = refusal;
         (void)snprintf(report->text, sizeof report->text, "%.1000s", why.at);
         err = BROLGA_EREFUSED;
     }

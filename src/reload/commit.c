@@ -231,6 +231,50 @@ static void check_states(struct brolga_reload *session)
     }
 }
 
+/* What would run of a file. */
+static const struct brolga__image *image_of(const struct source *source)
+{
+    return source->next != NULL ? source->next : source->now;
+}
+
+static bool messages_fit(const struct source *source, struct brolga__text *why,
+                         int *line)
+{
+    const struct brolga_reload *session = source->session;
+
+    for (size_t i = 0; i < session->sources_count; i++) {
+        const struct source *other = session->sources[i];
+
+        if (!brolga__messages_fit(source->next,
+                                  other != source ? image_of(other) : NULL, why,
+                                  line))
+            return false;
+    }
+    return true;
+}
+
+/* Who is refused runs as before, and that may not fit another one. */
+static void check_messages(struct brolga_reload *session)
+{
+    bool again = true;
+
+    while (again) { /* At most once for each file, and once more. */
+        again = false;
+        for (size_t i = 0; i < session->sources_count; i++) {
+            struct source *source = session->sources[i];
+            struct brolga__text why = {0};
+            int line = 0;
+
+            if (source->next == NULL || messages_fit(source, &why, &line))
+                continue;
+            refuse(source, BROLGA_REFUSED_MESSAGES, source->file->path, line,
+                   why.at, NULL);
+            give_up(source);
+            again = true;
+        }
+    }
+}
+
 /* Importers that were built again in vain are dropped silently. Returns
  * whether there is something to commit. */
 static bool keep_purpose(struct brolga_reload *session)
@@ -369,6 +413,15 @@ static void sum_up(struct source *source, struct brolga_reload_event *event,
                      source->now->module, brolga_reload_why_name(source->why));
 }
 
+static void sum_up_messages(const struct source *source,
+                            struct brolga__text *text)
+{
+    for (size_t k = 0; k < source->now->messages_count; k++)
+        if (source->now->messages[k].changed)
+            brolga__text_add(text, "; messages '%s' converted",
+                             source->now->messages[k].name);
+}
+
 static void sum_up_states(const struct source *source,
                           struct brolga__text *text)
 {
@@ -398,8 +451,10 @@ static void tell_reloaded(struct brolga_reload *session,
         brolga__source_unlock(source);
     }
     for (size_t i = 0; i < session->sources_count; i++)
-        if (session->sources[i]->adopted)
+        if (session->sources[i]->adopted) {
             sum_up_states(session->sources[i], &text);
+            sum_up_messages(session->sources[i], &text);
+        }
     if (report->after[0] != '\0')
         brolga__text_add(&text, "\n  but %s", report->after);
     brolga__round_tell_modules(session, &event, is_adopted);
@@ -543,8 +598,10 @@ static void load_and_commit(struct brolga_reload *session)
     }
     check_plan(session);
     check_states(session);
+    check_messages(session);
     hold_back(session);
     check_plan(session); /* Without what is held back, others may not fit. */
+    check_messages(session);
     if (!keep_purpose(session)) {
         end_round(session);
         return;

@@ -196,6 +196,7 @@ static int check_desc(const struct brolga_module_desc *desc, const char *file,
         desc->import_bytes == sizeof(struct brolga_module_import) &&
         desc->state_bytes == sizeof(struct brolga_module_state) &&
         desc->migration_bytes == sizeof(struct brolga_module_migration) &&
+        desc->message_bytes == sizeof(struct brolga_module_message) &&
         desc->lists_bytes == sizeof(struct brolga_module_lists))
         return BROLGA_OK;
     *line = 1;

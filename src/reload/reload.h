@@ -124,6 +124,23 @@ struct brolga__migration {
     int (*code)(const void *from, void *to);
 };
 
+struct brolga__form;
+struct brolga__registry;
+
+/* Messages that the file declares. */
+struct brolga__message {
+    char *name;
+    char *type;
+    char *layout;
+    char *file;
+    int line;
+    size_t bytes, align;
+    void *place;                     /* In the image: of the file's pointer. */
+    const struct brolga__form *form; /* NULL: it is not staged yet. */
+    bool changed;   /* By the commit that is under way, or was the last one, */
+    unsigned steps; /* by so many migrations: told by one file of all. */
+};
+
 /*
  * One build of one file. Two owners at most: the session, as long as the image
  * is the file's current one, and Brolga's GOT, until the unit is released. The
@@ -144,6 +161,10 @@ struct brolga__image {
     size_t states_count;
     struct brolga__migration *migrations;
     size_t migrations_count;
+    struct brolga__message *messages;
+    size_t messages_count;
+    struct brolga__registry *registry; /* Of the messages' types, a reference;
+                                          NULL: none is staged. */
     int (*before)(char *why, size_t bytes); /* NULL: none of these. */
     void (*after)(void);
     void (*called_off)(void);
@@ -192,8 +213,9 @@ void brolga__names_free(struct brolga__image *image);
 /* Drops a reference to the tables only. */
 void brolga__image_unref(struct brolga__image *image);
 
-/* Drops a reference; NULL is ignored. */
+/* Drop a reference; NULL is ignored. */
 void brolga__memory_unref(struct brolga__memory *memory);
+void brolga__registry_unref(struct brolga__registry *registry);
 
 /* Finds an export by name; NULL if there is none. */
 const struct brolga__symbol *

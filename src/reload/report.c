@@ -167,6 +167,8 @@ const char *brolga_reload_state_name(enum brolga_reload_state_what what)
         return "kept";
     case BROLGA_RELOAD_STATE_MIGRATED:
         return "migrated";
+    case BROLGA_RELOAD_MESSAGES_CHANGED:
+        return "messages";
     }
     return "unknown";
 }

@@ -267,7 +267,8 @@ static size_t count_states(const struct brolga_reload *session,
 
     for (size_t i = 0; i < session->sources_count; i++)
         if (chosen(session->sources[i]) && session->sources[i]->now != NULL)
-            count += session->sources[i]->now->states_count;
+            count += session->sources[i]->now->states_count +
+                     session->sources[i]->now->messages_count;
     return count;
 }
 
@@ -288,6 +289,19 @@ static void fill_states(struct brolga_reload_event *event,
     }
 }
 
+static void fill_messages(struct brolga_reload_event *event,
+                          struct brolga_reload_state *states,
+                          const struct brolga__image *image)
+{
+    for (size_t k = 0; image != NULL && k < image->messages_count; k++)
+        if (image->messages[k].changed)
+            states[event->states_count++] = (struct brolga_reload_state){
+                .module = image->module,
+                .name = image->messages[k].name,
+                .what = BROLGA_RELOAD_MESSAGES_CHANGED,
+                .steps = image->messages[k].steps};
+}
+
 /* One event about several files. */
 void brolga__round_tell_modules(struct brolga_reload *session,
                                 struct brolga_reload_event *event,
@@ -305,8 +319,10 @@ void brolga__round_tell_modules(struct brolga_reload *session,
         states =
             brolga__alloc((count_states(session, chosen) + 1) * sizeof *states);
     for (size_t i = 0; states != NULL && i < session->sources_count; i++)
-        if (chosen(session->sources[i]))
+        if (chosen(session->sources[i])) {
             fill_states(event, states, session->sources[i]->now);
+            fill_messages(event, states, session->sources[i]->now);
+        }
     event->states = states;
     brolga__session_emit(session, event);
     brolga__free(states);

@@ -198,6 +198,7 @@ int brolga_reload_create(brolga *rt, const struct brolga_reload_opts *opts,
     (void)pthread_mutex_init(&session->lock, NULL);
     brolga__back_init(session);
     brolga__states_init(session);
+    brolga__messages_init(session);
     err = create_parts(session);
     if (err != BROLGA_OK) {
         brolga_reload_destroy(session);
@@ -220,6 +221,7 @@ void brolga_reload_destroy(brolga_reload *session)
     for (size_t i = 0; i < session->sources_count; i++)
         brolga__source_free(session->sources[i]);
     brolga__states_fini(session);
+    brolga__messages_fini(session);
     if (session->outlet != NULL)
         brolga__outlet_close(session->outlet);
     if (session->builder != NULL)

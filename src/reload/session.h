@@ -108,6 +108,9 @@ struct brolga_reload {
     struct brolga__list moments;   /* What ran when, oldest first; back.c */
     struct brolga__list states;    /* That have run; state.c */
     struct brolga__job *job;       /* Of the commit that is under way. */
+    struct brolga__list kinds;     /* Of messages, that have run; message.c */
+    struct brolga__registry *registry; /* Of their types; NULL: none yet. */
+    bool messages_move; /* Channels change in the commit that is under way. */
     uint64_t guard_until_ns; /* A reload is taken back if tasks fail; 0: no. */
     uint64_t guard_failed;   /* Tasks that had failed before that. */
 
@@ -222,16 +225,37 @@ bool brolga__state_fits(struct brolga_reload *session,
                         const struct brolga__image *was,
                         const struct brolga__image *will,
                         struct brolga__text *why, int *line);
-/* Gives all that will run its states, and stages what has to be called. To be
+/* Gives all that will run its states and the types of its messages, and stages
+ * what has to be called. To be
  * followed by one of the next two, whatever it returns: BROLGA_OK, or an error
  * of staging; EREFUSED, if they do not fit any more. */
 int brolga__state_stage(struct brolga_reload *session, brolga_txn *txn,
                         struct brolga__replaced *changes, size_t count);
-/* Commits the transaction: a barrier, if states move. */
+/* Commits the transaction: a barrier, if states or messages move. */
 int brolga__state_commit(struct brolga_reload *session, brolga_txn *txn,
                          struct brolga_report *report);
 /* The transaction has not come about, and ended. */
 void brolga__state_drop(struct brolga_reload *session);
+
+/* --- message.c ---------------------------------------------------------- */
+
+void brolga__messages_init(struct brolga_reload *session);
+void brolga__messages_fini(struct brolga_reload *session);
+/* Whether an image's messages can be sent, and look like those of the same
+ * names in another that would run beside it, or NULL; if not, why, and where.
+ */
+bool brolga__messages_fit(const struct brolga__image *image,
+                          const struct brolga__image *other,
+                          struct brolga__text *why, int *line);
+/* For state.c: gives all that will run their types, and stages what becomes of
+ * channels; to be followed by brolga__messages_settle(). */
+int brolga__messages_stage(struct brolga_reload *session, brolga_txn *txn,
+                           const struct brolga__replaced *changes,
+                           size_t count);
+void brolga__messages_settle(struct brolga_reload *session, bool committed);
+/* Adds what to do to a refusal on account of messages. */
+void brolga__messages_explain(struct brolga_reload *session,
+                              struct brolga_report *report);
 
 /* --- again.c ------------------------------------------------------------ */
 

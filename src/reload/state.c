@@ -566,6 +566,8 @@ int brolga__state_stage(struct brolga_reload *session, brolga_txn *txn,
             err = stage_state(session, job, &changes[i], &will->states[k]);
     }
     if (err == BROLGA_OK)
+        err = brolga__messages_stage(session, txn, changes, count);
+    if (err == BROLGA_OK)
         err = stage_all_hooks(txn, changes, count);
     if (err == BROLGA_OK && job->moves_count > 0)
         err = stage_job(txn, job);
@@ -620,6 +622,7 @@ static void end_job(struct brolga_reload *session, bool committed)
     struct brolga__job *job = session->job;
 
     session->job = NULL;
+    brolga__messages_settle(session, committed);
     if (job == NULL)
         return;
     settle(session, job, committed);
@@ -631,15 +634,15 @@ void brolga__state_drop(struct brolga_reload *session)
     end_job(session, false);
 }
 
-static void explain_barrier(struct brolga_report *report)
+static void explain_barrier(const char *what, struct brolga_report *report)
 {
     char who[sizeof report->text];
 
     (void)snprintf(who, sizeof who, "%s", report->text);
     (void)snprintf(report->text, sizeof report->text,
-                   "state can be migrated only while no task runs, but %.800s\n"
+                   "%s, but %.800s\n"
                    "  it is tried again with the next save",
-                   who);
+                   what, who);
 }
 
 int brolga__state_commit(struct brolga_reload *session, brolga_txn *txn,
@@ -648,14 +651,20 @@ int brolga__state_commit(struct brolga_reload *session, brolga_txn *txn,
     uint32_t ms = session->opts.state_deadline_ms;
     int err;
 
-    if (session->job->moves_count > 0)
+    if (session->job->moves_count > 0 || session->messages_move)
         err = brolga_txn_commit_barrier(
             txn, brolga_after_ns((ms == 0 ? DEADLINE_MS : ms) * BROLGA_MS),
             report);
     else
         err = brolga_txn_commit(txn, report);
     if (report->refusal == BROLGA_REFUSED_BARRIER)
-        explain_barrier(report);
+        explain_barrier(session->messages_move
+                            ? "messages can be converted only while no task "
+                              "runs old code"
+                            : "state can be migrated only while no task runs",
+                        report);
+    if (report->refusal == BROLGA_REFUSED_MESSAGES)
+        brolga__messages_explain(session, report);
     end_job(session, err == BROLGA_OK);
     return err;
 }

@@ -61,6 +61,14 @@ void brolga__tables_free(struct brolga__image *image)
         brolga__free(image->migrations[i].to_layout);
     }
     brolga__free(image->migrations);
+    for (size_t i = 0; i < image->messages_count; i++) {
+        brolga__free(image->messages[i].name);
+        brolga__free(image->messages[i].type);
+        brolga__free(image->messages[i].layout);
+        brolga__free(image->messages[i].file);
+    }
+    brolga__free(image->messages);
+    brolga__registry_unref(image->registry);
 }
 
 /* --- copying ------------------------------------------------------------ */
@@ -196,6 +204,42 @@ static int copy_migrations(struct brolga__image *image,
     return BROLGA_OK;
 }
 
+static int copy_message(struct brolga__message *to,
+                        const struct brolga_module_message *from,
+                        struct brolga__types *types)
+{
+    to->line = from->line;
+    to->bytes = from->bytes;
+    to->align = from->align;
+    to->place = from->place;
+    to->name = brolga__strdup(from->name);
+    to->type = brolga__strdup(from->type);
+    to->file = brolga__strdup(from->file);
+    to->layout = brolga__types_pointee(types, from->symbol, 1);
+    return to->name == NULL || to->type == NULL || to->file == NULL
+               ? BROLGA_ENOMEM
+               : BROLGA_OK;
+}
+
+static int copy_messages(struct brolga__image *image,
+                         const struct brolga_module_lists *lists,
+                         struct brolga__types *types)
+{
+    const struct brolga_module_message *m;
+    size_t count = 0;
+
+    for (m = lists->messages; m; m = m->next)
+        count++;
+    image->messages = brolga__alloc_zero((count + 1) * sizeof *image->messages);
+    if (image->messages == NULL)
+        return BROLGA_ENOMEM;
+    image->messages_count = count;
+    for (m = lists->messages; m; m = m->next)
+        if (copy_message(&image->messages[--count], m, types) != BROLGA_OK)
+            return BROLGA_ENOMEM;
+    return BROLGA_OK;
+}
+
 /* What is not known stays NULL; then names and sizes do. */
 static void read_layouts(struct brolga__image *image,
                          struct brolga__types *types)
@@ -237,6 +281,8 @@ int brolga__tables_copy(struct brolga__image *image,
         err = copy_states(image, desc->lists);
     if (err == BROLGA_OK)
         err = copy_migrations(image, desc->lists, types);
+    if (err == BROLGA_OK)
+        err = copy_messages(image, desc->lists, types);
     if (err == BROLGA_OK) {
         read_layouts(image, types);
         brolga__names_read(image, types);

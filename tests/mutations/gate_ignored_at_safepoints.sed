@@ -1,4 +1,4 @@
 # breaks: a task passes the closed gate
 # file: src/tasks/safepoint.c
 # tests: tasks_test_barrier race_barrier
-s/while (brolga__unlikely(stands(task, top)))/while (brolga__unlikely(stands(task, top) \&\& round == 0))/
+s/        stands(task, member, top)))/        stands(task, member, top) \&\& round == 0))/

@@ -41,6 +41,7 @@ struct record {
     char module[64];
     char file[256];
     uint32_t line;
+    enum brolga_refusal refusal;
     char text[2048];
     char output[2048];
     char modules[256]; /* "name:why name:why" */
@@ -163,6 +164,7 @@ static inline void copy_event(struct record *to,
 
     to->kind = event->kind;
     to->line = event->line;
+    to->refusal = event->refusal;
     to->version = event->version;
     to->build_ns = event->build_ns;
     to->saved_ns = event->saved_ns;

@@ -279,15 +279,16 @@ static brolga_slot publish_one(int code, brolga_unit **unit)
 Test(holders, c6_who_runs_without_a_safepoint_is_named_with_its_function,
      .timeout = 120, .init = world_open, .fini = world_close)
 {
-    struct gate gate = {0};
+    struct gate gate = {0}, polling = {0}; /* Who polls moves on. */
     struct jit_call call = {gate_spin, &gate};
     struct brolga_holder last;
     brolga_unit *unit;
     brolga_slot slot = publish_one(0, &unit);
-    brolga_task *task = NULL;
+    brolga_task *task = NULL, *poller = spawned(gate_run, &polling);
 
     cr_assert_eq(brolga_spawn_slot(rt, slot, &call, NULL, &task), BROLGA_OK);
     cr_assert(gate_reached(&gate));
+    cr_assert(gate_reached(&polling));
     (void)publish_one(1, &unit);
     cr_assert(
         wait_until(holds_alone(BROLGA_HOLD_RUNNING, brolga_task_id(task))));
@@ -301,7 +302,9 @@ Test(holders, c6_who_runs_without_a_safepoint_is_named_with_its_function,
     (void)last;
 #endif
     gate_open(&gate);
+    gate_open(&polling);
     (void)joined(task);
+    (void)joined(poller);
     cr_assert(released(&codes[0]));
 }
 

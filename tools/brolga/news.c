@@ -189,8 +189,8 @@ static void tell_output(struct news *news,
     out_line(news->out, &text);
 }
 
-/* What has become of states, and what an after hook says, on lines of their
- * own, ahead of the reload's, which may wait. */
+/* What has become of states and messages, and what an after hook says, on lines
+ * of their own, ahead of the reload's, which may wait. */
 static void tell_states(struct news *news,
                         const struct brolga_reload_event *event)
 {
@@ -198,10 +198,15 @@ static void tell_states(struct news *news,
         const struct brolga_reload_state *state = &event->states[i];
         struct text text = {0};
 
-        if (state->what != BROLGA_RELOAD_STATE_MIGRATED)
+        if (state->what == BROLGA_RELOAD_STATE_MIGRATED)
+            text_printf(&text, "state %s of %s migrated", state->name,
+                        state->module);
+        else if (state->what == BROLGA_RELOAD_MESSAGES_CHANGED)
+            text_printf(&text, "messages %s %s", state->name,
+                        state->steps > 0 ? "converted"
+                                         : "changed, none was waiting");
+        else
             continue;
-        text_printf(&text, "state %s of %s migrated", state->name,
-                    state->module);
         if (state->steps > 1)
             text_printf(&text, " in %u steps", state->steps);
         out_line(news->out, &text);
