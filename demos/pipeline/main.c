@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 BROLGA_MODULE(main, .policy = BROLGA_RECLAIM);
+BROLGA_IMPORT(channels, int, open_channels, (void *pipe), (pipe));
 BROLGA_IMPORT(reader, int, read_line, (void *state), (state));
 BROLGA_IMPORT(parser, int, parse_line, (void *state, void *element),
               (state, element));
@@ -107,41 +108,12 @@ static bool read_arguments(struct program *program, int argc, char **argv)
 
 /* --- channels ----------------------------------------------------------- */
 
-static brolga_chan *open_chan(const brolga_type *type, const char *name,
-                              size_t capacity)
-{
-    struct brolga_chan_opts opts = {.name = name, .capacity = capacity};
-    brolga_chan *chan;
-
-    must(brolga_chan_create(type, &opts, &chan), "open a channel");
-    return chan;
-}
-
-static void open_channels(struct pipeline *pipe)
-{
-    struct brolga_model model = brolga_model_cranelisp();
-    const brolga_type *line, *top;
-
-    must(brolga_types_create(&model, &pipe->types), "register types");
-    must(brolga_type_struct(pipe->types, "Line", sizeof(struct line),
-                            _Alignof(struct line), &line),
-         "register a type");
-    must(brolga_type_struct(pipe->types, "Top", sizeof(struct top),
-                            _Alignof(struct top), &top),
-         "register a type");
-    pipe->lines = open_chan(line, "lines", CHAN_LINES);
-    pipe->parsed = open_chan(line, "parsed", CHAN_LINES);
-    pipe->scored = open_chan(line, "scored", CHAN_LINES);
-    pipe->tops = open_chan(top, "tops", 1);
-}
-
 static void release_channels(struct pipeline *pipe)
 {
     brolga_chan_release(pipe->lines);
     brolga_chan_release(pipe->parsed);
     brolga_chan_release(pipe->scored);
     brolga_chan_release(pipe->tops);
-    brolga_types_destroy(pipe->types);
 }
 
 /* --- stages ------------------------------------------------------------- */
@@ -300,7 +272,7 @@ BROLGA_MAIN(argc, argv)
         free_program(program);
         return 1;
     }
-    open_channels(&program->pipe);
+    must(open_channels(&program->pipe), "open the channels");
     /* The conductor frees the program, maybe before main has closed this. */
     lines = brolga_chan_retain(program->pipe.lines);
     connect_stages(program);

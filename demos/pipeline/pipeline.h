@@ -1,6 +1,6 @@
 /*
- * What the modules of the pipeline agree on: the message, the channels, and
- * the state of each task.
+ * What the modules of the pipeline agree on: the channels, and the state of
+ * each task. What goes through the channels is in messages.h.
  *
  *     reader -lines-> parsers -parsed-> scorer -scored-> table -tops-> show
  *
@@ -12,42 +12,24 @@
  * Code comes and goes, state stays: everything here lives on the heap and is
  * handed to the functions as `state`. Neither messages nor states hold the
  * address of a literal or of a static variable, because these go with the
- * unit that they belong to. The structs must not change while the program
- * runs: a running task would read an old struct with new code.
+ * unit that they belong to. The structs of this file must not change while the
+ * program runs: a running task would read an old struct with new code.
  */
 #ifndef PIPELINE_H
 #define PIPELINE_H
 
 #include <brolga/chan.h>
-#include <brolga/copy.h>
 #include <brolga/task.h>
 
 #include <stdint.h>
 #include <stdio.h>
 
 #define PARSERS    3
-#define LINE_BYTES 160
-#define LINE_WORDS (LINE_BYTES / 2) /* Words have blanks between them. */
 #define WORD_BYTES 24
 #define TABLE_ROWS 8192 /* A power of two. */
-#define TOP_ROWS   10
 #define CHAN_LINES 64
 #define PAUSE_NS   (50 * BROLGA_MS)  /* After each pass over the input. */
 #define REPORT_NS  (500 * BROLGA_MS) /* Between two pictures of the table. */
-
-struct word {
-    uint8_t start; /* In the line's text. */
-    uint8_t length;
-    int32_t points; /* Filled in by the scorer. */
-};
-
-/** The message: a line of text, and what has been found in it so far. */
-struct line {
-    uint32_t bytes;
-    uint32_t words; /* Filled in by a parser. */
-    char text[LINE_BYTES];
-    struct word word[LINE_WORDS];
-};
 
 struct row {
     char word[WORD_BYTES]; /* "" for a free row. */
@@ -55,18 +37,7 @@ struct row {
     int64_t points;
 };
 
-/** The other message: a picture of the table, from its task to the screen. */
-struct top {
-    uint64_t lines;
-    uint64_t words;
-    uint32_t distinct;
-    uint32_t number; /* 1 for the first picture. */
-    uint32_t rows;   /* Used below, most points first. */
-    struct row row[TOP_ROWS];
-};
-
 struct pipeline {
-    brolga_types *types;
     brolga_chan *lines; /* Of struct line, as are the next two. */
     brolga_chan *parsed;
     brolga_chan *scored;

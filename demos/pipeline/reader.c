@@ -3,7 +3,7 @@
  */
 #include <brolga/module.h>
 
-#include "pipeline.h"
+#include "messages.h"
 
 #include <errno.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  */
 #include <brolga/module.h>
 
-#include "pipeline.h"
+#include "messages.h"
 
 BROLGA_MODULE(scorer, .policy = BROLGA_RECLAIM);
 

@@ -7,7 +7,7 @@
  */
 #include <brolga/module.h>
 
-#include "pipeline.h"
+#include "messages.h"
 
 #include <inttypes.h>
 #include <string.h>

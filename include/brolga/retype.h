@@ -52,8 +52,9 @@ struct brolga_retype {
  *   - Channels without messages get the new type.
  *   - Messages are converted, those that tasks of brolga_spawn_each() have been
  *     handed already, too. Their order stays. Without `convert` they refuse.
- *   - Others who wait in such a channel, to send or to receive, refuse. So do
- *     broadcasts that are open, and their subscriptions.
+ *   - Others who wait in such a channel, to send or to receive, are given time
+ *     to get what they wait for, until the deadline; then they refuse.
+ *     Broadcasts that are open refuse, and so do their subscriptions.
  *
  * Refused with BROLGA_REFUSED_MESSAGES, and a text that names channels and says
  * how many messages; BROLGA_REFUSED_HOOK if `convert` has failed. Then every

@@ -127,6 +127,46 @@ static int find_all(struct retype *retype, size_t *broadcasts)
     return err;
 }
 
+/* --- forgetting ---------------------------------------------------------- */
+
+static void drop_one(const struct retype *retype, const struct message *message)
+{
+    const struct brolga_retype *of = &retype->of;
+
+    if (message->has_copy)
+        brolga__parcel_drop(of->from, word_at(message->copy));
+    if (retype->published && !is_plain(of->from))
+        brolga__parcel_drop(of->from, message->was);
+    if (!retype->published && message->has_new && !is_plain(of->to))
+        brolga__parcel_drop(of->to, word_at(message->to));
+}
+
+static void change_free(const struct retype *retype, struct change *change)
+{
+    for (size_t i = 0; i < change->copied; i++)
+        drop_one(retype, &change->messages[i]);
+    for (size_t i = 0; change->rooms != NULL && i < change->runners; i++)
+        brolga__free(change->rooms[i].large);
+    brolga__free(change->rooms);
+    brolga__free(change->messages);
+    brolga__free(change->copies);
+    brolga__free(change->slots);
+    if (change->marked)
+        brolga__store_relaxed(&change->chan->changing, false);
+    brolga_chan_release(change->chan);
+    brolga__free(change);
+}
+
+static void forget_changes(struct retype *retype)
+{
+    while (retype->changes != NULL) {
+        struct change *change = retype->changes;
+
+        retype->changes = change->next;
+        change_free(retype, change);
+    }
+}
+
 /* --- refusals ----------------------------------------------------------- */
 
 static int refuse(struct brolga_report *report, int err, const char *text)
@@ -163,7 +203,6 @@ static void look_at(const struct retype *retype, const struct change *change,
 {
     const brolga_chan *chan = change->chan;
     const char *from = brolga_type_name(retype->of.from);
-    size_t waiting = others_waiting(chan);
 
     text[0] = '\0';
     if (brolga__load_relaxed(&chan->changing))
@@ -173,10 +212,6 @@ static void look_at(const struct retype *retype, const struct change *change,
         (void)snprintf(text, bytes,
                        "channel '%s' is subscribed to a broadcast of %s",
                        chan->name, from);
-    else if (waiting > 0)
-        (void)snprintf(text, bytes,
-                       "%zu wait%s in channel '%s', to send or receive %s",
-                       waiting, waiting == 1 ? "s" : "", chan->name, from);
     else if (change->count > 0 && retype->of.convert == NULL)
         (void)snprintf(text, bytes,
                        "channel '%s' holds %zu message%s of type %s, and there "
@@ -188,6 +223,21 @@ static void look_at(const struct retype *retype, const struct change *change,
         (void)snprintf(text, bytes,
                        "%s is too large for the tasks that channel '%s' has",
                        brolga_type_name(retype->of.to), chan->name);
+}
+
+/* The same of what may be gone in a moment. */
+static void look_who_waits(const struct retype *retype,
+                           const struct change *change, char *text,
+                           size_t bytes)
+{
+    size_t waiting = others_waiting(change->chan);
+
+    text[0] = '\0';
+    if (waiting > 0)
+        (void)snprintf(text, bytes,
+                       "%zu wait%s in channel '%s', to send or receive %s",
+                       waiting, waiting == 1 ? "s" : "", change->chan->name,
+                       brolga_type_name(retype->of.from));
 }
 
 static int look(const struct retype *retype, size_t broadcasts,
@@ -208,6 +258,14 @@ static int look(const struct retype *retype, size_t broadcasts,
         look_at(retype, change, text, sizeof text);
         if (text[0] != '\0')
             err = refuse(report, BROLGA_EREFUSED, text);
+    }
+    for (const struct change *change = retype->changes;
+         err != BROLGA_EREFUSED && change != NULL; change = change->next) {
+        look_who_waits(retype, change, text, sizeof text);
+        if (text[0] == '\0')
+            continue;
+        (void)refuse(report, BROLGA_EREFUSED, text);
+        err = BROLGA_EAGAIN;
     }
     return err;
 }
@@ -338,8 +396,11 @@ static int prepare(void *arg, struct brolga_report *report)
 {
     struct retype *retype = arg;
     size_t broadcasts;
-    int err = find_all(retype, &broadcasts);
+    int err;
 
+    forget_changes(retype); /* Of the last try. */
+    report->text[0] = '\0';
+    err = find_all(retype, &broadcasts);
     if (err != BROLGA_OK)
         return refuse_memory(report);
     err = look(retype, broadcasts, report);
@@ -457,44 +518,11 @@ static void published(void *arg)
 
 /* --- the end ------------------------------------------------------------ */
 
-static void drop_one(const struct retype *retype, const struct message *message)
-{
-    const struct brolga_retype *of = &retype->of;
-
-    if (message->has_copy)
-        brolga__parcel_drop(of->from, word_at(message->copy));
-    if (retype->published && !is_plain(of->from))
-        brolga__parcel_drop(of->from, message->was);
-    if (!retype->published && message->has_new && !is_plain(of->to))
-        brolga__parcel_drop(of->to, word_at(message->to));
-}
-
-static void change_free(const struct retype *retype, struct change *change)
-{
-    for (size_t i = 0; i < change->copied; i++)
-        drop_one(retype, &change->messages[i]);
-    for (size_t i = 0; change->rooms != NULL && i < change->runners; i++)
-        brolga__free(change->rooms[i].large);
-    brolga__free(change->rooms);
-    brolga__free(change->messages);
-    brolga__free(change->copies);
-    brolga__free(change->slots);
-    if (change->marked)
-        brolga__store_relaxed(&change->chan->changing, false);
-    brolga_chan_release(change->chan);
-    brolga__free(change);
-}
-
 static void release(void *arg)
 {
     struct retype *retype = arg;
 
-    while (retype->changes != NULL) {
-        struct change *change = retype->changes;
-
-        retype->changes = change->next;
-        change_free(retype, change);
-    }
+    forget_changes(retype);
     if (retype->of.release != NULL)
         retype->of.release(retype->of.arg);
     brolga__free(retype);

@@ -70,10 +70,12 @@ void brolga__epoch_appear(struct brolga_epoch_member *member);
 /* The low bits of the gate. */
 enum brolga__gate {
     BROLGA__GATE_OPEN,
-    BROLGA__GATE_CLOSING, /* Stops those only who say so: the layer above. */
-    BROLGA__GATE_CLOSED,  /* Stops all members. */
-    BROLGA__GATE_TOPS,    /* As CLOSING; others of that layer. */
-    BROLGA__GATES = 4
+    BROLGA__GATE_CLOSED, /* Stops all members. */
+    /* Narrow: stops tasks, as their layer sees fit. */
+    BROLGA__GATE_CLOSING, /* Those who would hold a version. */
+    BROLGA__GATE_SOURCES, /* Those who begin something of their own accord. */
+    BROLGA__GATE_TOPS,    /* All who begin something. */
+    BROLGA__GATES = 8
 };
 
 /* Whom the gate stops. Asked after a load of the round: whoever has seen a
@@ -109,8 +111,8 @@ void brolga__epoch_halt(struct brolga_epoch_member *member);
 /* One closer at a time. From the close on members stop where they pass the
  * gate, or come online; once the wait is true, and until the gate opens, no
  * member runs. */
-void brolga__epoch_gate_closing(struct brolga_epoch *epoch);
-void brolga__epoch_gate_tops(struct brolga_epoch *epoch); /* Or after that. */
+void brolga__epoch_gate_narrow(struct brolga_epoch *epoch,
+                               enum brolga__gate gate); /* Not if closed. */
 void brolga__epoch_gate_close(struct brolga_epoch *epoch);
 /* Waits until nobody runs; false at the deadline. */
 bool brolga__epoch_gate_wait(struct brolga_epoch *epoch, uint64_t deadline_ns);

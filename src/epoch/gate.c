@@ -10,9 +10,12 @@
  * to open, and comes online again. So *nobody runs* is *nobody is online*, and
  * members that sleep or are in foreign code need not be woken for it.
  *
- *   open --closing--> closing --close--> closed --open--> open
- *     |                                    ^
- *     +---------------close----------------+
+ *   open --narrow--> narrow --close--> closed --open--> open
+ *     |                                   ^
+ *     +--------------close----------------+
+ *
+ * While it is narrow it stops no member; the layer above stops whom it wants to
+ * (enum brolga__gate).
  *
  *   BA  Who reads a round that began behind the gate sees the gate: release
  *       store in move, before the RMW of `round` -> the member's load of the
@@ -83,19 +86,14 @@ static uint32_t now(struct brolga_epoch *epoch)
     return brolga__load_relaxed(&epoch->gate);
 }
 
-void brolga__epoch_gate_closing(struct brolga_epoch *epoch)
-{
-    brolga__assert(now(epoch) % BROLGA__GATES == BROLGA__GATE_OPEN);
-    move(epoch, now(epoch) + BROLGA__GATE_CLOSING);
-    (void)brolga__epoch_begin_round(epoch); /* BA */
-}
-
-void brolga__epoch_gate_tops(struct brolga_epoch *epoch)
+void brolga__epoch_gate_narrow(struct brolga_epoch *epoch,
+                               enum brolga__gate gate)
 {
     uint32_t state = now(epoch) % BROLGA__GATES;
 
-    brolga__assert(state != BROLGA__GATE_CLOSED);
-    move(epoch, now(epoch) - state + BROLGA__GATE_TOPS);
+    brolga__assert(state != BROLGA__GATE_CLOSED &&
+                   gate != BROLGA__GATE_CLOSED && gate != BROLGA__GATE_OPEN);
+    move(epoch, now(epoch) - state + gate);
     (void)brolga__epoch_begin_round(epoch); /* BA */
 }
 

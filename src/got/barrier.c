@@ -38,8 +38,8 @@
 
 #define TRY_FIRST (1 * BROLGA_MS)
 #define TRY_MOST  (1 * BROLGA_S)
-/* Twice as long as tasks go on to top safepoints, at the most. */
-#define TOPS_NS   (20 * BROLGA_MS)
+/* For how long tasks go on to top safepoints, and half as long again. */
+#define TOPS_NS   (30 * BROLGA_MS)
 /* Between looks at holds that end without anybody's coming to the gate. */
 #define LOOK_NS   (200 * BROLGA_US)
 
@@ -67,19 +67,31 @@ static void await_holders(struct brolga_got *got, uint64_t until_ns)
 {
     if (!is_held(got))
         return;
-    brolga__epoch_gate_closing(got->epoch);
+    brolga__epoch_gate_narrow(got->epoch, BROLGA__GATE_CLOSING);
     while (is_held(got) && brolga__plat_now_ns() < until_ns)
         sleep_until(brolga__plat_now_ns() + LOOK_NS);
 }
 
-/* Lets those who have old code on their stacks come to where they do not. */
+static void narrow(struct brolga_got *got, enum brolga__gate gate, uint64_t ns)
+{
+    brolga__epoch_gate_narrow(got->epoch, gate);
+    if (ns > 0)
+        sleep_until(brolga__plat_now_ns() + ns);
+}
+
+/* Lets those who have old code on their stacks come to where they do not: who
+ * waits for another to take a message needs that one to go on. So first those
+ * stay where they are who would only make more of them, then all. */
 static void await_tops(struct brolga_got *got, uint64_t until_ns)
 {
     uint64_t now_ns = brolga__plat_now_ns();
+    uint64_t left_ns = now_ns < until_ns ? until_ns - now_ns : 0;
 
-    brolga__epoch_gate_tops(got->epoch);
-    if (now_ns < until_ns)
-        sleep_until(now_ns + brolga__earlier(until_ns - now_ns, TOPS_NS) / 2);
+    if (left_ns > TOPS_NS) /* On a busy machine that is not enough. */
+        left_ns = left_ns / 4 > TOPS_NS ? left_ns / 4 : TOPS_NS;
+    left_ns /= 3;
+    narrow(got, BROLGA__GATE_SOURCES, left_ns);
+    narrow(got, BROLGA__GATE_TOPS, left_ns);
 }
 
 /* Whether all stand by then; `tops`: at top safepoints, if they can. */
@@ -153,7 +165,8 @@ static int leave_old_code(struct brolga_txn *txn, struct brolga_report *report)
                                                       : BROLGA_OK;
 }
 
-/* What other layers need before hooks are called. */
+/* What other layers need before hooks are called. BROLGA_EAGAIN: somebody is in
+ * the way who may not be for long. */
 static int prepare(struct brolga_txn *txn, struct brolga__list *hooks,
                    uint64_t deadline_ns, struct brolga_report *report)
 {
@@ -161,13 +174,14 @@ static int prepare(struct brolga_txn *txn, struct brolga__list *hooks,
 
     if (!brolga__hooks_behind(hooks))
         return BROLGA_OK;
+    report->refusal = BROLGA_REFUSED_NOT;
     err = leave_old_code(txn, report);
     if (err == BROLGA_OK)
-        return brolga__hooks_prepare(hooks, report);
-    if (err != BROLGA_EAGAIN)
+        err = brolga__hooks_prepare(hooks, report);
+    if (err != BROLGA_EAGAIN || brolga__plat_now_ns() < deadline_ns)
         return err;
-    return brolga__plat_now_ns() >= deadline_ns ? time_out(txn->got, report)
-                                                : err;
+    return report->refusal != BROLGA_REFUSED_NOT ? BROLGA_EREFUSED
+                                                 : time_out(txn->got, report);
 }
 
 /* --- tries -------------------------------------------------------------- */

@@ -44,7 +44,8 @@ struct kind {
     char *name;
     struct brolga__list forms;
     const struct brolga__form *now;  /* In force; NULL: it has not run. */
-    const struct brolga__form *next; /* Of the commit that is under way. */
+    const struct brolga__form *next; /* Of the commit that is under way, */
+    bool lost;                       /* and there is no way to it. */
 };
 
 /* --- kinds and forms ---------------------------------------------------- */
@@ -294,7 +295,7 @@ static void free_conversion(void *arg)
 }
 
 /* Without a chain the commit is refused if there is anything to convert. */
-static int stage_change(brolga_txn *txn, const struct kind *kind,
+static int stage_change(brolga_txn *txn, struct kind *kind,
                         const struct brolga__replaced *change, unsigned *steps)
 {
     struct conversion *conversion = brolga__alloc_zero(sizeof *conversion);
@@ -313,6 +314,7 @@ static int stage_change(brolga_txn *txn, const struct kind *kind,
         brolga__chain_find(kind->now->shape, kind->next->shape, kind->name,
                            change->was, change->will);
     *steps = conversion->chain.steps;
+    kind->lost = *steps == 0;
     if (*steps > 0)
         retype.convert = convert;
     err = brolga__chain_begin(&conversion->chain);
@@ -399,7 +401,7 @@ void brolga__messages_explain(struct brolga_reload *session,
     brolga__list_each (node, &session->kinds) {
         const struct kind *kind = brolga__container_of(node, struct kind, link);
 
-        if (kind->next != NULL && kind->now != NULL && kind->next != kind->now)
+        if (kind->next != NULL && kind->lost)
             brolga__chain_advise(&text, kind->name, kind->next->written);
     }
     (void)snprintf(report->text, sizeof report->text, "%.*s",
@@ -415,5 +417,6 @@ void brolga__messages_settle(struct brolga_reload *session, bool committed)
         if (committed && kind->next != NULL)
             kind->now = kind->next;
         kind->next = NULL;
+        kind->lost = false;
     }
 }

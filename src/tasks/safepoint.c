@@ -76,6 +76,12 @@ static void move_watermark(brolga_task *task, bool top, uintptr_t sp)
 
 const char brolga__at_gate[] = "commit";
 
+/* Whether it goes on without waiting for anything. */
+static bool is_source(const brolga_task *task)
+{
+    return task->entry == BROLGA__ENTRY_LOOP;
+}
+
 /* Not within what it is to see in one version. While the gate is closing, who
  * would hold a version from here on stands already, so that holds come to an
  * end, and all others go on, so that they can. */
@@ -88,7 +94,9 @@ static bool stands(brolga_task *task, struct brolga_epoch_member *member,
     case BROLGA__GATE_CLOSING:
         return brolga__load_relaxed(&task->adopt_at_top) &&
                (top || !task->holding);
-    case BROLGA__GATE_TOPS: /* Fibers: brolga__top_safepoint(). */
+    case BROLGA__GATE_SOURCES: /* Fibers: brolga__top_safepoint(). */
+        return top && !task->is_fiber && is_source(task);
+    case BROLGA__GATE_TOPS: /* The same. */
         return top && !task->is_fiber;
     case BROLGA__GATE_OPEN:
     default:
@@ -100,9 +108,11 @@ static bool stands(brolga_task *task, struct brolga_epoch_member *member,
  * who are to come to theirs. */
 static bool stays_at_top(brolga_task *task)
 {
-    return brolga__unlikely(brolga__epoch_gate_of(brolga__member_of(task)) ==
-                            BROLGA__GATE_TOPS) &&
-           task->is_fiber;
+    enum brolga__gate gate = brolga__epoch_gate_of(brolga__member_of(task));
+
+    if (brolga__likely(gate < BROLGA__GATE_SOURCES))
+        return false;
+    return task->is_fiber && (gate == BROLGA__GATE_TOPS || is_source(task));
 }
 
 /* Shows those who look on that a task stands; returns what it was in. */

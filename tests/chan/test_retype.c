@@ -174,18 +174,25 @@ static void to_options(struct plan *plan)
 }
 
 /* Is refused for this reason, and says all of these words. */
-static void refuses(brolga_txn *txn, enum brolga_refusal why, const char *word,
-                    const char *word2)
+static void refuses_by(uint64_t deadline_ns, brolga_txn *txn,
+                       enum brolga_refusal why, const char *word,
+                       const char *word2)
 {
     uint64_t version = brolga_got_version(brolga_runtime_got(rt));
     struct brolga_report report;
 
-    cr_assert_eq(brolga_txn_commit_barrier(txn, LATE, &report),
+    cr_assert_eq(brolga_txn_commit_barrier(txn, deadline_ns, &report),
                  BROLGA_EREFUSED);
     cr_assert_eq(report.refusal, why, "%d: %s\n", report.refusal, report.text);
     cr_assert_not_null(strstr(report.text, word), "%s\n", report.text);
     cr_assert_not_null(strstr(report.text, word2), "%s\n", report.text);
     cr_assert_eq(brolga_got_version(brolga_runtime_got(rt)), version);
+}
+
+static void refuses(brolga_txn *txn, enum brolga_refusal why, const char *word,
+                    const char *word2)
+{
+    refuses_by(LATE, txn, why, word, word2);
 }
 
 static brolga_chan *chan_named(const brolga_type *type, const char *name,
@@ -557,15 +564,15 @@ RETYPE_TEST(frozen_parts_keep_their_region)
 
 /* --- those who wait ----------------------------------------------------- */
 
-RETYPE_TEST(who_waits_to_receive_refuses)
+RETYPE_TEST(who_waits_to_receive_refuses_at_the_deadline)
 {
     struct call call = {0};
 
     open_with(false, 2);
     call.chan = chan_named(string, "chan", 1);
     start_waiting(&call, run_recv);
-    refuses(retyping(string, option, to_option, NULL), BROLGA_REFUSED_MESSAGES,
-            "1 waits in channel 'chan'", "String");
+    refuses_by(SOON, retyping(string, option, to_option, NULL),
+               BROLGA_REFUSED_MESSAGES, "1 waits in channel 'chan'", "String");
     sent(call.chan, "a");
     cr_assert_eq(finish(&call), BROLGA_OK);
     cr_assert(string_is(call.word, "a"));
@@ -574,7 +581,7 @@ RETYPE_TEST(who_waits_to_receive_refuses)
     close_all();
 }
 
-RETYPE_TEST(who_waits_to_send_refuses)
+RETYPE_TEST(who_waits_to_send_refuses_at_the_deadline)
 {
     struct call call = {0};
     brolga_word got;
@@ -583,8 +590,8 @@ RETYPE_TEST(who_waits_to_send_refuses)
     call.chan = chan_of(string, 0); /* a rendezvous */
     call.word = string_of("a");
     start_waiting(&call, run_give);
-    refuses(retyping(string, option, to_option, NULL), BROLGA_REFUSED_MESSAGES,
-            "1 waits in channel", "String");
+    refuses_by(SOON, retyping(string, option, to_option, NULL),
+               BROLGA_REFUSED_MESSAGES, "1 waits in channel", "String");
     cr_assert_eq(brolga_try_recv(call.chan, &got), BROLGA_OK);
     cr_assert_eq(finish(&call), BROLGA_OK);
     cr_assert(string_is(got, "a"));

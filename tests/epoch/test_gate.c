@@ -68,11 +68,11 @@ Test(gate, while_it_closes_members_go_on, .init = open_epoch,
     brolga_epoch_member *member;
 
     cr_assert_eq(brolga_epoch_join(epoch, &member), BROLGA_OK);
-    brolga__epoch_gate_closing(epoch);
+    brolga__epoch_gate_narrow(epoch, BROLGA__GATE_CLOSING);
     brolga_epoch_quiesce(member);
     brolga_epoch_offline(member);
     brolga_epoch_online(member);
-    brolga__epoch_gate_tops(epoch);
+    brolga__epoch_gate_narrow(epoch, BROLGA__GATE_TOPS);
     cr_assert_eq(brolga__epoch_gate(epoch), BROLGA__GATE_TOPS);
     brolga_epoch_quiesce(member);
     brolga_epoch_offline(member);

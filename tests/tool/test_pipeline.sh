@@ -12,7 +12,7 @@ lines=$(wc -l <text)
 # A bounded run: the number of lines is known.
 start --no-watch pipeline -- --passes 3 text
 finish 0
-has err '^brolga: 5 modules, [0-9]+ workers?; not watching pipeline$'
+has err '^brolga: 6 modules, [0-9]+ workers?; not watching pipeline$'
 has out "^done: 3 passes, $((3 * lines)) lines in, $((3 * lines)) out, 0 lost; "
 
 start pipeline -- text
@@ -40,6 +40,28 @@ edit pipeline/table.c 's/\(const char \*word, uint32_t length\),/(uint32_t lengt
                        s/^( +)\(word, length\)\);/\1(length, word));/;
                        s/score\(row->word, \(uint32_t\)strlen\(row->word\)\)/score((uint32_t)strlen(row->word), row->word)/'
 wait_for err '^v[0-9]+ +scorer.*, table|^v[0-9]+ +table.*, scorer'
+
+# Another message: those that are under way are converted.
+old=$(sed -n '/^struct line {/,/^};/p' pipeline/messages.h |
+    sed 's/struct line /struct line_v1 /')
+way='BROLGA_MIGRATE(line_type, struct line_v1, from, struct line, to)
+{
+    to->bytes = from->bytes;
+    to->words = from->words;
+    for (unsigned i = 0; i < LINE_BYTES; i++)
+        to->text[i] = from->text[i];
+    for (unsigned i = 0; i < LINE_WORDS; i++)
+        to->word[i] = from->word[i];
+    return BROLGA_OK;
+}'
+awk -v old="$old" -v way="$way" '
+    /^\/\*\* The message/ { print old }
+    { print }
+    /^    uint32_t words; \/\* Filled in by a parser/ { print "uint64_t stamp;" }
+    /^BROLGA_MESSAGE\(struct line,/ { print way }' \
+    pipeline/messages.h >new && mv new pipeline/messages.h
+wait_for err '^messages line_type converted$'
+wait_for err '^v[0-9]+ +channels.*, parser.*, reader.*, scorer.*, table'
 
 # Many saves in a row: the last one wins.
 for points in 2 3 4 5 6 7 8 9; do
