@@ -2044,10 +2044,11 @@ pub struct brolga_retype {
     >,
     pub arg: *mut ::core::ffi::c_void,
     pub timeout_ns: u64,
+    pub release: ::core::option::Option<unsafe extern "C" fn(arg: *mut ::core::ffi::c_void)>,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of brolga_retype"][::core::mem::size_of::<brolga_retype>() - 40usize];
+    ["Size of brolga_retype"][::core::mem::size_of::<brolga_retype>() - 48usize];
     ["Alignment of brolga_retype"][::core::mem::align_of::<brolga_retype>() - 8usize];
     ["Offset of field: brolga_retype::from"][::core::mem::offset_of!(brolga_retype, from) - 0usize];
     ["Offset of field: brolga_retype::to"][::core::mem::offset_of!(brolga_retype, to) - 8usize];
@@ -2056,6 +2057,8 @@ const _: () = {
     ["Offset of field: brolga_retype::arg"][::core::mem::offset_of!(brolga_retype, arg) - 24usize];
     ["Offset of field: brolga_retype::timeout_ns"]
         [::core::mem::offset_of!(brolga_retype, timeout_ns) - 32usize];
+    ["Offset of field: brolga_retype::release"]
+        [::core::mem::offset_of!(brolga_retype, release) - 40usize];
 };
 impl Default for brolga_retype {
     fn default() -> Self {
@@ -2216,6 +2219,7 @@ pub type brolga_reload_why = ::core::ffi::c_uint;
 pub const BROLGA_RELOAD_STATE_NEW: brolga_reload_state_what = 0;
 pub const BROLGA_RELOAD_STATE_KEPT: brolga_reload_state_what = 1;
 pub const BROLGA_RELOAD_STATE_MIGRATED: brolga_reload_state_what = 2;
+pub const BROLGA_RELOAD_MESSAGES_CHANGED: brolga_reload_state_what = 3;
 pub type brolga_reload_state_what = ::core::ffi::c_uint;
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
