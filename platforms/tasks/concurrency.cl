@@ -177,6 +177,10 @@
     ~(family-impl `pfilter `(KindOf ~type) suffix `[f xs])
     ~(family-impl `preduce `(KindOf ~type) suffix `[f unit xs])))
 
+(defmacro family "For the platform, where a file is read for its types: nothing"
+  [suffix type]
+  `(begin))
+
 (families int Int)
 (families float Float)
 (families bool Bool)

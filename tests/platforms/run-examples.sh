@@ -47,8 +47,9 @@ prepare() {
     cp "$STDIO" "$folder/run/platforms/stdio.so"
     cp "$TASKS" "$folder/run/platforms/tasks.so"
     cp "$top/platforms/tasks/concurrency.cl" "$examples/$1.cl" "$folder/run"
-    if [ -e "$examples/$1.types" ]; then
-        cp "$examples/$1.types" "$folder/run/platforms/tasks.types"
+    # Types of a program are in it, and nowhere else.
+    if grep -q '^(deftype' "$examples/$1.cl"; then
+        ln -s "../$1.cl" "$folder/run/platforms/tasks.types"
     fi
 }
 

@@ -1,15 +1,19 @@
-;; A type of the program. The types file beside it tells the platform of it:
-;; platforms/tasks.types, where the program is started. `families` gives it
-;; spawn, chan, pmap and the others.
+;; A type of the program. The platform reads it from this very file, which is
+;; its types file: CRANELISP_TASKS_TYPES=points.cl. `families` gives the type
+;; spawn, chan, pmap and the others; `family` adds one with parameters, which
+;; has functions of its own.
 (platform stdio)
 (import [platform.stdio [*] concurrency [*] primitives [IOVal]])
 
-(deftype Point (Point [:Int point-x :Int point-y]))
+(deftype Point "A point (of a plane)" [:Int point-x :Int point-y])
 (deftype Shape Nothing (Circle [:Point circle-at :Int radius])
   (Polygon [:(List Point) corners]))
 
 (families point Point)
 (families shape Shape)
+
+(deftype (Both a b) [:a one :b other])
+(family point-and-text (Both Point String))
 
 (defn swap [:Point p] (Point (point-y p) (point-x p)))
 (defn text [:Point p] (str "(" (point-x p) ", " (point-y p) ")"))
@@ -32,5 +36,7 @@
           _ (send shapes (Polygon (list p p p)))
           _ (send shapes Nothing)
           _ (close shapes)
-          _ (chan-each (fn [s] (print (describe s))) shapes)]
-    (print "done")))
+          _ (chan-each (fn [s] (print (describe s))) shapes)
+          named (spawn-point-and-text (fn [] (pure (Both p "here"))))
+          both (await named)]
+    (print (str (other both) ": " (text (one both))))))

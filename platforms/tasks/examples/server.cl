@@ -1,5 +1,5 @@
 ;; Requests with a channel for the answer: one task has the state, and others
-;; ask it. The types file gives channels of requests.
+;; ask it. The types file is this file: CRANELISP_TASKS_TYPES=server.cl.
 (platform stdio)
 (import [platform.stdio [*] concurrency [*] primitives [IOVal]])
 
