@@ -54,6 +54,7 @@ expect 3 'host.s panic: tasks: select: 65 channels' too-many v2
 expect 1 'no task can ever run again' main-waits
 expect 1 'none of 2 tasks can ever run again' all-wait
 expect 1 "waits in recv on channel 'chan-int'" all-wait
+expect 1 "task 1 'host'.* on channel 'end of task 2'" all-wait
 expect 0 'the program ends while 1 task runs; await them' running
 expect 0 'spawn-int, ' running
 expect 1 'panic: match failure' panics
