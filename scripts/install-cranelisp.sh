@@ -21,20 +21,29 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 : "${CRANELISP_HOME:=$HOME/.cranelisp}" "${DESTDIR:=}"
 module=$top/platforms/tasks/concurrency.cl
 
-# The library folder of the host, or nothing. A host that was built from
-# source has it in its tree, two folders above the command.
-library() {
+fail() {
+    echo "$0: $*" >&2
+    exit 1
+}
+
+# Sets lib, the library folder of the host, to nothing if there is no host. A
+# host that was built from source has it in its tree, two folders above the
+# command. A command or folder that somebody has named must be there.
+find_library() {
     local host
 
-    if [ -n "${CRANELISP_LIB-}" ]; then
-        echo "$CRANELISP_LIB"
-        return
+    lib=${CRANELISP_LIB-}
+    if [ -z "$lib" ] && host=$(command -v "${CRANELISP:-cranelisp}"); then
+        host=$(readlink -f "$host")
+        lib=${host%/target/*/*}/lib
     fi
-    host=$(readlink -f "$(command -v "${CRANELISP:-cranelisp}" || true)")
-    host=${host%/target/*/*}/lib
-    if [ -e "$host/prelude.cl" ]; then
-        echo "$host"
-    fi
+    [ -e "$lib/prelude.cl" ] && return
+    [ -z "${CRANELISP_LIB-}" ] ||
+        fail "there is no prelude.cl in CRANELISP_LIB=$lib"
+    [ -z "${CRANELISP-}" ] ||
+        fail "there is no library of CRANELISP=$CRANELISP:" \
+            "it may be set by CRANELISP_LIB=/folder/of/prelude.cl"
+    lib=
 }
 
 # Prints 'file <tab> its place', a line each.
@@ -46,27 +55,39 @@ places() {
     fi
 }
 
-lib=$(library)
+install_all() {
+    local from to
+
+    [ -e "$TASKS" ] || fail "there is no $TASKS: 'make install-cranelisp' builds it"
+    while IFS=$'\t' read -r from to; do
+        install -D -m 644 "$from" "$DESTDIR$to"
+        echo "installed $DESTDIR$to"
+    done < <(places)
+    [ -n "$lib" ] ||
+        echo "The host was not found: set CRANELISP=/path/to/cranelisp and" \
+            "install again, or copy $CRANELISP_HOME/lib/concurrency.cl" \
+            "into the folder of each program."
+}
+
+uninstall_all() {
+    local to
+
+    while IFS=$'\t' read -r _ to; do
+        [ -e "$DESTDIR$to" ] || continue
+        rm "$DESTDIR$to"
+        echo "removed $DESTDIR$to"
+    done < <(places)
+    [ -n "$lib" ] ||
+        echo "The host was not found: if it was there at the install, set" \
+            "CRANELISP=/path/to/cranelisp and uninstall again."
+}
+
+find_library
 case ${1-} in
-    '')
-        places | while IFS=$'\t' read -r from to; do
-            install -D -m 644 "$from" "$DESTDIR$to"
-            echo "installed $DESTDIR$to"
-        done
-        if [ -z "$lib" ]; then
-            echo "The host was not found: set CRANELISP=/path/to/cranelisp and" \
-                "install again, or copy $CRANELISP_HOME/lib/concurrency.cl" \
-                "into the folder of each program."
-        fi
-        ;;
-    --uninstall)
-        places | while IFS=$'\t' read -r _ to; do
-            rm -f "$DESTDIR$to"
-            echo "removed $DESTDIR$to"
-        done
-        ;;
+    '') install_all ;;
+    --uninstall) uninstall_all ;;
     *)
-        sed -n '2,/^set /s/^# \{0,1\}//p' "$0"
-        exit 2
+        sed -n '2,/^set /{/^set /!s/^# \{0,1\}//p}' "$0"
+        [ "$1" = --help ]
         ;;
 esac

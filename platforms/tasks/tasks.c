@@ -157,9 +157,12 @@ static void wait_hard(struct cell *cell)
 /* Under the lock: what to wait in. */
 static brolga_chan *done_of(struct task_run *run)
 {
-    static const struct brolga_chan_opts opts = {.name = "end of a task"};
+    char name[32];
+    struct brolga_chan_opts opts = {.name = name};
     int err = BROLGA_OK;
 
+    (void)snprintf(name, sizeof name, "end of task %llu",
+                   (unsigned long long)brolga_task_id(run->handle));
     if (run->done == NULL)
         err = brolga_chan_create(NULL, &opts, &run->done);
     run_check(err, "await");

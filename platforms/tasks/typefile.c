@@ -1,7 +1,7 @@
 /*
- * Forms are cut out here, to tell `deftype` from `family` and to learn names;
- * what is in them is for Brolga's parser. All definitions are made first, in
- * one go, so that they may refer to each other.
+ * Forms are cut out here, to tell `deftype` from others and to learn names;
+ * what is in it is for Brolga's parser. All definitions are made first, in one
+ * go, so that they may refer to each other.
  *
  * What is not a definition is blanked in a copy of the text, so that places of
  * errors stay what they are.
@@ -92,6 +92,14 @@ static const char *symbol_end(const char *p)
     return p + strcspn(p, " \t\r\n,;()[]:\"");
 }
 
+/* The last character of a text in quotes; at its end, that of all. */
+static const char *quote_end(const char *p)
+{
+    while (p[1] != '\0' && p[1] != '"')
+        p += p[1] == '\\' && p[2] != '\0' ? 2 : 1;
+    return p[1] == '"' ? p + 1 : p;
+}
+
 /* Behind the form that begins here, or NULL: it has no end. */
 static const char *form_end(const char *p)
 {
@@ -100,6 +108,8 @@ static const char *form_end(const char *p)
     for (; *p != '\0'; p++) {
         if (*p == ';')
             p += strcspn(p, "\n") - 1;
+        else if (*p == '"')
+            p = quote_end(p);
         else if (*p == '(')
             depth++;
         else if (*p == ')' && --depth == 0)
@@ -116,6 +126,20 @@ static bool form_is(const struct form *form, const char *word)
     return (size_t)(symbol_end(p) - p) == bytes && memcmp(p, word, bytes) == 0;
 }
 
+/* What a module of a program has besides: it may be our file as it is. */
+static bool is_passed_over(const struct form *form)
+{
+    static const char *const heads[] = {
+        "platform", "import", "export",   "mod",      "defn",
+        "defn-",    "impl",   "deftrait", "defmacro", "defmacro-",
+        "def",      "def-",   "const",    "const-",   "families"};
+
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
+        if (form_is(form, heads[i]))
+            return true;
+    return false;
+}
+
 /* The next form; false at the end, and after a mistake, which is told. */
 static bool next_form(const struct file *file, const char **p,
                       struct form *form, bool *good)
@@ -125,8 +149,9 @@ static bool next_form(const struct file *file, const char **p,
         return false;
     form->begin = *p;
     form->end = **p == '(' ? form_end(*p) : NULL;
-    *good = form->end != NULL &&
-            (form_is(form, "deftype") || form_is(form, "family"));
+    *good =
+        form->end != NULL && (form_is(form, "deftype") ||
+                              form_is(form, "family") || is_passed_over(form));
     if (*good) {
         *p = form->end;
         return true;
@@ -229,7 +254,7 @@ static bool cut(struct file *file)
     bool good = true;
 
     while (next_form(file, &p, &form, &good))
-        if (form_is(&form, "family"))
+        if (!form_is(&form, "deftype"))
             for (const char *q = form.begin; q < form.end; q++)
                 if (*q != '\n')
                     file->defs[q - file->text] = ' ';
@@ -255,8 +280,10 @@ static void add_all(const struct file *file)
     bool good = true;
 
     while (good && next_form(file, &p, &form, &good))
-        good = form_is(&form, "deftype") ? add_type(file, &form)
-                                         : add_family(file, &form);
+        if (form_is(&form, "deftype"))
+            good = add_type(file, &form);
+        else if (form_is(&form, "family"))
+            good = add_family(file, &form);
 }
 
 /* All of a file; NULL: it was told why not. */

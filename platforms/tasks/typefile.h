@@ -1,7 +1,7 @@
 /*
  * The types file: element types of a program's own.
  *
- *     (deftype Point (Point [:Int x :Int y]))
+ *     (deftype Point "of a plane" [:Int x :Int y])
  *     (deftype (Tree a) Tip (Fork [:(Tree a) left :a item :(Tree a) right]))
  *     (family tree-int (Tree Int))
  *
@@ -9,7 +9,8 @@
  * and hyphens as the suffix (RenderJob: spawn-render-job), and so do the Vec,
  * Option and List of it (spawn-vec-render-job). `family` names any other type,
  * and the suffix for it. The definitions must be those of the program: the host
- * gives us names only.
+ * gives us names only. So the file may be one of the program's own, or a link
+ * to it: other forms of the language are passed over.
  *
  * It is $CRANELISP_TASKS_TYPES, else platforms/tasks.types below the working
  * directory, beside the platform itself; without either there is nothing to do.

@@ -239,6 +239,7 @@ enum brolga__token {
     BROLGA__CLOSE_BRACKET,
     BROLGA__COLON,
     BROLGA__SYMBOL,
+    BROLGA__DOC, /* "Text", which says nothing to us. */
 };
 
 struct brolga__parser {

@@ -249,6 +249,13 @@ static int take_name(struct brolga__parser *p, const char *expected,
     return BROLGA_OK;
 }
 
+/* A docstring, where one may stand. */
+static void skip_doc(struct brolga__parser *p)
+{
+    if (p->token == BROLGA__DOC)
+        brolga__parser_advance(p);
+}
+
 /* One field, `:Type name`. */
 static int parse_field(struct brolga__parser *p,
                        const struct brolga__params *params,
@@ -304,6 +311,7 @@ static int parse_ctor(struct brolga__parser *p,
                     &ctor->name);
     if (err != BROLGA_OK || !is_list)
         return err;
+    skip_doc(p);
     if (p->token == BROLGA__OPEN_BRACKET) {
         brolga__parser_advance(p);
         err = parse_fields(p, params, ctor);
@@ -352,6 +360,20 @@ static int parse_ctors(struct brolga__parser *p,
     if (def->ctors == NULL)
         return unexpected(p, "a type needs at least one constructor");
     return BROLGA_OK;
+}
+
+/* `(deftype Point [:Int x])`: its one constructor has its name. */
+static int parse_product(struct brolga__parser *p,
+                         const struct brolga__params *params,
+                         struct brolga__definition *def)
+{
+    def->ctors = brolga__types_alloc(p->types, sizeof(*def->ctors));
+    if (def->ctors == NULL)
+        return no_memory(p);
+    def->ctors->name = def->name;
+    def->ctor_count = 1;
+    brolga__parser_advance(p);
+    return parse_fields(p, params, def->ctors);
 }
 
 static int parse_param(struct brolga__parser *p, struct brolga__params *params)
@@ -408,13 +430,17 @@ static int parse_form(struct brolga__parser *p, struct brolga__definition **out)
         return no_memory(p);
     def->kind = BROLGA__KIND_SUM;
     err = parse_head(p, &params, def);
-    if (err == BROLGA_OK)
-        err = parse_ctors(p, &params, def);
+    if (err != BROLGA_OK)
+        return err;
+    skip_doc(p);
+    err = p->token == BROLGA__OPEN_BRACKET ? parse_product(p, &params, def)
+                                           : parse_ctors(p, &params, def);
     if (err != BROLGA_OK)
         return err;
     *out = def;
-    brolga__parser_advance(p); /* The ')' where parse_ctors stopped. */
-    return BROLGA_OK;
+    return expect(p, BROLGA__CLOSE,
+                  "the fields of a type stand in one "
+                  "bracket, then ')'");
 }
 
 int brolga__parse_forms(struct brolga__parser *p,

@@ -50,9 +50,19 @@ static enum brolga__token punctuation(char c)
         return BROLGA__CLOSE_BRACKET;
     case ':':
         return BROLGA__COLON;
+    case '"':
+        return BROLGA__DOC;
     default:
         return BROLGA__SYMBOL;
     }
+}
+
+/* From behind one quote to behind the other, or to the end. */
+static size_t doc_end(const char *text, size_t at)
+{
+    while (text[at] != '\0' && text[at] != '"')
+        at += text[at] == '\\' && text[at + 1] != '\0' ? 2 : 1;
+    return text[at] == '"' ? at + 1 : at;
 }
 
 void brolga__parser_advance(struct brolga__parser *p)
@@ -63,6 +73,8 @@ void brolga__parser_advance(struct brolga__parser *p)
     if (p->token == BROLGA__END)
         return;
     p->next++;
+    if (p->token == BROLGA__DOC)
+        p->next = doc_end(p->text, p->next);
     if (p->token == BROLGA__SYMBOL)
         while (!ends_symbol(p->text[p->next]))
             p->next++;

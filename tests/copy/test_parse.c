@@ -51,6 +51,36 @@ Test(parse, blanks_and_comments_do_not_matter)
     host_stop(&h);
 }
 
+/* A definition is refused where it differs from one that is there. */
+Test(parse, a_product_is_a_type_whose_one_constructor_has_its_name)
+{
+    struct host h;
+
+    start(&h);
+    host_define(&h, "(deftype Point [:Int x :Int y])");
+    host_define(&h, "(deftype Point (Point [:Int x :Int y]))");
+    host_define(&h, "(deftype (Both a b) [:a one :b other])");
+    host_define(&h, "(deftype (Both a b) (Both [:a one :b other]))");
+    cr_assert_eq(brolga_types_define(h.types, "(deftype Point [:Int x])", NULL),
+                 BROLGA_EEXIST);
+    cr_assert(!brolga_type_is_plain(host_type(&h, "(Both Point Int)")));
+    host_stop(&h);
+}
+
+Test(parse, docstrings_say_nothing_about_a_type)
+{
+    struct host h;
+
+    start(&h);
+    host_define(&h, "(deftype Shape \"A \\\"shape\\\" (or not); see\"\n"
+                    "  (Nothing \"no [fields]\") Dot\n"
+                    "  (Circle \"round\" [:Int r]))");
+    host_define(&h, "(deftype Shape Nothing Dot (Circle [:Int r]))");
+    host_define(&h, "(deftype (Named a) \"of a name\" [:String name :a it])");
+    host_define(&h, "(deftype (Named a) (Named [:String name :a it]))");
+    host_stop(&h);
+}
+
 struct wrong {
     const char *text;
     int code;
@@ -95,7 +125,7 @@ Test(parse, a_wrong_type_is_refused_with_its_place_and_a_hint)
         {"(Fn [Int] Int Int)", BROLGA_ETYPE, 1, 15, "(Fn [Int] Bool)"},
         {"(Fn [[Int]] Int)", BROLGA_ETYPE, 1, 6, "a type must stand"},
         {":Int", BROLGA_ETYPE, 1, 1, "a type must stand"},
-        {"\"Int\"", BROLGA_ETYPE, 1, 1, "type variable"},
+        {"\"Int\"", BROLGA_ETYPE, 1, 1, "a type must"},
         {"(Vec Point)", BROLGA_ETYPE, 1, 6, "plain struct"},
     };
     const brolga_type *point, *out = NULL;
@@ -125,6 +155,10 @@ Test(parse, a_wrong_definition_is_refused_with_its_place_and_a_hint)
         {"(deftype T)", BROLGA_ETYPE, 1, 11, "at least one constructor"},
         {"(deftype T A", BROLGA_ETYPE, 1, 13, "constructor"},
         {"(deftype T A A)", BROLGA_ETYPE, 1, 14, "twice"},
+        {"(deftype T [:Int x] A)", BROLGA_ETYPE, 1, 21, "one bracket"},
+        {"(deftype T \"has no end)", BROLGA_ETYPE, 1, 24, "constructor"},
+        {"(deftype \"too early\" T A)", BROLGA_ETYPE, 1, 10, "name"},
+        {"(deftype T (A [:Int \"x\"]))", BROLGA_ETYPE, 1, 21, "name must"},
         {"(deftype (T A) B)", BROLGA_ETYPE, 1, 13, "lower case"},
         {"(deftype (T a a) B)", BROLGA_ETYPE, 1, 15, "differ"},
         {"(deftype T (A [x]))", BROLGA_ETYPE, 1, 16, "[:a x]"},

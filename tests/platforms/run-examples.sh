@@ -10,7 +10,7 @@
 #   STDIO          its stdio platform (default: beside the command)
 #   TASKS          our platform (default: build/release/platforms/tasks.so)
 #   REPEAT         how often each program is run (default: 1)
-#   PRELOAD        a library that is loaded first, such as libasan.so
+#   PRELOAD        libraries that are loaded first, such as libasan.so
 #
 # Each run has a fresh folder, as a program has that nobody ran before: the
 # host's cache of compiled modules does not load again on x86-64 Linux.
@@ -29,7 +29,10 @@ host=$(readlink -f "$CRANELISP")
 : "${CRANELISP_LIB:=$(dirname "$host")/../../lib}"
 : "${STDIO:=$(dirname "$host")/libcranelisp_stdio.so}"
 for need in "$host" "$CRANELISP_LIB/prelude.cl" "$STDIO" "$TASKS"; do
-    [ -e "$need" ] || { echo "$0: no $need" >&2; exit 2; }
+    [ -e "$need" ] && continue
+    echo "$0: no $need: is Cranelisp built by 'cargo build --release" \
+        "--workspace'? CRANELISP_LIB, STDIO and TASKS may name other places" >&2
+    exit 2
 done
 
 folder=$(mktemp -d)
@@ -44,8 +47,9 @@ prepare() {
     cp "$STDIO" "$folder/run/platforms/stdio.so"
     cp "$TASKS" "$folder/run/platforms/tasks.so"
     cp "$top/platforms/tasks/concurrency.cl" "$examples/$1.cl" "$folder/run"
-    if [ -e "$examples/$1.types" ]; then
-        cp "$examples/$1.types" "$folder/run/platforms/tasks.types"
+    # Types of a program are in it, and nowhere else.
+    if grep -q '^(deftype' "$examples/$1.cl"; then
+        ln -s "../$1.cl" "$folder/run/platforms/tasks.types"
     fi
 }
 

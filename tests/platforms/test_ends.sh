@@ -54,6 +54,7 @@ expect 3 'host.s panic: tasks: select: 65 channels' too-many v2
 expect 1 'no task can ever run again' main-waits
 expect 1 'none of 2 tasks can ever run again' all-wait
 expect 1 "waits in recv on channel 'chan-int'" all-wait
+expect 1 "task 1 'host'.* on channel 'end of task 2'" all-wait
 expect 0 'the program ends while 1 task runs; await them' running
 expect 0 'spawn-int, ' running
 expect 1 'panic: match failure' panics
@@ -78,11 +79,23 @@ has vec-render-job '(Vec RenderJob)'
 has option-render-job '(Option RenderJob)'
 has list-render-job '(List RenderJob)'
 has pair '(Pair RenderJob Int)'
+# A module of a program will do, with all that it has.
+types '(import [concurrency [*]]) ; (deftype None' \
+    '(deftype Point "At (x y" [:Int x "across" :Int y])'
+expect 0 'types:2:34: a field is written :Type name' names
+types '(import [concurrency [*]]) ; (deftype None' \
+    '(deftype Point "At (x" [:Int x :Int y])' \
+    '(defn- text "Of \"p)\"" [p] (str "((" (x p)))' \
+    '(deftype (Shape a) "of points" (Dot "one" [:Point p]) (Any [:a it]))' \
+    '(families point Point)' '(family shape-int (Shape Int))'
+expect 0 '' names
+has point Point
+has shape-int '(Shape Int)'
 mkdir platforms
 mv types platforms/tasks.types
 unset CRANELISP_TASKS_TYPES
 expect 0 '' names
-has render-job RenderJob
+has point Point
 rm -r platforms
 
 # A mistake is told with its place, and the built-in types are there.
@@ -92,7 +105,7 @@ has int Int
 types '(deftype Good Yes No' '; has no end'
 expect 0 "types:1:1: this form has no end" names
 has list-string '(List String)'
-types '(deftype Good Yes No)' '(defn main [] 1)'
+types '(deftype Good Yes No)' '(defmain [] 1)'
 expect 0 'types:2:1: expected (deftype ...) or (family' names
 types '(family int (Vec (Vec Int)))'
 expect 0 "types:1:13: there are functions for 'int' already" names

@@ -13,6 +13,9 @@ type Body = Arc<dyn Fn(&[Word], &[Word]) -> Word + Send + Sync>;
 
 static BODIES: Mutex<Vec<(Body, usize)>> = Mutex::new(Vec::new());
 
+/// Where captures begin, behind the code and that number.
+pub const FIRST_CAPTURE: usize = 2;
+
 /// A closure object with a count of one. `body` gets the captures and the
 /// arguments; the captures are not counted again, as the compiler counts none
 /// that it got as parameters.
@@ -28,18 +31,18 @@ where
     };
     let mut bodies = BODIES.lock().unwrap();
     bodies.push((Arc::new(body), captures.len()));
-    let made = object_alloc(8 * (2 + captures.len() as Word));
+    let made = object_alloc(8 * (FIRST_CAPTURE + captures.len()) as Word);
     set_word(made, 0, code);
     set_word(made, 1, bodies.len() as Word - 1);
     for (i, capture) in captures.iter().enumerate() {
-        set_word(made, i + 2, *capture);
+        set_word(made, i + FIRST_CAPTURE, *capture);
     }
     made
 }
 
 fn run(closure: Word, args: &[Word]) -> Word {
     let (body, captured) = BODIES.lock().unwrap()[word(closure, 1) as usize].clone();
-    let captures: Vec<_> = (0..captured).map(|i| word(closure, i + 2)).collect();
+    let captures: Vec<_> = (0..captured).map(|i| word(closure, i + FIRST_CAPTURE)).collect();
     body(&captures, args)
 }
 

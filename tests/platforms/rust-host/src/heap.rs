@@ -5,7 +5,7 @@
 //! process aborts, for the caller has freed twice or freed what is not its own.
 
 use crate::abi::Word;
-use std::alloc::{alloc, dealloc, Layout};
+use std::alloc::{alloc, Layout};
 use std::collections::HashSet;
 use std::sync::{Mutex, OnceLock};
 
@@ -35,6 +35,8 @@ pub extern "C" fn object_alloc(size: Word) -> Word {
     pointer
 }
 
+/// What is freed stays where it is, with a count below zero, so that whoever
+/// looks at it later is seen.
 pub fn object_free(pointer: Word) {
     if !live().lock().unwrap().remove(&pointer) {
         eprintln!("rust-host: {pointer:#x} is freed, but is no object");
@@ -43,8 +45,7 @@ pub fn object_free(pointer: Word) {
     unsafe {
         let base = (pointer as *mut u8).sub(HEADER);
         let size = base.cast::<Word>().read() as usize;
-        base.write_bytes(0x5a, size);
-        dealloc(base, layout(size));
+        base.write_bytes(0xfa, size);
     }
 }
 
@@ -71,6 +72,10 @@ pub fn set_count(pointer: Word, count: Word) {
 
 /// Takes one from the count, and says whether it was the last.
 pub fn dec(pointer: Word) -> bool {
+    if count(pointer) <= 0 {
+        eprintln!("rust-host: {pointer:#x} is dropped, but has a count of {}", count(pointer));
+        std::process::abort();
+    }
     set_count(pointer, count(pointer) - 1);
     count(pointer) == 0
 }

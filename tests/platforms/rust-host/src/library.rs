@@ -20,6 +20,7 @@ pub struct Function {
     pub jit_name: String,
     pub code: *const u8,
     pub params: Vec<Type>,
+    pub param_names: Vec<String>,
     pub result: Type,
 }
 
@@ -93,12 +94,13 @@ fn read_function(f: &PlatformFn) -> Function {
     assert_eq!(f.param_name_count, params.len(), "{name}: names of what it takes");
     let named = (0..f.param_name_count)
         .map(|i| unsafe { text(*f.param_names.add(i), *f.param_name_lens.add(i)) })
-        .collect::<HashSet<_>>();
-    assert_eq!(named.len(), params.len(), "{name}: each has its own name");
+        .collect::<Vec<_>>();
+    let distinct = named.iter().collect::<HashSet<_>>().len();
+    assert_eq!(distinct, params.len(), "{name}: each has its own name");
     assert!(!text(f.docstring, f.docstring_len).is_empty(), "{name} has no docstring");
     check_name(&name);
     let jit_name = text(f.jit_name, f.jit_name_len);
-    Function { name, jit_name, code: f.code, params, result }
+    Function { name, jit_name, code: f.code, params, param_names: named, result }
 }
 
 /// Bare names are one name space for a whole session: those of the prelude, of

@@ -1,54 +1,28 @@
-//! A stand-in for Cranelisp: loads a platform as the host does, and runs the
-//! functions of its element types with values made and dropped as compiled
-//! code makes and drops them.
+//! A stand-in for Cranelisp: loads a platform as the host does, and calls every
+//! function of its manifest with values made and dropped as compiled code makes
+//! and drops them.
 //!
 //!     rust-host build/release/platforms/tasks.so
 //!
 //! The last line is 'N passed, N failed'.
 
 mod abi;
+mod calls;
 mod closure;
 mod heap;
+mod laws;
 mod library;
+mod session;
 mod sig;
 mod value;
 
-use abi::Word;
-use library::Library;
+use calls::Call;
+use laws::law_of;
+use library::{Function, Library};
+use session::Session;
 use sig::Type;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use value::{build, none, read, release, sample, some, Data};
-
-struct Session {
-    library: Library,
-}
-
-impl Session {
-    fn call(&self, family: &str, suffix: &str, args: &[Word]) -> Word {
-        let name = format!("{family}-{suffix}");
-        match self.library.functions.get(&name) {
-            Some(function) => function.call(args),
-            None => panic!("there is no {name}"),
-        }
-    }
-
-    /// Suffix and type of each element, by what the channels carry.
-    fn elements(&self) -> Vec<(String, Type)> {
-        let mut all: Vec<_> = self
-            .library
-            .functions
-            .values()
-            .filter_map(|f| {
-                let suffix = f.name.strip_prefix("chan-")?;
-                let of = f.result.args_of("Chan")?;
-                let known = self.library.functions.contains_key(&format!("send-{suffix}"));
-                known.then(|| (suffix.to_string(), of[0].clone()))
-            })
-            .collect();
-        all.sort_by(|a, b| a.0.cmp(&b.0));
-        all
-    }
-}
 
 fn pmap_of_each_element(s: &Session, suffix: &str, of: &Type) {
     let vec = Type::adt("Vec", std::slice::from_ref(of));
@@ -96,22 +70,52 @@ const CHECKS: [(&str, Check); 3] = [
     ("chan, send, recv, close", channel_brings_a_copy),
 ];
 
-fn main() {
-    let path = std::env::args().nth(1).expect("the path of a platform");
-    let session = Session { library: Library::load(&path) };
-    println!("{}: {} functions", session.library.name, session.library.functions.len());
-    let (mut passed, mut failed) = (0, 0);
-    for (suffix, of) in session.elements() {
-        for (name, check) in CHECKS {
-            match catch_unwind(AssertUnwindSafe(|| check(&session, &suffix, &of))) {
-                Ok(()) => passed += 1,
-                Err(_) => {
-                    failed += 1;
-                    println!("FAILED  {name} of {of}");
-                }
+/// Any function, by its signature; what must come out says its family.
+fn call_one(s: &Session, function: &Function) {
+    let suffixes: Vec<_> = s.elements.iter().map(|(suffix, _)| suffix.as_str()).collect();
+    match law_of(&function.name, &suffixes) {
+        Some(law) => Call::run(s, function, law),
+        None => panic!("nothing is known of {}", function.name),
+    }
+}
+
+#[derive(Default)]
+struct Tally {
+    passed: u32,
+    failed: u32,
+}
+
+impl Tally {
+    fn count(&mut self, what: &str, check: impl FnOnce()) {
+        match catch_unwind(AssertUnwindSafe(check)) {
+            Ok(()) => self.passed += 1,
+            Err(_) => {
+                self.failed += 1;
+                println!("FAILED  {what}");
             }
         }
     }
-    println!("{passed} passed, {failed} failed");
-    std::process::exit(i32::from(failed > 0 || passed == 0));
+}
+
+fn main() {
+    let path = std::env::args().nth(1).expect("the path of a platform");
+    std::env::set_var("CRANELISP_TASKS_TYPES", concat!(env!("CARGO_MANIFEST_DIR"), "/host.types"));
+    let session = Session::new(Library::load(&path));
+    let mut functions: Vec<_> = session.library.functions.values().collect();
+    println!("{}: {} functions", session.library.name, functions.len());
+    let mut tally = Tally::default();
+    tally.count("types of the program", || {
+        assert!(session.elements.iter().any(|(suffix, _)| suffix == "list-shape"));
+    });
+    functions.sort_by(|a, b| a.name.cmp(&b.name));
+    for function in functions {
+        tally.count(&function.name, || call_one(&session, function));
+    }
+    for (suffix, of) in &session.elements {
+        for (name, check) in CHECKS {
+            tally.count(&format!("{name} of {of}"), || check(&session, suffix, of));
+        }
+    }
+    println!("{} passed, {} failed", tally.passed, tally.failed);
+    std::process::exit(i32::from(tally.failed > 0));
 }

@@ -48,7 +48,7 @@ pub fn sample(of: &Type, seed: i64) -> Data {
         Type::Bool => Data::Bool(seed % 2 == 0),
         Type::Float => Data::Float(seed as f64 * 0.5),
         Type::String => Data::String(format!("text {seed} \u{e9}")),
-        Type::Fn(..) => unreachable!("functions are made by Closure"),
+        Type::Fn(..) => unreachable!("functions are made in closure.rs"),
         Type::Adt(name, args) => match (name.as_str(), constructors(of)) {
             ("Vec", _) => Data::Vec((0..seed % 4).map(|i| sample(&args[0], seed + i)).collect()),
             ("List", _) => list((0..seed % 4).map(|i| sample(&args[0], seed + i))),
