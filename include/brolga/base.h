@@ -22,6 +22,10 @@ extern "C" {
 #define BROLGA_VERSION_MINOR 1
 #define BROLGA_VERSION_PATCH 0
 
+/* The number of the binary interface: another one when a program that was
+ * compiled with older headers would not fit the library any more. */
+#define BROLGA_ABI 1
+
 #if defined(__GNUC__)
 #define BROLGA_API              __attribute__((visibility("default")))
 #define BROLGA_NODISCARD        __attribute__((warn_unused_result))
@@ -33,6 +37,15 @@ extern "C" {
 #define BROLGA_NORETURN
 #define BROLGA_PRINTF(fmt, arg)
 #endif
+
+/**
+ * The BROLGA_ABI that the library was compiled with. Whoever meets the library
+ * only when it is loaded, such as a plug-in for a program that has a Brolga in
+ * it, compares the two before it calls anything else.
+ *
+ * Threads:  any.
+ */
+BROLGA_API uint32_t brolga_abi(void);
 
 /* One value of a word-based host language: an integer, the bits of a float,
  * or the address of a heap object. */

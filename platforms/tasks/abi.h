@@ -80,8 +80,10 @@ enum cranelisp_reload {
 };
 
 /**
- * What a host offers. Setters may be called again with NULL, to take a hook
- * back; the last one counts.
+ * What a host offers. Setters are called while the entry point runs, so that
+ * the host can tell whose hook it is; it keeps one of each kind for a platform.
+ * When the entry point runs again, another hook takes its place, or NULL takes
+ * it back.
  */
 struct cranelisp_host_v2 {
     uint32_t bytes;   /* Of this struct, as the host knows it. */

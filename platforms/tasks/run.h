@@ -1,6 +1,6 @@
 /*
- * The runtime: started by the first function that needs it, and stopped when
- * the program ends.
+ * The runtime: started, or found, by the first function that needs it. One that
+ * was started is stopped when the program ends.
  *
  * Threads of the host that call us become tasks, for as long as they live: so
  * they can wait in channels, and Brolga knows when nobody can go on any more.
@@ -18,6 +18,9 @@ brolga *run_enter(void);
 
 /* The runtime; NULL if none was started. Any thread. */
 brolga *run_now(void);
+
+/* At exit(), where the runtime is ours: tell of tasks that run, or end it. */
+void run_at_exit(void);
 
 /* For hosts that say so: cancel all tasks and wait for them for a while. */
 void run_shut_down(void);

@@ -538,6 +538,8 @@ static int64_t free_v2(int64_t object)
 static void panic_v2(const char *text, size_t bytes)
 {
     fprintf(stderr, "host's panic: %.*s\n", (int)bytes, text);
+    fprintf(stderr, "host's objects: %zu, freed by a platform: %zu\n",
+            mock_live(), mock_frees);
     exit(3);
 }
 

@@ -113,6 +113,9 @@ types '(family two (Pear Int))'
 expect 0 'types:1:13: .*Pear' names
 types '(family lonely)'
 expect 0 'types:1:1: expected (family suffix Type)' names
+types '(deftype Job (Job [:String label :(Fn [] Int) act]))'
+expect 1 'type Job cannot cross: field 2 of Job' half-copied
+expect 3 'host.s objects: 6, freed by a platform: 2' half-copied v2
 types "$(for i in $(seq 33); do echo "(deftype T$i (T$i [:Int x]))"; done)"
 expect 0 'types:33:10: too many types: 128 are the most' names
 has int Int

@@ -2,6 +2,7 @@
 pub const BROLGA_VERSION_MAJOR: u32 = 0;
 pub const BROLGA_VERSION_MINOR: u32 = 1;
 pub const BROLGA_VERSION_PATCH: u32 = 0;
+pub const BROLGA_ABI: u32 = 1;
 pub const BROLGA_CONFLICTS_MAX: u32 = 8;
 pub const BROLGA_SMALL_TAGS_MAX: u32 = 65536;
 pub const BROLGA_CAPTURES_MAX: u32 = 65536;
@@ -2447,6 +2448,7 @@ impl Default for brolga_reload_opts {
     }
 }
 unsafe extern "C" {
+    pub fn brolga_abi() -> u32;
     pub fn brolga_strerror(code: ::core::ffi::c_int) -> *const ::core::ffi::c_char;
     pub fn brolga_error_name(code: ::core::ffi::c_int) -> *const ::core::ffi::c_char;
     pub fn brolga_now_ns() -> u64;

@@ -9,7 +9,7 @@ use brolga::code::{Code, Policy, Refusal, Transaction};
 use brolga::{Chan, Error, Event, Runtime, Slot, Unit, ffi};
 use std::ffi::{c_int, c_void};
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -255,6 +255,59 @@ fn cells_mirror_the_version() {
     };
 
     assert_eq!(answer, 7);
+}
+
+/// What a cell has, called.
+fn call_cell(cell: &AtomicPtr<c_void>) -> i64 {
+    let code = cell.load(SeqCst);
+    // SAFETY: A function that takes nothing, in force.
+    unsafe { std::mem::transmute::<*mut c_void, unsafe extern "C" fn() -> i64>(code)() }
+}
+
+#[test]
+fn cells_are_where_the_host_has_its_table() {
+    let dropped = Arc::new(AtomicUsize::new(0));
+    let mine = (&raw const dropped).cast_mut().cast::<c_void>();
+    let table: &'static [AtomicPtr<c_void>] =
+        Box::leak((0..8).map(|_| AtomicPtr::new(mine)).collect());
+    let rt = Runtime::new().unwrap();
+    let cells = rt.got().module("deep").unwrap().cells_in(table).unwrap();
+    let mut txn = rt.got().begin().unwrap();
+    let (_, slot) = stage(&mut txn, "deep", 7, &dropped);
+
+    assert_eq!(cells.bind(slot, 8), Err(Error::Invalid));
+    cells.bind(slot, 5).unwrap();
+    cells.bind(slot, 5).unwrap();
+    assert_eq!(cells.bind(slot, 4), Err(Error::Exists));
+    assert_eq!(table[5].load(SeqCst), mine); // It is not published yet.
+    txn.commit().unwrap();
+    assert_eq!((cells.index(slot), call_cell(&table[5])), (Ok(5), 7));
+    assert_eq!(publish(&rt, 8, &dropped), slot);
+    assert_eq!(call_cell(&table[5]), 8);
+    // What the host has in its other cells is its own.
+    assert!((0..8).filter(|&at| at != 5).all(|at| table[at].load(SeqCst) == mine));
+    let other = rt.got().module("deep").unwrap().cells_in(table);
+    assert_eq!(other.unwrap_err(), Error::Exists);
+}
+
+#[test]
+fn a_cell_of_an_abandoned_transaction_is_free_again() {
+    let dropped = Arc::new(AtomicUsize::new(0));
+    let table: &'static [AtomicPtr<c_void>] =
+        Box::leak((0..2).map(|_| AtomicPtr::default()).collect());
+    let rt = Runtime::new().unwrap();
+    let cells = rt.got().module("deep").unwrap().cells_in(table).unwrap();
+    let mut txn = rt.got().begin().unwrap();
+    let (_, slot) = stage(&mut txn, "deep", 1, &dropped);
+
+    cells.bind(slot, 1).unwrap();
+    drop(txn);
+    assert_eq!(cells.bind(slot, 0), Err(Error::Invalid)); // It is no slot any more.
+    let mut txn = rt.got().begin().unwrap();
+    let (_, slot) = stage(&mut txn, "deep", 2, &dropped);
+    cells.bind(slot, 1).unwrap();
+    txn.commit().unwrap();
+    assert_eq!((table[0].load(SeqCst), call_cell(&table[1])), (null_mut(), 2));
 }
 
 #[test]

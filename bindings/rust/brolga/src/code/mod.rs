@@ -41,9 +41,10 @@ pub use report::{Conflict, Refusal, Report};
 pub use txn::{Committed, Pin, Transaction, Unit};
 
 use crate::Runtime;
-use crate::error::{Result, c_string, check, text_or_none};
+use crate::error::{Error, Result, c_string, check, text_or_none};
 use brolga_sys as ffi;
 use std::ffi::{CString, c_void};
+use std::sync::atomic::AtomicPtr;
 
 /// A blob of machine code with its memory. Dropping it frees that: the reclaimer does
 /// so, or the transaction that is refused or aborted.
@@ -238,16 +239,41 @@ impl Module {
     /// Give the module a table of cells: for compilers that embed an address. It lives
     /// as long as the runtime, and mirrors the current version.
     pub fn cells(&self, count: u32) -> Result<Cells> {
-        let mut raw = std::ptr::null_mut();
         // SAFETY: The table is the library's own.
+        unsafe { self.attach(std::ptr::null_mut(), count) }
+    }
+
+    /// The same with a table that the host has already, whose address is in code that it
+    /// has compiled. What is in it stays until a slot that is
+    /// [bound](Cells::bind) to a cell has code, or an unbound one takes the lowest cell
+    /// that no slot has: a host that writes cells itself binds all of its slots.
+    ///
+    /// ```
+    /// use brolga::Runtime;
+    /// use std::sync::atomic::AtomicPtr;
+    ///
+    /// let rt = Runtime::new()?;
+    /// let table = Box::leak((0..64).map(|_| AtomicPtr::default()).collect::<Box<[_]>>());
+    /// let cells = rt.got().module("scorer")?.cells_in(table)?;
+    /// assert_eq!(cells.base(), table.as_ptr().cast());
+    /// # Ok::<(), brolga::Error>(())
+    /// ```
+    pub fn cells_in(&self, table: &'static [AtomicPtr<c_void>]) -> Result<Cells> {
+        let count = u32::try_from(table.len()).map_err(|_| Error::Invalid)?;
+        let base = table.as_ptr().cast_mut().cast::<*const c_void>();
+        // SAFETY: The table stays, and the library writes it as others may: by atomic
+        // stores.
+        unsafe { self.attach(base, count) }
+    }
+
+    /// # Safety
+    ///
+    /// `base` is null, or a table of so many atomic words that stays.
+    unsafe fn attach(&self, base: *mut *const c_void, count: u32) -> Result<Cells> {
+        let mut raw = std::ptr::null_mut();
+        // SAFETY: As said.
         check(unsafe {
-            ffi::brolga_cells_attach(
-                self.got.as_raw(),
-                self.name.as_ptr(),
-                std::ptr::null_mut(),
-                count,
-                &mut raw,
-            )
+            ffi::brolga_cells_attach(self.got.as_raw(), self.name.as_ptr(), base, count, &mut raw)
         })?;
         Ok(Cells { raw, _got: self.got.clone() })
     }
@@ -270,6 +296,16 @@ impl Cells {
     pub fn base(&self) -> *const *const c_void {
         // SAFETY: It lives as long as the GOT.
         unsafe { ffi::brolga_cells_base(self.raw) }
+    }
+
+    /// Bind a slot that is staged, or defined, to a cell of the host's choice; the lowest
+    /// free one is taken at the commit without this. Twice the same does nothing.
+    ///
+    /// [`Error::Invalid`]: there is no such cell, or it is no slot of this module.
+    /// [`Error::Exists`]: the cell has another slot, or the slot another cell.
+    pub fn bind(&self, slot: Slot, index: u32) -> Result<()> {
+        // SAFETY: Any thread may.
+        check(unsafe { ffi::brolga_cells_bind(self.raw, slot.0, index) })
     }
 
     /// The cell of a slot.

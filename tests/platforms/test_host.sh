@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# The platform for hosts that have a Brolga: who may load it, and what then.
+#
+#   test_host.sh DIRECTORY-OF-PROGRAMS DLL
+set -euo pipefail
+
+programs=$1 dll=$2
+said=$(mktemp)
+trap 'rm -f "$said"' EXIT
+failed=0
+export ASAN_OPTIONS=detect_leaks=0
+
+# expect STATUS TEXT PROGRAM [ARGUMENT...]: how it ends. '' is silence.
+expect() {
+    local wanted=$1 text=$2 program=$3 status=0
+
+    shift 3
+    timeout 60 "$programs/platforms_$program" "$dll" "$@" 2>"$said" ||
+        status=$?
+    if [ "$status" != "$wanted" ]; then
+        echo "$program $*: ends with $status, not $wanted"
+    elif [ -z "$text" ] && [ -s "$said" ]; then
+        echo "$program $*: is not silent"
+    elif [ -n "$text" ] && ! grep -q -- "$text" "$said"; then
+        echo "$program $*: does not say: $text"
+    else
+        return 0
+    fi
+    cat "$said"
+    failed=$((failed + 1))
+}
+
+expect 0 '' host shared
+expect 0 '' host shared v2
+expect 1 'the thread that calls is no task of the host.s Brolga' \
+    host unattached
+expect 0 'the program ends while 1 task runs' host good-bye v2
+expect 0 'built for [0-9]*: build both from one version' drift
+# A host without a Brolga hears of it at once.
+expect 134 'undefined symbol: brolga_' ends well
+
+[ "$failed" = 0 ] || { echo "$failed failed"; exit 1; }
