@@ -66,20 +66,23 @@ fn prompt() {
 }
 
 fn evaluate(host: &Host, text: &str) {
-    let result = host.evaluate(text).and_then(|task| {
-        let value = task.join();
-        host.forget_expression()?;
-        Ok(value?)
-    });
-    match result {
-        Ok(value) => println!("{value}"),
+    match host.evaluate(text).and_then(|running| Ok(running.join()?)) {
+        Ok(answer) => println!("{answer}"),
         Err(problem) => println!("{problem}"),
     }
 }
 
+/// What comes of it is told when it does.
 fn background(host: &Host, text: &str) {
     match host.evaluate(text) {
-        Ok(task) => println!("task {}", task.id()),
+        Ok(running) => {
+            let id = running.id();
+            println!("; task {id}");
+            std::thread::spawn(move || match running.join() {
+                Ok(answer) => println!("; task {id}: {answer}"),
+                Err(error) => println!("; task {id}: {error}"),
+            });
+        }
         Err(problem) => println!("{problem}"),
     }
 }
