@@ -92,6 +92,7 @@ pub enum Op {
     Send,
     Close,
     Sleep,
+    Clock,
 }
 
 /// An operation: its name, its type, and which arguments it takes over. Others it borrows:
@@ -140,6 +141,7 @@ pub const OPS: &[OpInfo] = &[
     op(Op::Send, "send", "(Fn [(Chan a) a] Bool)", &[1]),
     op(Op::Close, "close", "(Fn [(Chan a)] Bool)", &[]),
     op(Op::Sleep, "sleep", "(Fn [Int] Bool)", &[]),
+    op(Op::Clock, "clock", "(Fn [] Int)", &[]),
 ];
 
 impl Op {

@@ -10,8 +10,8 @@ use crate::read::{Complaint, Place, read};
 use crate::types::Ty;
 use crate::values::{Known, Values, Word, show};
 use brolga::closures::Closure;
-use brolga::code::{self, Committed, Memory, Policy, Refusal, Transaction};
-use brolga::{Error, JoinHandle, Runtime, Type, Unit, Value, ffi, task};
+use brolga::code::{self, Cells, Committed, Memory, Policy, Refusal, Transaction};
+use brolga::{Error, JoinHandle, Runtime, Slot, Type, Unit, Value, ffi, task};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -59,6 +59,8 @@ pub struct Host {
     memory: Memory,
     values: Arc<Values>,
     compiler: Compiler,
+    calls: Calls,
+    cells: Mutex<BTreeMap<String, Cells>>,
     /// Its lock makes reloads take turns.
     state: Mutex<State>,
 }
@@ -71,26 +73,57 @@ struct State {
     expressions: u64,
 }
 
+/// How functions of a module call each other. All ways but the first are for comparison:
+/// they do not know of new versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Calls {
+    Views,
+    /// Where a cell is known, so from the second time on that a module is published.
+    Cells,
+    Direct,
+}
+
+pub struct Options {
+    /// What programs print goes there.
+    pub print: Box<dyn Fn(&str) + Send + Sync>,
+    /// See [`crate::values::objects`].
+    pub counted: bool,
+    pub calls: Calls,
+    /// Whether functions begin with a safepoint.
+    pub safepoints: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let print = Box::new(|text: &str| println!("{text}"));
+        Self { print, counted: false, calls: Calls::Views, safepoints: true }
+    }
+}
+
 impl Host {
     pub fn new(rt: Runtime) -> Result<Self, Problem> {
-        Self::with(rt, |text| println!("{text}"), false)
+        Self::with(rt, Options::default())
     }
 
-    /// What programs print goes to `print`; `counted`: see [`crate::values::objects`].
-    pub fn with(
-        rt: Runtime,
-        print: impl Fn(&str) + Send + Sync + 'static,
-        counted: bool,
-    ) -> Result<Self, Problem> {
+    pub fn with(rt: Runtime, options: Options) -> Result<Self, Problem> {
         let memory = rt.got().memory().create()?;
-        let values = Values::new(&rt, Box::new(print), counted)?;
+        let values = Values::new(&rt, options.print, options.counted)?;
         let safepoint = ffi::brolga_safepoint_slow as *const () as usize;
-        let compiler = Compiler::new(Arc::clone(&values), Some(safepoint));
+        let safepoint = options.safepoints.then_some(safepoint);
+        let compiler = Compiler::new(Arc::clone(&values), safepoint);
         let compiler = compiler.map_err(Problem::Other)?;
         let enter = Enter::new(&compiler, &rt, &memory).map_err(Problem::Other)?;
 
         let _ = values.enter.set(enter);
-        Ok(Self { rt, memory, values, compiler, state: Mutex::default() })
+        Ok(Self {
+            rt,
+            memory,
+            values,
+            compiler,
+            calls: options.calls,
+            cells: Mutex::default(),
+            state: Mutex::default(),
+        })
     }
 
     pub fn runtime(&self) -> &Runtime {
@@ -296,8 +329,26 @@ impl<'a> Staging<'a> {
         let complain = |complaint| Problem::Text(module.into(), complaint);
         let compiler = &self.host.compiler;
         let mut imports = Imports::new();
-        let mut resolve =
-            |name: &Name, ty: &Ty, at| slot_number(&mut self.numbers, &mut imports, name, ty, at);
+        let (calls, got) = (self.host.calls, self.host.rt.got());
+        let mut cells = self.host.cells.lock().unwrap_or_else(PoisonError::into_inner);
+        if calls == Calls::Cells && !cells.contains_key(module) {
+            cells.insert(module.into(), got.module(module)?.cells(64)?);
+        }
+        let cells = cells.get(module).cloned();
+        let mut resolve = |name: &Name, ty: &Ty, at| {
+            let slot = slot(&mut self.numbers, &mut imports, name, ty, at)?;
+            let number = functions.iter().position(|function| function.symbol == name.symbol);
+            let cell = cells.as_ref().and_then(|cells| {
+                Some(cells.base() as usize + 8 * cells.index(slot).ok()? as usize)
+            });
+            Ok(match (number, cell) {
+                (Some(number), _) if name.module == module && calls == Calls::Direct => {
+                    Target::Direct(number)
+                }
+                (Some(_), Some(cell)) if name.module == module => Target::Cell(cell),
+                _ => Target::Slot(slot.number()),
+            })
+        };
         let code = compiler.module(module, functions, &mut resolve).map_err(complain)?;
         let (unit, loaded) = self.unit(module, code, |loaded| {
             (0..functions.len()).map(|number| loaded.address(number)).collect::<Vec<_>>()
@@ -316,8 +367,10 @@ impl<'a> Staging<'a> {
         let complain = |complaint| Problem::Text(module.into(), complaint);
         let compiler = &self.host.compiler;
         let mut imports = Imports::new();
-        let mut resolve =
-            |name: &Name, ty: &Ty, at| slot_number(&mut self.numbers, &mut imports, name, ty, at);
+        let mut resolve = |name: &Name, ty: &Ty, at| {
+            let slot = slot(&mut self.numbers, &mut imports, name, ty, at)?;
+            Ok(Target::Slot(slot.number()))
+        };
         let code = compiler.expression(module, it, &mut resolve).map_err(complain)?;
         let (unit, at) = self.unit(module, code, |loaded| loaded.address(0))?;
 
@@ -376,15 +429,15 @@ impl<'a> Staging<'a> {
     }
 }
 
-fn slot_number(
+/// The slot of a function that code calls.
+fn slot(
     (txn, nobody): &mut (Transaction, Unit),
     imports: &mut Imports,
     name: &Name,
     ty: &Ty,
     at: Place,
-) -> Result<Target, Complaint> {
+) -> Result<Slot, Complaint> {
     imports.entry((name.clone(), ty.clone())).or_insert(at);
     txn.import(*nobody, &name.module, &name.symbol, &ty.to_string(), None)
-        .map(|slot| Target::Slot(slot.number()))
         .map_err(|error| Complaint::new(at, error.to_string()))
 }

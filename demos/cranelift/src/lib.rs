@@ -12,3 +12,4 @@ pub mod ops;
 pub mod read;
 pub mod types;
 pub mod values;
+pub mod watch;

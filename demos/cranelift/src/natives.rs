@@ -10,8 +10,8 @@ use crate::values::{
 use brolga::types::Value;
 use brolga::{Runtime, ffi, par, task};
 use std::ptr::{null, null_mut};
-use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 const FOREVER: u64 = ffi::BROLGA_FOREVER;
 
@@ -274,6 +274,12 @@ pub unsafe extern "C" fn await_task(task: Word) -> Word {
 pub extern "C" fn sleep(ms: Word) -> Word {
     let time = Duration::from_millis(u64::try_from(ms).unwrap_or(0));
     Word::from(task::sleep(time).is_err())
+}
+
+/// Nanoseconds since the first call.
+pub extern "C" fn clock() -> Word {
+    static START: OnceLock<Instant> = OnceLock::new();
+    START.get_or_init(Instant::now).elapsed().as_nanos() as Word
 }
 
 // --- channels ----------------------------------------------------------------------------

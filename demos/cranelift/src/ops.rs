@@ -106,6 +106,7 @@ impl Body<'_, '_, '_> {
             }
             Op::Close => (natives::close as *const (), false, Vec::new()),
             Op::Sleep => (natives::sleep as *const (), false, Vec::new()),
+            Op::Clock => (natives::clock as *const (), false, Vec::new()),
             _ => unreachable!("it is arithmetic"),
         };
         let all: Vec<_> = given.iter().copied().chain(more).collect();

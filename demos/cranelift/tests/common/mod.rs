@@ -2,7 +2,7 @@
 #![allow(dead_code)] // Not every test uses all of it.
 
 use brolga::{Event, Runtime};
-use brolga_cranelift::host::{Files, Host, Problem};
+use brolga_cranelift::host::{Files, Host, Options, Problem};
 use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,12 @@ pub fn one_at_a_time() -> MutexGuard<'static, ()> {
 }
 
 pub fn host() -> Host {
-    Host::with(Runtime::builder().workers(2).build().unwrap(), |_| (), true).unwrap()
+    with(Runtime::builder().workers(2).build().unwrap())
+}
+
+fn with(rt: Runtime) -> Host {
+    Host::with(rt, Options { counted: true, print: Box::new(|_| ()), ..Options::default() })
+        .unwrap()
 }
 
 /// A host, and the names of units that are released.
@@ -24,7 +29,7 @@ pub fn host_that_tells() -> (Host, mpsc::Receiver<String>) {
             drop(told.send(unit.clone()));
         }
     });
-    (Host::with(rt.build().unwrap(), |_| (), true).unwrap(), tells)
+    (with(rt.build().unwrap()), tells)
 }
 
 /// The version that was published; 0: nothing has changed.
@@ -45,8 +50,12 @@ pub fn value(host: &Host, text: &str) -> String {
 /// Reclaim what nothing keeps: so many blocks of code are to be left. (The last version
 /// keeps what was published with it, hence one more.)
 pub fn reclaim(host: &Host, blocks: u32) {
-    host.runtime().got().begin().unwrap().commit().unwrap();
     let deadline = Instant::now() + Duration::from_secs(20);
+    // Refused as long as too many versions are alive.
+    while let Err(error) = host.runtime().got().begin().unwrap().commit() {
+        assert!(Instant::now() < deadline, "{error}");
+        std::thread::yield_now();
+    }
     while host.memory().stats().blocks > blocks {
         assert!(Instant::now() < deadline, "code is left: {:?}", host.runtime().holders());
         host.runtime().reclaim_step();
