@@ -72,7 +72,7 @@ const RUNS: [(&str, &str, i64); 3] = [
 /// Milliseconds: the same programs by the same compiler, which lets functions call each
 /// other in four ways. They take turns.
 fn calls() {
-    const ROUNDS: usize = 41;
+    const ROUNDS: usize = 80;
     let ways = [
         ("direct, no polls", Calls::Direct, false),
         ("direct", Calls::Direct, true),
@@ -88,24 +88,25 @@ fn calls() {
         host
     });
 
-    println!("calls: ms, the median and the least of {ROUNDS}, each also relative to slot");
+    println!("calls: ms, the median of {ROUNDS} rounds; relative to slot in the same round:");
+    println!("the quartiles of that");
     for (name, call, wanted) in RUNS {
         let mut times = ways.map(|_| Vec::new());
-        for _ in 0..ROUNDS {
-            for (host, times) in hosts.iter().zip(&mut times) {
-                let ns = value(host, &format!("(p/again (fn [] {call}) {wanted})"));
+        for round in 0..ROUNDS {
+            // Each is the first one at times.
+            for turn in 0..ways.len() {
+                let way = (round + turn) % ways.len();
+                let ns = value(&hosts[way], &format!("(p/again (fn [] {call}) {wanted})"));
                 assert!(ns > 0, "{call} is wrong");
-                times.push(ns as f64 / 1e6);
+                times[way].push(ns as f64 / 1e6);
             }
         }
-        let times = times.map(sorted);
-        let [median, least] = [50, 0].map(|p| times.each_ref().map(|all| percentile(all, p)));
-        for (n, (way, _, _)) in ways.iter().enumerate() {
-            let of_slot = [median[n] / median[2], least[n] / least[2]];
-            println!(
-                "  {name:8} {way:17} {:7.2} {:6.3} {:9.2} {:6.3}",
-                median[n], of_slot[0], least[n], of_slot[1]
-            );
+        for ((way, _, _), of_way) in ways.iter().zip(&times) {
+            let ratios = of_way.iter().zip(&times[2]).map(|(way, slot)| way / slot);
+            let ratios = sorted(ratios.collect());
+            let [low, median, high] = [25, 50, 75].map(|percent| percentile(&ratios, percent));
+            let ms = percentile(&sorted(of_way.clone()), 50);
+            println!("  {name:8} {way:17} {ms:7.2}   {low:5.3} {median:5.3} {high:5.3}");
         }
     }
 }
