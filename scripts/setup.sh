@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Sees to it that what Brolga needs to be built and tested is there.
 #
-#   scripts/setup.sh GROUP...     groups: build test model rust arm64 bench
-#                                 format peers
+#   scripts/setup.sh GROUP...     groups: build test model rust cranelift
+#                                 arm64 bench format peers
 #   scripts/setup.sh --missing GROUP...     only print the packages to install
 #
-# The cargo of Debian 12 is too old for the group rust, that of Debian 13 is not;
-# https://rustup.rs has it for any system.
+# The cargo of Debian 12 is too old for the group rust, that of Debian 13 is not,
+# but for the group cranelift; https://rustup.rs has it for any system.
 #
 # Silent and quick when nothing is missing. Otherwise it says what is, and
 # installs it with apt, through sudo if it is not root. Without apt it prints
@@ -28,6 +28,7 @@ build   libmimalloc-dev        header mimalloc.h
 test    libcriterion-dev       pkg-config --exists criterion
 model   spin                   command -v spin
 rust    cargo                  cargo_from 85
+cranelift cargo                cargo_from 88
 arm64   gcc-aarch64-linux-gnu  command -v aarch64-linux-gnu-gcc
 arm64   libc6-dev-arm64-cross  test -e /usr/aarch64-linux-gnu/include/stdlib.h
 arm64   qemu-user              command -v qemu-aarch64
@@ -116,7 +117,8 @@ main() {
     if [ ${#packages[@]} -gt 0 ]; then
         echo "setup: still missing after the installation: ${packages[*]}" >&2
         case " ${packages[*]} " in *" cargo "*)
-            echo "setup: cargo 1.85 or newer is needed: see https://rustup.rs" >&2
+            echo "setup: cargo 1.85 is needed, 1.88 for demos/cranelift:" \
+                "see https://rustup.rs" >&2
         esac
         exit 1
     fi

@@ -1,22 +1,27 @@
 //! The host: files and their functions, one module each; what has changed becomes one
 //! transaction, with a unit of code for each file.
 
-use crate::compile::{Compiler, Defn, Native, signature_text};
-use crate::memory::{Arena, Owned};
-use crate::read::{Complaint, read};
-use brolga::code::{Committed, Policy, Refusal};
-use brolga::task::{self, JoinHandle};
-use brolga::{Error, Runtime, Slot, Unit, ffi};
+use crate::check::{Definition, Modules, check};
+use crate::compile::{Code, Compiler, Target};
+use crate::enter::Enter;
+use crate::expr::{Function, Name};
+use crate::memory::{Loaded, load};
+use crate::read::{Complaint, Place, read};
+use crate::types::Ty;
+use crate::values::{Known, Values, Word, show};
+use brolga::closures::Closure;
+use brolga::code::{self, Cells, Committed, Memory, Policy, Refusal, Transaction};
+use brolga::{Error, JoinHandle, Runtime, Slot, Type, Unit, Value, ffi, task};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use std::{fmt, fs};
 
-/// Of the code of one file. Only what is written takes memory.
-const ARENA_BYTES: usize = 1 << 20;
-/// Most arguments of what the host itself calls.
-pub const ARGS_MAX: usize = 4;
+/// How long a commit waits until tasks have left the oldest versions, if there are many.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Of the stack of a task. Memory is used as it is touched.
+const STACK_BYTES: usize = 64 << 20;
 
 /// Why new code does not run. What ran before runs on.
 #[derive(Debug)]
@@ -46,37 +51,98 @@ impl From<Error> for Problem {
     }
 }
 
+/// Texts of modules, by their names.
+pub type Files = BTreeMap<String, String>;
+
 pub struct Host {
     rt: Runtime,
+    memory: Memory,
+    values: Arc<Values>,
     compiler: Compiler,
-    enter: Enter,
-    /// The last text of each module that runs. Its lock makes reloads take turns.
-    texts: Mutex<BTreeMap<String, String>>,
-    expressions: Mutex<u64>,
+    calls: Calls,
+    cells: Mutex<BTreeMap<String, Cells>>,
+    /// Its lock makes reloads take turns.
+    state: Mutex<State>,
+}
+
+/// What runs.
+#[derive(Default)]
+struct State {
+    texts: Files,
+    types: BTreeMap<Name, Ty>,
+    expressions: u64,
+}
+
+/// How functions of a module call each other. All ways but the first are for comparison:
+/// they do not know of new versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Calls {
+    Views,
+    /// Where a cell is known, so from the second time on that a module is published.
+    Cells,
+    Direct,
+}
+
+pub struct Options {
+    /// What programs print goes there.
+    pub print: Box<dyn Fn(&str) + Send + Sync>,
+    /// See [`crate::values::objects`].
+    pub counted: bool,
+    pub calls: Calls,
+    /// Whether functions begin with a safepoint.
+    pub safepoints: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let print = Box::new(|text: &str| println!("{text}"));
+        Self { print, counted: false, calls: Calls::Views, safepoints: true }
+    }
 }
 
 impl Host {
     pub fn new(rt: Runtime) -> Result<Self, Problem> {
-        let natives = vec![
-            Native { name: "print", params: 1, address: print as *const () as usize },
-            Native { name: "sleep", params: 1, address: sleep as *const () as usize },
-        ];
-        let safepoint = ffi::brolga_safepoint_slow as *const () as usize;
-        let compiler = Compiler::new(natives, safepoint).map_err(Problem::Other)?;
-        let enter = Enter::new(&compiler)?;
+        Self::with(rt, Options::default())
+    }
 
-        Ok(Self { rt, compiler, enter, texts: Mutex::default(), expressions: Mutex::default() })
+    pub fn with(rt: Runtime, options: Options) -> Result<Self, Problem> {
+        let memory = rt.got().memory().create()?;
+        let values = Values::new(&rt, options.print, options.counted)?;
+        let safepoint = ffi::brolga_safepoint_slow as *const () as usize;
+        let safepoint = options.safepoints.then_some(safepoint);
+        let compiler = Compiler::new(Arc::clone(&values), safepoint);
+        let compiler = compiler.map_err(Problem::Other)?;
+        let enter = Enter::new(&compiler, &rt, &memory).map_err(Problem::Other)?;
+
+        let _ = values.enter.set(enter);
+        Ok(Self {
+            rt,
+            memory,
+            values,
+            compiler,
+            calls: options.calls,
+            cells: Mutex::default(),
+            state: Mutex::default(),
+        })
     }
 
     pub fn runtime(&self) -> &Runtime {
         &self.rt
     }
 
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Read every `*.lisp` of a folder, and publish what is not as it was. None: nothing
-    /// has changed.
+    /// has changed. (Functions of a file that has gone stay.)
     pub fn load(&self, folder: &Path) -> Result<Option<Committed>, Problem> {
         let file_problem = |error| Problem::File(folder.into(), error);
-        let mut files = BTreeMap::new();
+        let mut files = Files::new();
 
         for entry in fs::read_dir(folder).map_err(file_problem)? {
             let path = entry.map_err(file_problem)?.path();
@@ -92,200 +158,286 @@ impl Host {
 
     /// Publish these modules, if they are not as they were. If others that run do not fit
     /// any more, they are compiled again with them, and it is tried once more.
-    pub fn publish(&self, files: BTreeMap<String, String>) -> Result<Option<Committed>, Problem> {
-        let mut texts = self.texts.lock().expect("nobody panics here");
-        let is_new = |(name, text): &(String, String)| texts.get(name) != Some(text);
-        let changed: BTreeMap<_, _> = files.into_iter().filter(is_new).collect();
+    pub fn publish(&self, files: Files) -> Result<Option<Committed>, Problem> {
+        let mut state = self.state();
+        let is_new = |(name, text): &(String, String)| state.texts.get(name) != Some(text);
+        let changed: Files = files.into_iter().filter(is_new).collect();
 
         if changed.is_empty() {
             return Ok(None);
         }
-        let mut all = texts.clone();
+        let mut all = state.texts.clone();
         all.extend(changed.clone());
-        let committed = match self.commit(&changed) {
+        let committed = match self.commit(&mut state, &changed) {
             Err(Problem::Brolga(Error::Refused(report)))
                 if report.refusal == Some(Refusal::Importers) && all.len() > changed.len() =>
             {
-                self.commit(&all)?
+                self.commit(&mut state, &all)?
             }
             result => result?,
         };
-        *texts = all;
+        state.texts = all;
         Ok(Some(committed))
     }
 
-    fn commit(&self, files: &BTreeMap<String, String>) -> Result<Committed, Problem> {
-        let mut txn = self.rt.got().begin()?;
-
+    fn commit(&self, state: &mut State, files: &Files) -> Result<Committed, Problem> {
+        let mut modules = Modules::new();
         for (module, text) in files {
             let complain = |complaint| Problem::Text(module.clone(), complaint);
-            let defns = read(text).and_then(Defn::all).map_err(complain)?;
-            txn.replace(module)?;
-            self.stage(&mut txn, module, &defns)?;
+            modules.insert(module.clone(), read(text).and_then(Definition::all).map_err(complain)?);
         }
-        Ok(txn.commit()?)
+        let known = |name: &Name| match files.contains_key(&name.module) {
+            true => None, // The new one counts, and there is none of that name.
+            false => state.types.get(name).cloned(),
+        };
+        let checked = check(&modules, &known);
+        let checked = checked.map_err(|(module, complaint)| Problem::Text(module, complaint))?;
+        let mut staging = Staging::begin(self)?;
+
+        for (module, functions) in &checked {
+            staging.txn.replace(module)?;
+            staging.module(module, functions)?;
+        }
+        let committed = staging.commit()?;
+        state.types.retain(|name, _| !files.contains_key(&name.module));
+        for (module, functions) in checked {
+            let name = |symbol| Name { module: module.clone(), symbol };
+            state.types.extend(functions.into_iter().map(|f| (name(f.symbol), f.ty)));
+        }
+        Ok(committed)
     }
 
-    /// One arena, one unit. Slots are asked for before there is code: an import has the
-    /// number that the definition will have.
-    fn stage(
-        &self,
-        txn: &mut brolga::Transaction,
-        module: &str,
-        defns: &[Defn],
-    ) -> Result<(), Problem> {
-        let arena = Arena::new(ARENA_BYTES).map_err(|error| Problem::Other(error.to_string()))?;
-        // SAFETY: It is sealed below, before it can be committed; values are integers, so
-        // nothing but stacks holds an address in it.
-        let unit = unsafe { txn.unit(module, Policy::Reclaim, Owned(Arc::clone(&arena)))? };
+    /// Start a task for the value of an expression. Its code is a closure's, which goes
+    /// with the task's last use of it: a loop that it calls does not keep it.
+    pub fn evaluate(&self, text: &str) -> Result<Running, Problem> {
+        let mut state = self.state();
+        state.expressions += 1;
+        let module = format!("repl-{}", state.expressions);
+        let complain = |complaint| Problem::Text(module.clone(), complaint);
+        let body = read(text).map_err(complain)?;
+        let it = Definition::expression(body);
+        let checked = check(&Modules::from([(module.clone(), vec![it])]), &|name| {
+            state.types.get(name).cloned()
+        });
+        let checked = checked.map_err(|(_, complaint)| complain(complaint))?;
+        let it = &checked[&module][0];
+        let Ty::Fn(_, result) = &it.ty else { unreachable!("it is a function") };
+        let [closure, result] = [&it.ty, result].map(|ty| self.values.known(ty));
+        let (closure_type, result) = (closure?, result?);
+        let mut staging = Staging::begin(self)?;
+        let code = staging.expression(&module, it)?;
+        // SAFETY: The table knows it, and the unit is staged.
+        let closure = unsafe { self.values.closure(code as Word, 0)? };
 
-        for defn in defns {
-            let code = self
-                .compiler
-                .function(defn, &mut |name, args, line| import(txn, unit, module, name, args, line))
-                .map_err(|complaint| Problem::Text(module.into(), complaint))?;
-            let full = || Problem::Other(format!("{module}: too much code for one file"));
-            let at = arena.add(&defn.name, &code).ok_or_else(full)?;
-            let signature = signature_text(defn.params.len());
-            // SAFETY: It was compiled with that many parameters.
-            unsafe { txn.define(unit, module, &defn.name, &signature, at)? };
+        if let Err(problem) = staging.commit() {
+            // SAFETY: The unit has gone, with its pins.
+            unsafe { self.values.free(closure) };
+            return Err(problem);
         }
-        arena.seal().map_err(|error| Problem::Other(error.to_string()))
-    }
-
-    /// The slot of a function that runs.
-    pub fn find(&self, module: &str, name: &str, args: usize) -> Result<Slot, Problem> {
-        Ok(self.rt.got().module(module)?.slot(name, Some(&signature_text(args)))?)
-    }
-
-    /// Start a light task that calls a function.
-    pub fn spawn(&self, slot: Slot, args: &[i64]) -> Result<JoinHandle<i64>, Problem> {
-        let mut given = [0; ARGS_MAX];
-        let count = args.len();
-
-        if count > ARGS_MAX {
-            return Err(Problem::Other(format!("at most {ARGS_MAX} arguments")));
-        }
-        given[..count].copy_from_slice(args);
-        let enter = self.enter;
-        let name = format!("lisp {}", slot.number());
-        // SAFETY: It uses no thread-local variable; the slot's signature has so many
-        // parameters: see find(). Nothing in the frame has to be dropped if it traps.
+        drop(state);
+        // SAFETY: Nobody else has it.
+        let closure = unsafe { Value::from_word(&closure_type.type_, closure) };
+        let enter = self.values.enter.get().expect("it was set").closure0;
+        let type_ = result.type_.clone();
+        let name: String = text.chars().take(31).filter(|c| *c != '\0').collect();
+        // SAFETY: It uses no thread-local variable, and takes what it is given over. The
+        // result is nobody else's.
         let task = unsafe {
             task::Builder::new()
                 .name(name)
-                .spawn_fiber(&self.rt, move || enter.call(slot, &given[..count]))
+                .stack_bytes(STACK_BYTES)
+                .spawn_fiber(&self.rt, move || Value::from_word(&type_, enter(closure.into_word())))
         };
-        Ok(task?)
+        Ok(Running { task: task?, known: result })
+    }
+}
+
+// --- an expression's value ---------------------------------------------------------------
+
+/// A task for an expression.
+pub struct Running {
+    task: JoinHandle<Value>,
+    known: Arc<Known>,
+}
+
+impl Running {
+    pub fn id(&self) -> u64 {
+        self.task.id()
     }
 
-    /// Start a light task for the value of an expression, in a module of its own.
-    pub fn evaluate(&self, text: &str) -> Result<JoinHandle<i64>, Problem> {
-        let mut expressions = self.expressions.lock().expect("nobody panics here");
-        *expressions += 1;
-        let module = format!("repl-{expressions}");
-        let complain = |complaint| Problem::Text(module.clone(), complaint);
-        let body = read(text).map_err(complain)?;
-        let defn = Defn { name: "it".into(), line: 1, params: Vec::new(), body };
-        let mut txn = self.rt.got().begin()?;
+    /// Wait for the value.
+    pub fn join(self) -> Result<Answer, Error> {
+        Ok(Answer { value: self.task.join()?, known: self.known })
+    }
+}
 
-        self.stage(&mut txn, &module, &[defn])?;
-        txn.commit()?;
-        let task = self.find(&module, "it", 0).and_then(|slot| self.spawn(slot, &[]))?;
-        Ok(task)
+pub struct Answer {
+    value: Value,
+    known: Arc<Known>,
+}
+
+impl Answer {
+    pub fn word(&self) -> Word {
+        self.value.word()
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // SAFETY: The value is of this type.
+        f.write_str(&unsafe { show(&self.known.ty, self.value.word()) })
+    }
+}
+
+// --- what is staged ------------------------------------------------------------------------
+
+/// A transaction, and the numbers of slots in it.
+struct Staging<'a> {
+    host: &'a Host,
+    txn: Transaction,
+    /// Code must have the numbers of slots before there is a unit of it that could import
+    /// them. So they are imported here, for a unit that never comes: while this waits to
+    /// be aborted, they have the same numbers in every transaction.
+    numbers: (Transaction, Unit),
+}
+
+/// The text of the unit that never comes.
+struct Nothing;
+
+// SAFETY: It stays, and is never published.
+unsafe impl code::Code for Nothing {
+    fn text(&self) -> (*const u8, usize) {
+        static NOTHING: u8 = 0;
+        (&raw const NOTHING, 1)
+    }
+}
+
+type Imports = BTreeMap<(Name, Ty), Place>;
+
+impl<'a> Staging<'a> {
+    fn begin(host: &'a Host) -> Result<Self, Problem> {
+        let got = host.rt.got();
+        let mut numbers = got.begin()?;
+        // SAFETY: It is never committed.
+        let nobody = unsafe { numbers.unit("numbers", Policy::Keep, Nothing)? };
+
+        Ok(Self { host, txn: got.begin()?, numbers: (numbers, nobody) })
     }
 
-    /// Forget the module of the last expression, when its task has ended.
-    pub fn forget_expression(&self) -> Result<(), Problem> {
-        let expressions = self.expressions.lock().expect("nobody panics here");
-        let mut txn = self.rt.got().begin()?;
+    /// Compile and stage a module.
+    fn module(&mut self, module: &str, functions: &[Function]) -> Result<(), Problem> {
+        let complain = |complaint| Problem::Text(module.into(), complaint);
+        let compiler = &self.host.compiler;
+        let mut imports = Imports::new();
+        let (calls, got) = (self.host.calls, self.host.rt.got());
+        let mut cells = self.host.cells.lock().unwrap_or_else(PoisonError::into_inner);
+        if calls == Calls::Cells && !cells.contains_key(module) {
+            cells.insert(module.into(), got.module(module)?.cells(64)?);
+        }
+        let cells = cells.get(module).cloned();
+        let mut resolve = |name: &Name, ty: &Ty, at| {
+            let slot = slot(&mut self.numbers, &mut imports, name, ty, at)?;
+            let number = functions.iter().position(|function| function.symbol == name.symbol);
+            let cell = cells.as_ref().and_then(|cells| {
+                Some(cells.base() as usize + 8 * cells.index(slot).ok()? as usize)
+            });
+            Ok(match (number, cell) {
+                (Some(number), _) if name.module == module && calls == Calls::Direct => {
+                    Target::Direct(number)
+                }
+                (Some(_), Some(cell)) if name.module == module => Target::Cell(cell),
+                _ => Target::Slot(slot.number()),
+            })
+        };
+        let code = compiler.module(module, functions, &mut resolve).map_err(complain)?;
+        let (unit, loaded) = self.unit(module, code, |loaded| {
+            (0..functions.len()).map(|number| loaded.address(number)).collect::<Vec<_>>()
+        })?;
 
-        txn.replace(&format!("repl-{expressions}"))?;
-        txn.commit()?;
+        for (function, at) in functions.iter().zip(loaded) {
+            let signature = function.ty.to_string();
+            // SAFETY: It was compiled with this type.
+            unsafe { self.txn.define(unit, module, &function.symbol, &signature, at)? };
+        }
+        self.imports(unit, module, &imports)
+    }
+
+    /// Compile and stage an expression: where the code is that closures of it have.
+    fn expression(&mut self, module: &str, it: &Function) -> Result<*const u8, Problem> {
+        let complain = |complaint| Problem::Text(module.into(), complaint);
+        let compiler = &self.host.compiler;
+        let mut imports = Imports::new();
+        let mut resolve = |name: &Name, ty: &Ty, at| {
+            let slot = slot(&mut self.numbers, &mut imports, name, ty, at)?;
+            Ok(Target::Slot(slot.number()))
+        };
+        let code = compiler.expression(module, it, &mut resolve).map_err(complain)?;
+        let (unit, at) = self.unit(module, code, |loaded| loaded.address(0))?;
+
+        self.imports(unit, module, &imports)?;
+        Ok(at)
+    }
+
+    /// One block, one unit, with the closures' functions entered.
+    fn unit<T>(
+        &mut self,
+        module: &str,
+        code: Code,
+        look: impl FnOnce(&Loaded) -> T,
+    ) -> Result<(Unit, T), Problem> {
+        let host = self.host;
+        let file = format!("{module}.lisp");
+        let loaded = load(&host.memory, host.compiler.isa(), &file, &code.functions);
+        let loaded = loaded.map_err(Problem::Other)?;
+        let types = |known: &[Arc<Known>]| known.iter().map(|known| known.type_.clone()).collect();
+        let captures: Vec<Vec<Type>> =
+            code.closures.iter().map(|(_, known)| types(known)).collect();
+        let closures = code.closures.iter().zip(&captures).map(|((number, _), captures)| Closure {
+            code: loaded.address(*number),
+            name: &code.functions[*number].name,
+            captures,
+        });
+        let closures: Vec<_> = closures.collect();
+        let seen = look(&loaded);
+        let unit = loaded.stage(&mut self.txn, module, Policy::Reclaim, code.kept)?;
+
+        host.values.closures.add(&self.txn, unit, &closures)?;
+        Ok((unit, seen))
+    }
+
+    /// What the unit's code calls; where that is, refusals say.
+    fn imports(&mut self, unit: Unit, module: &str, imports: &Imports) -> Result<(), Problem> {
+        for ((name, ty), at) in imports {
+            let place = format!("{module}.lisp:{}", at.line);
+            let signature = ty.to_string();
+            self.txn.import(unit, &name.module, &name.symbol, &signature, Some(&place))?;
+        }
         Ok(())
     }
-}
 
-/// `name` is of the same module, `module/name` of another.
-fn import(
-    txn: &mut brolga::Transaction,
-    unit: Unit,
-    module: &str,
-    name: &str,
-    args: usize,
-    line: u32,
-) -> Result<u32, Complaint> {
-    let (of, symbol) = name.split_once('/').unwrap_or((module, name));
-    let place = format!("{module}.lisp:{line}");
+    /// Publish it; while there are too many versions, wait until tasks have left some.
+    fn commit(mut self) -> Result<Committed, Problem> {
+        let deadline = Instant::now() + PATIENCE;
 
-    txn.import(unit, of, symbol, &signature_text(args), Some(&place))
-        .map(Slot::number)
-        .map_err(|error| Complaint::new(line, error.to_string()))
-}
-
-// --- from the host into compiled code ----------------------------------------------------
-
-/// Functions that put the view into the pinned register, one for each number of
-/// arguments. They stay for good.
-#[derive(Clone, Copy)]
-struct Enter([usize; ARGS_MAX + 1]);
-
-type View = *mut ffi::brolga_view;
-
-impl Enter {
-    fn new(compiler: &Compiler) -> Result<Self, Problem> {
-        let arena = Arena::new(64 << 10).map_err(|error| Problem::Other(error.to_string()))?;
-        let mut all = [0; ARGS_MAX + 1];
-
-        for (params, at) in all.iter_mut().enumerate() {
-            let code = compiler.enter(params).map_err(Problem::Other)?;
-            *at = arena.add("enter", &code).expect("an arena is large enough") as usize;
+        while let Err(Error::Refused(report)) = self.txn.check()
+            && report.refusal == Some(Refusal::Limit)
+            && Instant::now() < deadline
+        {
+            std::thread::sleep(Duration::from_micros(100));
         }
-        arena.seal().map_err(|error| Problem::Other(error.to_string()))?;
-        std::mem::forget(arena);
-        Ok(Self(all))
-    }
-
-    /// # Safety
-    ///
-    /// The caller is a task, and the slot a function of so many parameters.
-    unsafe fn call(self, slot: Slot, args: &[i64]) -> i64 {
-        let enter = self.0[args.len()];
-        let slot = u64::from(slot.number());
-        // SAFETY: As said; each function of `enter` was compiled with that many.
-        unsafe {
-            use std::mem::transmute as as_fn;
-            let view = ffi::brolga_view_self();
-            match *args {
-                [] => as_fn::<usize, extern "C" fn(View, u64) -> i64>(enter)(view, slot),
-                [a] => as_fn::<usize, extern "C" fn(View, u64, i64) -> i64>(enter)(view, slot, a),
-                [a, b] => {
-                    type F = extern "C" fn(View, u64, i64, i64) -> i64;
-                    as_fn::<usize, F>(enter)(view, slot, a, b)
-                }
-                [a, b, c] => {
-                    type F = extern "C" fn(View, u64, i64, i64, i64) -> i64;
-                    as_fn::<usize, F>(enter)(view, slot, a, b, c)
-                }
-                [a, b, c, d] => {
-                    type F = extern "C" fn(View, u64, i64, i64, i64, i64) -> i64;
-                    as_fn::<usize, F>(enter)(view, slot, a, b, c, d)
-                }
-                _ => unreachable!("at most ARGS_MAX"),
-            }
-        }
+        Ok(self.txn.commit()?)
     }
 }
 
-// --- from compiled code into the host ------------------------------------------------------
-
-extern "C" fn print(value: i64) -> i64 {
-    println!("{value}");
-    value
-}
-
-/// Milliseconds. A safepoint; nonzero if the task has been canceled.
-extern "C" fn sleep(ms: i64) -> i64 {
-    let time = Duration::from_millis(u64::try_from(ms).unwrap_or(0));
-    i64::from(task::sleep(time).is_err())
+/// The slot of a function that code calls.
+fn slot(
+    (txn, nobody): &mut (Transaction, Unit),
+    imports: &mut Imports,
+    name: &Name,
+    ty: &Ty,
+    at: Place,
+) -> Result<Slot, Complaint> {
+    imports.entry((name.clone(), ty.clone())).or_insert(at);
+    txn.import(*nobody, &name.module, &name.symbol, &ty.to_string(), None)
+        .map_err(|error| Complaint::new(at, error.to_string()))
 }

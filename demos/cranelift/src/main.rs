@@ -3,19 +3,33 @@
 
 use brolga::{Event, Runtime};
 use brolga_cranelift::host::{Host, Problem};
-use notify::{RecursiveMode, Watcher};
+use brolga_cranelift::watch::watch;
 use std::io::{BufRead, Write};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::sync::Arc;
+
+const USAGE: &str = "\
+usage: brolga-cranelift FOLDER [EXPRESSION]
+Runs the functions in FOLDER/*.lisp, and again when one of the files is saved.
+With an expression, prints its value and ends; without one, asks for them:
+  (module/function 1 2)   run it, and wait for its value
+  &(module/function)      run it in the background
+  :tasks                  what each task is doing
+  :versions               how many versions and units of code there are
+  :why                    who holds old code
+  :quit";
 
 fn main() -> ExitCode {
     let args: Vec<_> = std::env::args().skip(1).collect();
     let result = match args.as_slice() {
+        [help] if help == "--help" || help == "-h" => {
+            println!("{USAGE}");
+            Ok(())
+        }
         [folder] => repl(Path::new(folder)),
         [folder, expression] => once(Path::new(folder), expression),
-        _ => Err(Problem::Other("usage: brolga-cranelift FOLDER [EXPRESSION]".into())),
+        _ => Err(Problem::Other(USAGE.into())),
     };
 
     result.map_or_else(
@@ -40,15 +54,17 @@ fn repl(folder: &Path) -> Result<(), Problem> {
     let host = Arc::new(Host::new(rt)?);
 
     reload(&host, folder);
-    let _watcher = watch(&host, folder).map_err(|error| Problem::Other(error.to_string()))?;
-    println!("an expression, & before it: in the background; :tasks :versions :why :quit");
+    let (watched, path) = (Arc::clone(&host), folder.to_path_buf());
+    let watcher = watch(folder, move || reload(&watched, &path));
+    let _watcher = watcher.map_err(|error| Problem::Other(error.to_string()))?;
+    println!("an expression; & before it: in the background; :tasks :versions :why :quit");
     prompt();
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
         match line.trim() {
             "" => {}
             ":quit" => break,
             ":tasks" => tasks(&host),
-            ":versions" => println!("{:#?}", host.runtime().got().stats()),
+            ":versions" => versions(&host),
             ":why" => why(&host),
             text => match text.strip_prefix('&') {
                 Some(text) => background(&host, text),
@@ -66,20 +82,23 @@ fn prompt() {
 }
 
 fn evaluate(host: &Host, text: &str) {
-    let result = host.evaluate(text).and_then(|task| {
-        let value = task.join();
-        host.forget_expression()?;
-        Ok(value?)
-    });
-    match result {
-        Ok(value) => println!("{value}"),
+    match host.evaluate(text).and_then(|running| Ok(running.join()?)) {
+        Ok(answer) => println!("{answer}"),
         Err(problem) => println!("{problem}"),
     }
 }
 
+/// What comes of it is told when it does.
 fn background(host: &Host, text: &str) {
     match host.evaluate(text) {
-        Ok(task) => println!("task {}", task.id()),
+        Ok(running) => {
+            let id = running.id();
+            println!("; task {id}");
+            std::thread::spawn(move || match running.join() {
+                Ok(answer) => println!("; task {id}: {answer}"),
+                Err(error) => println!("; task {id}: {error}"),
+            });
+        }
         Err(problem) => println!("{problem}"),
     }
 }
@@ -91,17 +110,33 @@ fn tasks(host: &Host) {
     }
 }
 
+fn versions(host: &Host) {
+    let stats = host.runtime().got().stats();
+    let memory = host.memory().stats();
+
+    println!("version {}; {} alive, {} slots", stats.version, stats.versions_live, stats.slots);
+    println!(
+        "units: {} in use, {} old, {} released; code: {} KiB in {} blocks",
+        stats.units_live,
+        stats.units_retired,
+        stats.units_reclaimed,
+        memory.used_bytes >> 10,
+        memory.blocks
+    );
+}
+
 fn why(host: &Host) {
-    for holder in host.runtime().holders() {
-        println!(
-            "{} of version {}: {} of task {} {} ({})",
-            holder.unit,
-            holder.version,
-            holder.reason,
-            holder.task,
-            holder.task_name,
-            holder.function
-        );
+    let holders = host.runtime().holders();
+
+    if holders.is_empty() {
+        println!("nothing holds old code");
+    }
+    for holder in holders {
+        print!("{}, last used in version {}: {}", holder.unit, holder.version, holder.reason);
+        match holder.task {
+            0 => println!(" ({} of them)", holder.pins),
+            task => println!(" of task {task} {}: {}", holder.task_name, holder.function),
+        }
     }
 }
 
@@ -119,26 +154,4 @@ fn reload(host: &Host, folder: &Path) {
         Ok(None) => {}
         Err(problem) => println!("; {problem}"),
     }
-}
-
-/// A thread that reloads when something has happened, and 20 ms nothing more.
-fn watch(host: &Arc<Host>, folder: &Path) -> notify::Result<impl Watcher> {
-    let (told, tells) = mpsc::channel();
-    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        // Reading a file is an event, too. After an error, better look.
-        if event.is_ok_and(|event| event.kind.is_access()) {
-            return;
-        }
-        let _ = told.send(());
-    })?;
-    let (host, path) = (Arc::clone(host), folder.to_path_buf());
-
-    watcher.watch(folder, RecursiveMode::NonRecursive)?;
-    std::thread::spawn(move || {
-        while tells.recv().is_ok() {
-            while tells.recv_timeout(Duration::from_millis(20)).is_ok() {}
-            reload(&host, &path);
-        }
-    });
-    Ok(watcher)
 }

@@ -1,103 +1,147 @@
-//! Memory for machine code: written first, executed then, never both; one arena a unit.
-//! This is the one file that knows where code lies.
+//! Where code lies: functions that have been compiled become a block of Brolga's code
+//! memory, and that a unit, which Brolga frees when it is proven that nothing runs in it.
+//!
+//! A block has the functions, and behind them a section `.eh_frame` that describes their
+//! frames: so unwinders, debuggers and profilers find their way through them.
 
-use brolga::code::Code;
-use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use brolga::code::{Block, Function, Memory, Policy, Sealed};
+use brolga::{Error, Transaction, Unit};
+use cranelift_codegen::binemit::Reloc;
+use cranelift_codegen::isa::TargetIsa;
+use cranelift_codegen::isa::unwind::UnwindInfo;
+use gimli::RunTimeEndian;
+use gimli::write::{Address, EhFrame, EndianVec, FrameTable};
+use std::ops::Range;
 
-/// How many arenas there are: for tests that look for leaks.
-static LIVE: AtomicUsize = AtomicUsize::new(0);
+/// A function of machine code that can lie anywhere, but for what is in `links`.
+pub struct Compiled {
+    pub name: String,
+    pub line: u32,
+    pub bytes: Vec<u8>,
+    pub links: Vec<Link>,
+    pub unwind: Option<UnwindInfo>,
+}
 
-/// Pages of their own.
-#[derive(Debug)]
-pub struct Arena {
+/// A place in a function that is to have the address of another of the same block.
+pub struct Link {
+    pub at: usize,
+    pub kind: Reloc,
+    /// The number of the function that is meant.
+    pub target: usize,
+    pub addend: i64,
+}
+
+/// Functions that can run, and are in no unit yet.
+pub struct Loaded {
+    block: Sealed,
+    starts: Vec<usize>,
+    functions: Vec<Function>,
+    frames: Range<usize>,
+}
+
+/// Put functions into a block, and let it run.
+pub fn load(
+    memory: &Memory,
+    isa: &dyn TargetIsa,
+    file: &str,
+    compiled: &[Compiled],
+) -> Result<Loaded, String> {
+    let mut starts = Vec::new();
+    let mut end = 0_usize;
+
+    for function in compiled {
+        starts.push(end);
+        end = (end + function.bytes.len()).next_multiple_of(16);
+    }
+    // How long the descriptions are does not depend on where the block is.
+    let frames_bytes = frames(isa, compiled, &starts, 0)?.len();
+    let mut block = memory.alloc(end + frames_bytes).map_err(|error| error.to_string())?;
+    let base = block.run() as usize;
+    let described = frames(isa, compiled, &starts, base)?;
+
+    for (function, start) in compiled.iter().zip(&starts) {
+        let bytes = &mut block.bytes_mut()[*start..][..function.bytes.len()];
+        bytes.copy_from_slice(&function.bytes);
+    }
+    for (function, start) in compiled.iter().zip(&starts) {
+        for link in &function.links {
+            apply(&mut block, start + link.at, link, base + starts[link.target])?;
+        }
+    }
+    block.bytes_mut()[end..][..described.len()].copy_from_slice(&described);
+    let functions = compiled.iter().zip(&starts).map(|(function, start)| {
+        Function::new(&function.name, *start..start + function.bytes.len()).at(file, function.line)
+    });
+    Ok(Loaded {
+        block: block.seal().map_err(|error| error.to_string())?,
+        functions: functions.collect(),
+        frames: end..end + described.len(),
+        starts,
+    })
+}
+
+/// A section .eh_frame, with its end, for functions of a block at that address.
+fn frames(
+    isa: &dyn TargetIsa,
+    compiled: &[Compiled],
+    starts: &[usize],
     base: usize,
-    bytes: usize,
-    /// Functions, in the order of their addresses: where they begin, and their names.
-    functions: Mutex<Vec<(usize, String)>>,
-    used: AtomicUsize,
-}
+) -> Result<Vec<u8>, String> {
+    let cie = isa.create_systemv_cie().ok_or("there are no descriptions of frames here")?;
+    let mut table = FrameTable::default();
+    let cie = table.add_cie(cie);
 
-impl Arena {
-    /// Reserve so many bytes; memory is used as it is written.
-    pub fn new(bytes: usize) -> io::Result<Arc<Self>> {
-        // SAFETY: New pages.
-        let base = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                bytes,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-                -1,
-                0,
-            )
-        };
-        if base == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        LIVE.fetch_add(1, Ordering::Relaxed); // Only a number.
-        Ok(Arc::new(Self {
-            base: base as usize,
-            bytes,
-            functions: Mutex::default(),
-            used: AtomicUsize::new(0),
-        }))
-    }
-
-    pub fn live() -> usize {
-        LIVE.load(Ordering::Relaxed)
-    }
-
-    /// Put a function there; nothing once it is full. Before seal().
-    pub fn add(&self, name: &str, code: &[u8]) -> Option<*const u8> {
-        let mut functions = self.functions.lock().expect("nobody panics here");
-        let at = self.used.load(Ordering::Relaxed); // Under the lock.
-
-        if self.bytes - at < code.len() {
-            return None;
-        }
-        let to = (self.base + at) as *mut u8;
-        // SAFETY: There is room, and nobody else writes or executes it yet.
-        unsafe { to.copy_from_nonoverlapping(code.as_ptr(), code.len()) };
-        functions.push((to as usize, name.into()));
-        self.used.store((at + code.len()).next_multiple_of(16).min(self.bytes), Ordering::Relaxed);
-        Some(to)
-    }
-
-    /// From here on it is executed, and not written any more.
-    pub fn seal(&self) -> io::Result<()> {
-        let base = self.base as *mut libc::c_void;
-        // SAFETY: The pages are this arena's.
-        match unsafe { libc::mprotect(base, self.bytes, libc::PROT_READ | libc::PROT_EXEC) } {
-            0 => Ok(()),
-            _ => Err(io::Error::last_os_error()),
+    for (function, start) in compiled.iter().zip(starts) {
+        if let Some(UnwindInfo::SystemV(info)) = &function.unwind {
+            table.add_fde(cie, info.to_fde(Address::Constant((base + start) as u64)));
         }
     }
+    let mut section = EhFrame(EndianVec::new(RunTimeEndian::default()));
+    table.write_eh_frame(&mut section).map_err(|error| error.to_string())?;
+    let mut bytes = section.0.into_vec();
+    bytes.extend([0; 4]);
+    Ok(bytes)
 }
 
-impl Drop for Arena {
-    fn drop(&mut self) {
-        // SAFETY: The pages are this arena's, and nothing runs in them: Brolga says so.
-        unsafe { libc::munmap(self.base as *mut libc::c_void, self.bytes) };
-        LIVE.fetch_sub(1, Ordering::Relaxed);
+/// The three ways in which functions of a block refer to each other.
+fn apply(block: &mut Block, at: usize, link: &Link, target: usize) -> Result<(), String> {
+    let from = block.run() as usize + at;
+    let value = (target as i64).wrapping_add(link.addend);
+    let offset = value.wrapping_sub(from as i64);
+    let bytes = block.bytes_mut();
+
+    match link.kind {
+        Reloc::Abs8 => bytes[at..at + 8].copy_from_slice(&value.to_le_bytes()),
+        // Blocks are far smaller than what these reach.
+        Reloc::X86CallPCRel4 | Reloc::X86PCRel4 => {
+            bytes[at..at + 4].copy_from_slice(&(offset as i32).to_le_bytes());
+        }
+        Reloc::Arm64Call => {
+            let old = u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
+            let new = old & !0x03ff_ffff | (offset >> 2) as u32 & 0x03ff_ffff;
+            bytes[at..at + 4].copy_from_slice(&new.to_le_bytes());
+        }
+        kind => return Err(format!("a link of the kind {kind:?}, which is not known here")),
     }
+    Ok(())
 }
 
-/// The arena as Brolga owns it.
-pub struct Owned(pub Arc<Arena>);
-
-// SAFETY: The pages stay until the arena is dropped, executable once it is sealed, which
-// is before the commit.
-unsafe impl Code for Owned {
-    fn text(&self) -> (*const u8, usize) {
-        (self.0.base as *const u8, self.0.bytes)
+impl Loaded {
+    /// Where a function begins, by its number.
+    pub fn address(&self, function: usize) -> *const u8 {
+        self.block.run().wrapping_add(self.starts[function])
     }
 
-    fn describe(&self, address: *const u8) -> Option<String> {
-        let functions = self.0.functions.lock().ok()?;
-        let after = functions.partition_point(|(from, _)| *from <= address as usize);
-
-        functions.get(after.checked_sub(1)?).map(|(_, name)| name.clone())
+    /// Make a unit of it; `kept` is what its code points to.
+    pub fn stage<K: Send + Sync + 'static>(
+        self,
+        txn: &mut Transaction,
+        name: &str,
+        policy: Policy,
+        kept: K,
+    ) -> Result<Unit, Error> {
+        // SAFETY: The compiler has made it all. Closures pin the unit; nothing else but
+        // stacks has addresses in it.
+        unsafe { txn.code_unit(name, policy, self.block, &self.functions, self.frames, kept) }
     }
 }
