@@ -286,6 +286,102 @@ Test(load, an_image_may_outlive_its_outlet)
     brolga__image_close(image);
 }
 
+/* --- what the C library calls at the end -------------------------------- */
+
+static int64_t call_first(const struct brolga__image *image, int64_t argument)
+{
+    union {
+        const void *code;
+        int64_t (*call)(int64_t argument);
+    } first = {image->exports[0].code};
+
+    return first.call(argument);
+}
+
+/* Goal: handlers of a module run while its code is there. */
+Test(load, handlers_of_the_exit_run_when_it_is_unloaded)
+{
+    struct bench *bench = set_up(NULL, NULL);
+    struct brolga__image *image =
+        load_image(bench,
+                   HEAD "#include <stdlib.h>\n"
+                        "BROLGA_MODULE(m, .policy = BROLGA_RECLAIM);\n"
+                        "static int64_t *told;\n"
+                        "static void tell(void)\n{\n    ++*told;\n}\n"
+                        "BROLGA_EXPORT(int64_t, use, (int64_t place))\n{\n"
+                        "    told = (int64_t *)place;\n"
+                        "    return atexit(tell);\n}\n",
+                   BROLGA_OK);
+    int64_t told = 0;
+
+    cr_assert_eq(call_first(image, (int64_t)(intptr_t)&told), 0);
+    cr_assert_eq(told, 0);
+    brolga__image_close(image);
+    cr_assert_eq(told, 1);
+    cr_assert_eq(bench->wakes, 0); /* It is gone. */
+    tear_down(bench);
+}
+
+struct visitor {
+    struct brolga__image *image;
+    _Atomic uint32_t there, leave;
+    int64_t result, destroyed;
+};
+
+static void *visit(void *arg)
+{
+    struct visitor *visitor = arg;
+
+    visitor->result =
+        call_first(visitor->image, (int64_t)(intptr_t)&visitor->destroyed);
+    brolga__store_release(&visitor->there, 1);
+    brolga__plat_wake(&visitor->there, 1);
+    while (brolga__load_acquire(&visitor->leave) == 0)
+        (void)brolga__plat_wait(&visitor->leave, 0, BROLGA_FOREVER);
+    return NULL;
+}
+
+/* Goal: a thread that will call into a module when it ends finds it. Where the
+ * C library does not look after that there is nothing to see. */
+Test(load, destructors_of_a_thread_keep_the_image)
+{
+    struct bench *bench = set_up(NULL, NULL);
+    struct visitor visitor = {.destroyed = 0};
+    struct brolga__image *stuck;
+    pthread_t thread;
+
+    if (dlsym(RTLD_DEFAULT, "__cxa_thread_atexit_impl") == NULL) {
+        tear_down(bench);
+        return;
+    }
+    visitor.image = load_image(
+        bench,
+        HEAD "extern int __cxa_thread_atexit_impl(void (*)(void *), void *,\n"
+             "                                    void *);\n"
+             "extern void *__dso_handle;\n"
+             "BROLGA_MODULE(m, .policy = BROLGA_RECLAIM);\n"
+             "static void end(void *place)\n{\n    ++*(int64_t *)place;\n}\n"
+             "BROLGA_EXPORT(int64_t, use, (int64_t place))\n{\n"
+             "    return __cxa_thread_atexit_impl(end, (void *)place,\n"
+             "                                    &__dso_handle);\n}\n",
+        BROLGA_OK);
+    cr_assert_eq(pthread_create(&thread, NULL, visit, &visitor), 0);
+    while (brolga__load_acquire(&visitor.there) == 0)
+        (void)brolga__plat_wait(&visitor.there, 0, BROLGA_FOREVER);
+    cr_assert_eq(visitor.result, 0);
+    brolga__image_close(visitor.image);
+    cr_assert_eq(bench->wakes, 1);
+    stuck = brolga__outlet_take(bench->outlet);
+    cr_assert(stuck == visitor.image);
+    cr_assert_eq(visitor.destroyed, 0);
+    brolga__store_release(&visitor.leave, 1);
+    brolga__plat_wake(&visitor.leave, 1);
+    cr_assert_eq(pthread_join(thread, NULL), 0);
+    cr_assert_eq(visitor.destroyed, 1);
+    brolga__image_unref(stuck);
+    tear_down(bench);
+}
+
 Test(load, two_builds_of_one_file_are_two_images)
 {
     struct bench *bench = set_up(NULL, NULL);

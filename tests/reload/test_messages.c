@@ -443,16 +443,21 @@ Test(messages, wait_for_old_code_that_may_have_one_in_its_hands)
         ".a = (int32_t)n, .b = 10 * n",                                        \
         "letter->b != 10 * (int64_t)letter->a")
 
+/* Sanitizers make all of it slow. Without them little time is given, so that a
+ * pipeline that does not run dry is noticed. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define MANY 30
+#define MANY        30
+#define DEADLINE_MS 20000
 #else
-#define MANY 100
+#define MANY        100
+#define DEADLINE_MS 4000
 #endif
 
 static struct stage *begun_busy(char script[512])
 {
     struct stage *stage = set_stage();
-    struct brolga_reload_opts opts = {.quiet_ms = 1, .no_watch = true};
+    struct brolga_reload_opts opts = {
+        .quiet_ms = 1, .no_watch = true, .state_deadline_ms = DEADLINE_MS};
 
     write_compiler(stage, script);
     opts.cc = script;
