@@ -186,7 +186,9 @@ static brolga_word sit(void *arg)
         race_check(brolga_now_ns() < deadline, "nothing is released");
     }
     race_check(jit_releases(&sitter->unit->jit) == 0, "released under us");
-    if (brolga__load_relaxed(&stop))
+    /* What nothing has replaced, and will, is nobody's burden. */
+    if (brolga__load_relaxed(&stop) ||
+        brolga__load_acquire(&newest) == sitter->unit)
         return 0;
     while (!sitter->named && brolga_now_ns() < deadline) {
         (void)brolga_holders(rt, find_self, sitter);

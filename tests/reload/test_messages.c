@@ -346,7 +346,8 @@ Test(messages, wait_for_old_code_that_may_have_one_in_its_hands)
     waiting_at = stage;
     cr_assert_eq(brolga_spawn(stage->rt, wait_there, NULL, NULL, &task),
                  BROLGA_OK);
-    refused(stage, POST_2 HANDS, BROLGA_REFUSED_BARRIER, "wait");
+    refused(stage, POST_2 HANDS, BROLGA_REFUSED_BARRIER,
+            "goes on in code that is replaced");
     cr_assert_eq(post(stage, "put", 2), BROLGA_OK);
     cr_assert_eq(brolga_join(task, BROLGA_FOREVER, &result, NULL), BROLGA_OK);
     cr_assert_eq(result, 1002);
