@@ -143,10 +143,12 @@ fn why(host: &Host) {
     }
 }
 
+/// Expressions come and go without a word.
 fn tell(event: &Event) {
     match event {
-        Event::Adopted { version, after } => println!("; all in version {version} after {after:?}"),
-        Event::Released { unit, after } => println!("; {unit} released after {after:?}"),
+        Event::Adopted { .. } => {}
+        Event::Released { unit, .. } if unit.starts_with("repl-") => {}
+        Event::Released { unit, after } => println!("; old {unit} released after {after:.1?}"),
         other => println!("; {other:?}"),
     }
 }
