@@ -151,19 +151,19 @@ fn unique_values_move() {
         (defn drain [c sum] (recv [v c] (drain c (+ sum (count v))) sum))
         (defn fill [c n] (if (= n 0) (close c)
           (do (send c [(show n) (show n)]) (fill c (- n 1)))))"#;
-    let shared = r#"(defn start [] (let [c (chan 4) t (spawn (fn [] (fill c 10 "s")))] (drain c 0)))
+    let copied = r#"(defn start [] (let [c (chan 4) t (spawn (fn [] (fill c 10 "s")))] (drain c 0)))
         (defn drain [c sum] (recv [v c] (drain c (+ sum (count v))) sum))
         (defn fill [c n s] (if (= n 0) (close c)
           (do (send c [s s]) (fill c (- n 1) s))))"#;
 
-    publish(&host, &[("unique", unique), ("shared", shared)]).unwrap();
-    assert_eq!(value(&host, "(+ (unique/start) (shared/start))"), "40");
+    publish(&host, &[("unique", unique), ("copied", copied)]).unwrap();
+    assert_eq!(value(&host, "(+ (unique/start) (copied/start))"), "40");
     let all = sends();
     let of = |file: &str| all.split_once(file).unwrap().1.split("no move").next().unwrap();
     // A vector, its data and two strings; of the other, the string is copied.
     assert!(of("unique.lisp:4").contains("kept 40 objects"), "{all}");
     assert!(of("unique.lisp:4").contains("copied 0 shared parts"), "{all}");
-    assert!(of("shared.lisp:4").contains("kept 20 objects"), "{all}");
+    assert!(of("copied.lisp:4").contains("kept 20 objects"), "{all}");
 }
 
 /// From the host through compiled code to the host: there are descriptions of all frames.
