@@ -3,6 +3,7 @@
 
 use brolga::{Event, Runtime};
 use brolga_cranelift::host::{Host, Problem};
+use brolga_cranelift::values::sends;
 use brolga_cranelift::watch::watch;
 use std::io::{BufRead, Write};
 use std::path::Path;
@@ -18,6 +19,7 @@ With an expression, prints its value and ends; without one, asks for them:
   :tasks                  what each task is doing
   :versions               how many versions and units of code there are
   :why                    who holds old code
+  :sends                  which sends move values, and which copy them
   :quit";
 
 fn main() -> ExitCode {
@@ -57,7 +59,7 @@ fn repl(folder: &Path) -> Result<(), Problem> {
     let (watched, path) = (Arc::clone(&host), folder.to_path_buf());
     let watcher = watch(folder, move || reload(&watched, &path));
     let _watcher = watcher.map_err(|error| Problem::Other(error.to_string()))?;
-    println!("an expression; & before it: in the background; :tasks :versions :why :quit");
+    println!("an expression; & before it: in the background; :tasks :versions :why :sends :quit");
     prompt();
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
         match line.trim() {
@@ -66,6 +68,7 @@ fn repl(folder: &Path) -> Result<(), Problem> {
             ":tasks" => tasks(&host),
             ":versions" => versions(&host),
             ":why" => why(&host),
+            ":sends" => print!("{}", sends()),
             text => match text.strip_prefix('&') {
                 Some(text) => background(&host, text),
                 None => evaluate(&host, text),
@@ -140,10 +143,12 @@ fn why(host: &Host) {
     }
 }
 
+/// Expressions come and go without a word.
 fn tell(event: &Event) {
     match event {
-        Event::Adopted { version, after } => println!("; all in version {version} after {after:?}"),
-        Event::Released { unit, after } => println!("; {unit} released after {after:?}"),
+        Event::Adopted { .. } => {}
+        Event::Released { unit, .. } if unit.starts_with("repl-") => {}
+        Event::Released { unit, after } => println!("; old {unit} released after {after:.1?}"),
         other => println!("; {other:?}"),
     }
 }

@@ -325,6 +325,25 @@ impl Sites {
     }
 }
 
+/// What places that send have done so far: how often values were moved, and what had to be
+/// copied. Of all units that are there.
+pub fn sends() -> String {
+    unsafe extern "C" fn explain(arg: *mut c_void, site: *const ffi::brolga_site) {
+        let mut text = [0_u8; 512];
+        // SAFETY: `arg` is the text below; the site stays during the call.
+        let all = unsafe {
+            ffi::brolga_site_explain(site, text.as_mut_ptr().cast(), text.len());
+            &mut *arg.cast::<String>()
+        };
+        let length = text.iter().position(|&byte| byte == 0).unwrap_or(text.len());
+        all.push_str(&String::from_utf8_lossy(&text[..length]));
+    }
+    let mut all = String::new();
+    // SAFETY: The visitor is called before the call returns.
+    unsafe { ffi::brolga_sites_each(Some(explain), (&raw mut all).cast()) };
+    all
+}
+
 impl Drop for Sites {
     fn drop(&mut self) {
         for site in &self.all {

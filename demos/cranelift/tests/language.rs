@@ -5,9 +5,12 @@
 
 mod common;
 
-use brolga::Error;
-use brolga_cranelift::values::objects;
-use common::{host, one_at_a_time, publish, reclaim, value};
+use brolga::{Error, Runtime};
+use brolga_cranelift::host::{Host, Options};
+use brolga_cranelift::values::{objects, sends};
+use common::{expect_objects, host, one_at_a_time, publish, reclaim, value};
+use std::backtrace::Backtrace;
+use std::sync::mpsc;
 
 /// Expressions, their values, and no object at the end.
 fn check(files: &[(&str, &str)], expressions: &[(&str, &str)]) {
@@ -18,7 +21,7 @@ fn check(files: &[(&str, &str)], expressions: &[(&str, &str)]) {
     publish(&host, files).unwrap();
     for (text, wanted) in expressions {
         assert_eq!(value(&host, text), *wanted, "{text}");
-        assert_eq!(objects() - before, 0, "objects are left of {text}");
+        expect_objects(before, text);
     }
     reclaim(&host, files.len() as u32 + 1);
 }
@@ -137,6 +140,47 @@ fn tasks_and_channels() {
             ("(fold + 0 (pmap (fn [n] (await (spawn (fn [] (* n n))))) (range 100)))", "328350"),
         ],
     );
+}
+
+/// What nothing else refers to goes as it is; of what something does, there is a copy.
+#[test]
+fn unique_values_move() {
+    let _guard = one_at_a_time();
+    let host = host();
+    let unique = r#"(defn start [] (let [c (chan 4) t (spawn (fn [] (fill c 10)))] (drain c 0)))
+        (defn drain [c sum] (recv [v c] (drain c (+ sum (count v))) sum))
+        (defn fill [c n] (if (= n 0) (close c)
+          (do (send c [(show n) (show n)]) (fill c (- n 1)))))"#;
+    let copied = r#"(defn start [] (let [c (chan 4) t (spawn (fn [] (fill c 10 "s")))] (drain c 0)))
+        (defn drain [c sum] (recv [v c] (drain c (+ sum (count v))) sum))
+        (defn fill [c n s] (if (= n 0) (close c)
+          (do (send c [s s]) (fill c (- n 1) s))))"#;
+
+    publish(&host, &[("unique", unique), ("copied", copied)]).unwrap();
+    assert_eq!(value(&host, "(+ (unique/start) (copied/start))"), "40");
+    let all = sends();
+    let of = |file: &str| all.split_once(file).unwrap().1.split("no move").next().unwrap();
+    // A vector, its data and two strings; of the other, the string is copied.
+    assert!(of("unique.lisp:4").contains("kept 40 objects"), "{all}");
+    assert!(of("unique.lisp:4").contains("copied 0 shared parts"), "{all}");
+    assert!(of("copied.lisp:4").contains("kept 20 objects"), "{all}");
+}
+
+/// From the host through compiled code to the host: there are descriptions of all frames.
+#[test]
+fn unwinders_find_their_way() {
+    let _guard = one_at_a_time();
+    let (told, tells) = mpsc::channel();
+    let print = Box::new(move |_: &str| drop(told.send(Backtrace::force_capture().to_string())));
+    let rt = Runtime::new().unwrap();
+    let host = Host::with(rt, Options { print, ..Options::default() }).unwrap();
+
+    publish(&host, &[("f", "(defn f [n] (if (= n 0) (do (print n) 0) (+ 1 (f (- n 1)))))")])
+        .unwrap();
+    assert_eq!(value(&host, "(+ (f/f 3) ((fn [n] (+ 0 (f/f n))) 1))"), "4");
+    for trace in tells.iter().take(2) {
+        assert!(trace.contains("brolga::task::join::run"), "{trace}");
+    }
 }
 
 #[test]

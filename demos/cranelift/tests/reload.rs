@@ -8,7 +8,7 @@ mod common;
 
 use brolga_cranelift::host::Host;
 use brolga_cranelift::values::objects;
-use common::{host, host_that_tells, one_at_a_time, publish, reclaim};
+use common::{expect_objects, host, host_that_tells, one_at_a_time, publish, reclaim};
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
@@ -79,7 +79,7 @@ fn a_closure_in_a_message_keeps_its_code() {
         assert_eq!(task.join().unwrap().to_string(), "old1");
         assert_eq!(next_two(&released), ["flag", "make"]);
     }
-    assert_eq!(objects() - before, 0);
+    expect_objects(before, "all of it");
 }
 
 /// Four tasks never leave their loops; each sees numbers that never go down, by calls of
@@ -155,7 +155,7 @@ fn a_storm_with_closures_in_flight_loses_nothing() {
         }
         reclaim(&host, 3);
     }
-    assert_eq!(objects() - before, 0);
+    expect_objects(before, "all of it");
 }
 
 /// As long as one does not look at the number of versions, nothing tells that there were
@@ -179,5 +179,5 @@ fn memory_is_flat() {
     let first = used(100_000..100_010);
 
     assert_eq!(used(100_010..100_210), first);
-    assert_eq!(objects() - before, 0);
+    expect_objects(before, "all of it");
 }

@@ -3,6 +3,7 @@
 
 use brolga::{Event, Runtime};
 use brolga_cranelift::host::{Files, Host, Options, Problem};
+use brolga_cranelift::values::objects;
 use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
@@ -44,6 +45,15 @@ pub fn value(host: &Host, text: &str) -> String {
     match host.evaluate(text).and_then(|running| Ok(running.join()?)) {
         Ok(answer) => answer.to_string(),
         Err(problem) => problem.to_string(),
+    }
+}
+
+/// Wait until there are so many objects: tasks that nobody awaits take a moment to end.
+pub fn expect_objects(count: i64, what: &str) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while objects() != count {
+        assert!(Instant::now() < deadline, "{} objects are left of {what}", objects() - count);
+        std::thread::yield_now();
     }
 }
 
