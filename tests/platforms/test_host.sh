@@ -36,7 +36,12 @@ expect 1 'the thread that calls is no task of the host.s Brolga' \
     host unattached
 expect 0 'the program ends while 1 task runs' host good-bye v2
 expect 0 'built for [0-9]*: build both from one version' drift
-# A host without a Brolga hears of it at once.
+# A host without a Brolga hears of it at once, also if it is a function that it
+# lacks, which others look up when it is called.
 expect 134 'undefined symbol: brolga_' ends well
+if ! grep -q 'FLAGS.*NOW' <<<"$(readelf -d "$dll")"; then
+    echo "functions are not looked up when it is loaded"
+    failed=$((failed + 1))
+fi
 
 [ "$failed" = 0 ] || { echo "$failed failed"; exit 1; }
