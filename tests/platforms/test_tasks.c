@@ -164,13 +164,16 @@ static word some_items(const struct row *row, size_t count, uint64_t seed)
     return mock_vec(words, count);
 }
 
+/* No program counts so far. */
+#define IMMORTAL ((word)1 << 40)
+
 /* What was given is as it was, and what was got is nobody else's. */
 static void expect_equal_and_drop(const struct type *type, word io,
                                   word expected)
 {
     const struct type *const io_type = &(struct type){IO, type};
 
-    CHECK(mock_is_live(io));
+    CHECK(mock_is_live(io) || at(io)[-1] >= IMMORTAL);
     CHECK(value_equal(type, io_value(io), expected));
     value_drop(io_type, io);
 }
