@@ -6,7 +6,9 @@
  *                 of which replaces one, while two tasks call it all the time:
  *                 the time that 99 % of them do not exceed
  *   commit_pause  how long these tasks are kept by the safepoint at which they
- *                 adopt such a commit: the same share of them
+ *                 adopt such a commit: the same share of them. And without the
+ *                 time for which the system has their threads wait, since who
+ *                 commits needs a processor, too
  *   adopt_10k     from a commit until 99.9 % of 10,000 tasks, which come to a
  *                 safepoint in turn, have called the new code
  *   code_free     from the commit that replaces a module until its memory is
@@ -23,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #define WORKERS    2
 #define SLOTS      10000
@@ -42,6 +45,7 @@ static struct crowd {
     uint64_t tasks;
     _Atomic uint64_t adopted; /* Tasks that have called the newest code. */
     uint64_t *when;           /* They did, in the order in which they did. */
+    uint64_t *work;           /* Processor time, in the same order. */
     sem_t all_adopted;
     uint64_t freed_ns;
     sem_t freed;
@@ -130,11 +134,12 @@ static brolga_word call(void)
 
 /* --- tasks that follow -------------------------------------------------- */
 
-static void note_adoption(uint64_t ns)
+static void note_adoption(uint64_t ns, uint64_t work_ns)
 {
     uint64_t before = brolga__add_relaxed(&crowd.adopted, 1);
 
     crowd.when[before] = ns;
+    crowd.work[before] = work_ns;
     if (before + 1 == crowd.tasks)
         (void)sem_post(&crowd.all_adopted);
 }
@@ -145,33 +150,41 @@ static brolga_word follow(void *arg)
     brolga_word seen = call();
 
     (void)arg;
-    note_adoption(0);
+    note_adoption(0, 0);
     while (!brolga_canceled()) {
         brolga_yield();
         if (call() != seen) {
             seen = call();
-            note_adoption(brolga_now_ns());
+            note_adoption(brolga_now_ns(), 0);
         }
     }
     return 0;
 }
 
-/* Says how long it was kept. */
+static uint64_t thread_ns(void)
+{
+    struct timespec now = {0, 0};
+
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * BROLGA_S + (uint64_t)now.tv_nsec;
+}
+
+/* Says how long it was kept. It has its thread for itself. */
 static brolga_word poll(void *arg)
 {
     brolga_word seen = call();
 
     (void)arg;
-    note_adoption(0);
+    note_adoption(0, 0);
     while (!brolga_canceled()) {
-        uint64_t since = brolga_now_ns();
+        uint64_t worked = thread_ns(), since = brolga_now_ns();
 
         brolga_safepoint();
         if (call() != seen) {
             uint64_t took = brolga_now_ns() - since;
 
             seen = call();
-            note_adoption(took);
+            note_adoption(took, thread_ns() - worked);
         }
     }
     return 0;
@@ -184,7 +197,9 @@ static void start(brolga_task_fn fn, uint64_t tasks)
     brolga__store_relaxed(&crowd.adopted, 0);
     crowd.task = calloc(tasks, sizeof *crowd.task);
     crowd.when = calloc(tasks, sizeof *crowd.when);
-    bench_check(crowd.task != NULL && crowd.when != NULL, "memory");
+    crowd.work = calloc(tasks, sizeof *crowd.work);
+    bench_check(crowd.task != NULL && crowd.when != NULL && crowd.work != NULL,
+                "memory");
     for (uint64_t i = 0; i < tasks; i++)
         bench_must(brolga_spawn(crowd.rt, fn, NULL, NULL, &crowd.task[i]));
     wait_for(&crowd.all_adopted);
@@ -198,6 +213,7 @@ static void stop(void)
         bench_must(brolga_join(crowd.task[i], BROLGA_FOREVER, NULL, NULL));
     free(crowd.task);
     free(crowd.when);
+    free(crowd.work);
 }
 
 /* Commits and waits until all follow. Returns what the call took, and when it
@@ -218,22 +234,28 @@ static uint64_t commit_and_follow(uint64_t *begin_ns)
 /* --- commit_tail, commit_pause ------------------------------------------ */
 
 /* Tasks that spin keep their workers, so each has one of its own. */
-static void add_tails(struct bench_samples *tail, struct bench_samples *pause)
+static void add_tails(struct bench_samples *tail, struct bench_samples *pause,
+                      struct bench_samples *work)
 {
     uint64_t commits = bench_count(COMMITS), pauses = 0, begin_ns;
     uint64_t *took = calloc(commits, sizeof *took);
     uint64_t *kept = calloc(commits * WORKERS, sizeof *kept);
+    uint64_t *worked = calloc(commits * WORKERS, sizeof *worked);
 
-    bench_check(took != NULL && kept != NULL, "memory");
+    bench_check(took != NULL && kept != NULL && worked != NULL, "memory");
     for (uint64_t i = 0; i < commits; i++) {
         took[i] = commit_and_follow(&begin_ns);
-        for (unsigned k = 0; k < WORKERS; k++)
-            kept[pauses++] = crowd.when[k];
+        for (unsigned k = 0; k < WORKERS; k++) {
+            kept[pauses] = crowd.when[k];
+            worked[pauses++] = crowd.work[k];
+        }
     }
     bench_add(tail, percentile(took, commits, 990) / 1000);
     bench_add(pause, percentile(kept, pauses, 990) / 1000);
+    bench_add(work, percentile(worked, pauses, 990) / 1000);
     free(took);
     free(kept);
+    free(worked);
 }
 
 static void run_tails(void)
@@ -242,18 +264,20 @@ static void run_tails(void)
                                               TAIL_TURNS};
     static const struct bench_row pause_row = {"commit_pause", WORKERS, "us",
                                                TAIL_TURNS};
-    struct bench_samples tail = {.count = 0}, pause = {.count = 0};
+    struct bench_samples tail = {.count = 0}, pause = {.count = 0},
+                         work = {.count = 0};
 
     if (!bench_wants(tail_row.name) && !bench_wants(pause_row.name))
         return;
     begin(SLOTS);
     start(poll, WORKERS);
     for (unsigned turn = 0; turn < bench_turns(TAIL_TURNS); turn++)
-        add_tails(&tail, &pause);
+        add_tails(&tail, &pause, &work);
     stop();
     end();
     bench_print(&tail_row, "brolga", &tail);
     bench_print(&pause_row, "brolga", &pause);
+    bench_print(&pause_row, "brolga: processor time", &work);
 }
 
 /* --- adopt_10k ---------------------------------------------------------- */
@@ -290,7 +314,7 @@ static void run_adoption(void)
 static brolga_word wait_long(void *arg)
 {
     (void)arg;
-    note_adoption(0);
+    note_adoption(0, 0);
     while (brolga_sleep_until(BROLGA_FOREVER) != BROLGA_ECANCELED)
         ;
     return 0;
