@@ -307,6 +307,19 @@ BROLGA_API BROLGA_NODISCARD int brolga_txn_replace(brolga_txn *txn,
                                                    const char *module);
 
 /**
+ * The number of the slot that (module, symbol, signature) has, or will have
+ * with this transaction: for compilers, whose code has it before there is a
+ * unit that could define or import it. The number is the symbol's until the
+ * transaction ends, and beyond if it is defined or imported by then. (A host
+ * whose callback lets definitions patch slots asks after it has staged those.)
+ *
+ * Returns:  BROLGA_OK, BROLGA_EINVAL, BROLGA_ENOMEM, BROLGA_ELIMIT.
+ */
+BROLGA_API BROLGA_NODISCARD int
+brolga_txn_slot(brolga_txn *txn, const char *module, const char *symbol,
+                const char *signature, brolga_slot *out);
+
+/**
  * Stage a definition: the code of (module, symbol, signature).
  *
  * `code` must lie in the unit's text. `out` may be NULL; the slot's number is

@@ -214,6 +214,51 @@ static struct brolga__slot *patched_here(struct brolga_txn *txn,
     return NULL;
 }
 
+/* The slot that a symbol has, or will have, with a reference taken. */
+static int find(struct brolga_txn *txn, struct brolga__module *module,
+                const char *symbol, const char *signature,
+                struct brolga__slot **out)
+{
+    *out = patched_here(txn, module, symbol, signature);
+    return *out != NULL
+               ? BROLGA_OK
+               : brolga__slot_ref(txn->got, module, symbol, signature, out);
+}
+
+static int ask(struct brolga_txn *txn, struct brolga__module *module,
+               const char *symbol, const char *signature, brolga_slot *out)
+{
+    struct brolga__slot *slot;
+    int err = brolga__grow((void **)&txn->asked, txn->asked_count,
+                           &txn->asked_capacity, sizeof *txn->asked);
+
+    if (err == BROLGA_OK)
+        err = find(txn, module, symbol, signature, &slot);
+    if (err != BROLGA_OK)
+        return err;
+    txn->asked[txn->asked_count++] = slot;
+    *out = slot->number;
+    return BROLGA_OK;
+}
+
+int brolga_txn_slot(brolga_txn *txn, const char *module, const char *symbol,
+                    const char *signature, brolga_slot *out)
+{
+    struct brolga__module *found;
+    int err;
+
+    if (module == NULL || symbol == NULL || signature == NULL)
+        return BROLGA_EINVAL;
+    (void)pthread_mutex_lock(&txn->got->lock);
+    err = enter_module(txn->got, module, &found);
+    if (err == BROLGA_OK) {
+        err = ask(txn, found, symbol, signature, out);
+        leave_module(found);
+    }
+    (void)pthread_mutex_unlock(&txn->got->lock);
+    return err;
+}
+
 static int import(struct brolga_txn *txn, struct brolga_unit *unit,
                   struct brolga__module *module, const char *symbol,
                   const char *signature, const char *where, brolga_slot *out)
@@ -229,10 +274,7 @@ static int import(struct brolga_txn *txn, struct brolga_unit *unit,
         if (place.where == NULL)
             return BROLGA_ENOMEM;
     }
-    place.slot = patched_here(txn, module, symbol, signature);
-    if (place.slot == NULL)
-        err =
-            brolga__slot_ref(txn->got, module, symbol, signature, &place.slot);
+    err = find(txn, module, symbol, signature, &place.slot);
     if (err != BROLGA_OK)
         goto fail;
     err = brolga__unit_add_import(unit, place.slot);
@@ -308,12 +350,15 @@ void brolga__txn_unstage(struct brolga_txn *txn)
 void brolga__txn_free(struct brolga_txn *txn)
 {
     brolga__txn_unstage(txn);
+    for (uint32_t i = 0; i < txn->asked_count; i++)
+        brolga__slot_unref(txn->got, txn->asked[i]);
     for (uint32_t i = 0; i < txn->replaced_count; i++)
         leave_module(txn->replaced[i]);
     for (uint32_t i = 0; i < txn->place_count; i++)
         brolga__free(txn->places[i].where);
     brolga__free(txn->defs);
     brolga__free(txn->places);
+    brolga__free(txn->asked);
     brolga__free(txn->replaced);
     brolga__free(txn->removed);
     brolga__free(txn->gone);

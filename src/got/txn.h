@@ -26,6 +26,8 @@ struct brolga_txn {
     uint32_t def_count, def_capacity;
     struct brolga__import_place *places;
     uint32_t place_count, place_capacity;
+    struct brolga__slot **asked; /* By brolga_txn_slot(), with a reference. */
+    uint32_t asked_count, asked_capacity;
     struct brolga__module **replaced;
     uint32_t replaced_count, replaced_capacity;
     struct brolga__list hooks; /* In the order of staging; hooks.c */

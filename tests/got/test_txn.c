@@ -136,6 +136,38 @@ Test(txn, the_number_of_a_staged_slot_is_final, .init = world_open,
     cr_assert_eq(called(import), 4);
 }
 
+static brolga_slot number_of(brolga_txn *txn, const char *symbol)
+{
+    brolga_slot slot = 0;
+
+    cr_assert_eq(brolga_txn_slot(txn, "m", symbol, INT_FN, &slot), BROLGA_OK);
+    return slot;
+}
+
+Test(txn, numbers_are_known_before_there_is_a_unit, .init = world_open,
+     .fini = world_close)
+{
+    uint64_t slots = stats().slots;
+    brolga_txn *txn = begun();
+    brolga_slot f = number_of(txn, "f"), unused = number_of(txn, "unused");
+    brolga_unit *unit;
+
+    cr_assert_neq(f, unused);
+    cr_assert_eq(number_of(txn, "f"), f);
+    unit = staged(txn, made(4));
+    cr_assert_eq(imported(txn, unit, "m", "f", INT_FN), f);
+    cr_assert_eq(defined(txn, unit, "m", "f", INT_FN), f);
+    committed(txn);
+    cr_assert_eq(called(f), 4);
+    cr_assert_eq(stats().slots, slots + 1); /* What nobody uses is gone. */
+    txn = begun();
+    cr_assert_eq(number_of(txn, "f"), f);
+    (void)number_of(txn, "other");
+    cr_assert_eq(brolga_txn_slot(txn, NULL, "f", INT_FN, &f), BROLGA_EINVAL);
+    brolga_txn_abort(txn);
+    cr_assert_eq(stats().slots, slots + 1);
+}
+
 /* --- the host's say on signatures --------------------------------------- */
 
 static enum brolga_compat answer;
@@ -238,6 +270,8 @@ static int whole_transaction(struct jit_unit *code, brolga_word value,
     err = brolga_txn_unit(txn, &opts, &unit);
     if (err != BROLGA_OK)
         jit_trap(code); /* It stays the caller's. */
+    if (err == BROLGA_OK)
+        err = brolga_txn_slot(txn, "m", "asked", "A", &slot);
     if (err == BROLGA_OK)
         err = brolga_txn_replace(txn, "m");
     if (err == BROLGA_OK)

@@ -10,7 +10,7 @@ use crate::read::{Complaint, Place, read};
 use crate::types::Ty;
 use crate::values::{Known, Values, Word, show};
 use brolga::closures::Closure;
-use brolga::code::{self, Cells, Committed, Memory, Policy, Refusal, Transaction};
+use brolga::code::{Cells, Committed, Memory, Policy, Refusal, Transaction};
 use brolga::{Error, JoinHandle, Runtime, Slot, Type, Unit, Value, ffi, task};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -291,37 +291,17 @@ impl fmt::Display for Answer {
 
 // --- what is staged ------------------------------------------------------------------------
 
-/// A transaction, and the numbers of slots in it.
+/// A transaction of the host's code.
 struct Staging<'a> {
     host: &'a Host,
     txn: Transaction,
-    /// Code must have the numbers of slots before there is a unit of it that could import
-    /// them. So they are imported here, for a unit that never comes: while this waits to
-    /// be aborted, they have the same numbers in every transaction.
-    numbers: (Transaction, Unit),
-}
-
-/// The text of the unit that never comes.
-struct Nothing;
-
-// SAFETY: It stays, and is never published.
-unsafe impl code::Code for Nothing {
-    fn text(&self) -> (*const u8, usize) {
-        static NOTHING: u8 = 0;
-        (&raw const NOTHING, 1)
-    }
 }
 
 type Imports = BTreeMap<(Name, Ty), Place>;
 
 impl<'a> Staging<'a> {
     fn begin(host: &'a Host) -> Result<Self, Problem> {
-        let got = host.rt.got();
-        let mut numbers = got.begin()?;
-        // SAFETY: It is never committed.
-        let nobody = unsafe { numbers.unit("numbers", Policy::Keep, Nothing)? };
-
-        Ok(Self { host, txn: got.begin()?, numbers: (numbers, nobody) })
+        Ok(Self { host, txn: host.rt.got().begin()? })
     }
 
     /// Compile and stage a module.
@@ -336,7 +316,7 @@ impl<'a> Staging<'a> {
         }
         let cells = cells.get(module).cloned();
         let mut resolve = |name: &Name, ty: &Ty, at| {
-            let slot = slot(&mut self.numbers, &mut imports, name, ty, at)?;
+            let slot = slot(&mut self.txn, &mut imports, name, ty, at)?;
             let number = functions.iter().position(|function| function.symbol == name.symbol);
             let cell = cells.as_ref().and_then(|cells| {
                 Some(cells.base() as usize + 8 * cells.index(slot).ok()? as usize)
@@ -368,7 +348,7 @@ impl<'a> Staging<'a> {
         let compiler = &self.host.compiler;
         let mut imports = Imports::new();
         let mut resolve = |name: &Name, ty: &Ty, at| {
-            let slot = slot(&mut self.numbers, &mut imports, name, ty, at)?;
+            let slot = slot(&mut self.txn, &mut imports, name, ty, at)?;
             Ok(Target::Slot(slot.number()))
         };
         let code = compiler.expression(module, it, &mut resolve).map_err(complain)?;
@@ -429,15 +409,16 @@ impl<'a> Staging<'a> {
     }
 }
 
-/// The slot of a function that code calls.
+/// The slot of a function that code calls. The code has its number before there is a
+/// unit that could import it.
 fn slot(
-    (txn, nobody): &mut (Transaction, Unit),
+    txn: &mut Transaction,
     imports: &mut Imports,
     name: &Name,
     ty: &Ty,
     at: Place,
 ) -> Result<Slot, Complaint> {
     imports.entry((name.clone(), ty.clone())).or_insert(at);
-    txn.import(*nobody, &name.module, &name.symbol, &ty.to_string(), None)
+    txn.slot(&name.module, &name.symbol, &ty.to_string())
         .map_err(|error| Complaint::new(at, error.to_string()))
 }

@@ -2520,6 +2520,13 @@ unsafe extern "C" {
         txn: *mut brolga_txn,
         module: *const ::core::ffi::c_char,
     ) -> ::core::ffi::c_int;
+    pub fn brolga_txn_slot(
+        txn: *mut brolga_txn,
+        module: *const ::core::ffi::c_char,
+        symbol: *const ::core::ffi::c_char,
+        signature: *const ::core::ffi::c_char,
+        out: *mut brolga_slot,
+    ) -> ::core::ffi::c_int;
     pub fn brolga_txn_define(
         txn: *mut brolga_txn,
         unit: *mut brolga_unit,

@@ -136,6 +136,27 @@ impl Transaction {
         Ok(Slot(slot))
     }
 
+    /// The slot that a symbol has, or will have with this transaction: for compilers,
+    /// whose code has its number before there is a unit that could define or import it.
+    /// It is the symbol's until the transaction ends, and beyond if it is defined or
+    /// imported by then.
+    pub fn slot(&mut self, module: &str, symbol: &str, signature: &str) -> Result<Slot> {
+        let [module, symbol, signature] = strings([module, symbol, signature])?;
+        let mut slot = 0;
+
+        // SAFETY: Texts are copied.
+        check(unsafe {
+            ffi::brolga_txn_slot(
+                self.raw,
+                module.as_ptr(),
+                symbol.as_ptr(),
+                signature.as_ptr(),
+                &mut slot,
+            )
+        })?;
+        Ok(Slot(slot))
+    }
+
     /// Stage an import: the unit's code calls a symbol through the slot that this
     /// returns. `place` is for refusals: "wordcount.cl:7".
     pub fn import(
