@@ -8,6 +8,7 @@
 
 #include <brolga/brolga.h>
 
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,11 +22,18 @@ static void start(void)
     CHECK(brolga_attach_thread(rt, "prompt") == BROLGA_OK);
 }
 
-/* The host ends the runtime, and can: nothing of the platform's is left. */
+/* The host ends the runtime, and can: nothing of the platform's is left, once a
+ * task that has given its result has ended, too. */
 static void stop(void)
 {
+    uint64_t deadline_ns = brolga_after_ns(20 * BROLGA_S);
+    int err;
+
     brolga_detach_thread();
-    CHECK(brolga_destroy(rt) == BROLGA_OK);
+    while ((err = brolga_destroy(rt)) == BROLGA_EBUSY &&
+           brolga_now_ns() < deadline_ns)
+        (void)sched_yield();
+    CHECK(err == BROLGA_OK);
 }
 
 static word receive(word self)
@@ -38,8 +46,8 @@ static word receive(word self)
 
 static word spawn(word chan)
 {
-    return io_value(call_1("spawn-int",
-                           closure_make((closure_code)receive, 1, &chan)));
+    return io_value(
+        call_1("spawn-int", closure_make((closure_code)receive, 1, &chan)));
 }
 
 static void count_spawned(void *arg, const struct brolga_task_info *task)
