@@ -7,8 +7,9 @@
  * or more. Reloads come for a while, and then do not, in turns; what the tasks
  * get done in the two is compared. It is counted per second of processor time
  * that the process has used, the reloads' own included, so that other processes
- * do not change the result. Code lies in pages that are used again, as in a
- * JIT's arena, since it is not mmap() that is to be measured.
+ * do not change the result; and the thread that reloads wakes as often without.
+ * Code lies in pages that are used again, as in a JIT's arena, since it is not
+ * mmap() that is to be measured.
  *
  *   soak_rate [--rate N] [--seconds S] [--tasks N] [--work N] [--loss PERCENT]
  */
@@ -147,7 +148,7 @@ static void sleep_until_ns(uint64_t when_ns)
 }
 
 /* Keeps to the rate: a reload that has come late makes none of the next ones
- * later. */
+ * later. Without a number nothing is reloaded. */
 static void turn(brolga *rt, const struct party *party, unsigned tasks,
                  double rate, uint64_t *number, struct turns *turns)
 {
@@ -157,7 +158,8 @@ static void turn(brolga *rt, const struct party *party, unsigned tasks,
     uint64_t begun = done(party, tasks);
 
     while (rate > 0 && brolga_now_ns() < end_ns) {
-        soak_reload(rt, stage, ++*number);
+        if (number != NULL)
+            soak_reload(rt, stage, ++*number);
         count++;
         sleep_until_ns(begun_ns + (uint64_t)((double)count * 1e9 / rate));
     }
@@ -165,7 +167,7 @@ static void turn(brolga *rt, const struct party *party, unsigned tasks,
     turns->processor_s += processor_s() - begun_s;
     turns->wall_s += (double)(brolga_now_ns() - begun_ns) / 1e9;
     turns->done += done(party, tasks) - begun;
-    turns->reloads += count;
+    turns->reloads += number != NULL ? count : 0;
 }
 
 static double rate_of(const struct turns *turns)
@@ -192,7 +194,7 @@ static void soak(brolga *rt, const struct party *party, unsigned tasks,
     while (with.wall_s < seconds) {
         turn(rt, party, tasks, rate, &number, &with);
         if (most_loss < 100)
-            turn(rt, party, tasks, 0, &number, &without);
+            turn(rt, party, tasks, rate, NULL, &without);
     }
     print("reloads", &with);
     race_check(with.done > 0 && with.reloads > 0, "nothing has happened");
