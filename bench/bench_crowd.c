@@ -45,7 +45,6 @@ static struct crowd {
     uint64_t tasks;
     _Atomic uint64_t adopted; /* Tasks that have called the newest code. */
     uint64_t *when;           /* They did, in the order in which they did. */
-    uint64_t *work;           /* Processor time, in the same order. */
     sem_t all_adopted;
     uint64_t freed_ns;
     sem_t freed;
@@ -134,12 +133,11 @@ static brolga_word call(void)
 
 /* --- tasks that follow -------------------------------------------------- */
 
-static void note_adoption(uint64_t ns, uint64_t work_ns)
+static void note_adoption(uint64_t ns)
 {
     uint64_t before = brolga__add_relaxed(&crowd.adopted, 1);
 
     crowd.when[before] = ns;
-    crowd.work[before] = work_ns;
     if (before + 1 == crowd.tasks)
         (void)sem_post(&crowd.all_adopted);
 }
@@ -150,12 +148,12 @@ static brolga_word follow(void *arg)
     brolga_word seen = call();
 
     (void)arg;
-    note_adoption(0, 0);
+    note_adoption(0);
     while (!brolga_canceled()) {
         brolga_yield();
         if (call() != seen) {
             seen = call();
-            note_adoption(brolga_now_ns(), 0);
+            note_adoption(brolga_now_ns());
         }
     }
     return 0;
@@ -169,25 +167,37 @@ static uint64_t thread_ns(void)
     return (uint64_t)now.tv_sec * BROLGA_S + (uint64_t)now.tv_nsec;
 }
 
-/* Says how long it was kept. It has its thread for itself. */
-static brolga_word poll(void *arg)
+/* Says how long it was kept, by this clock. */
+static inline brolga_word poll_by(uint64_t (*clock_ns)(void))
 {
     brolga_word seen = call();
 
-    (void)arg;
-    note_adoption(0, 0);
+    note_adoption(0);
     while (!brolga_canceled()) {
-        uint64_t worked = thread_ns(), since = brolga_now_ns();
+        uint64_t since = clock_ns();
 
         brolga_safepoint();
         if (call() != seen) {
-            uint64_t took = brolga_now_ns() - since;
+            uint64_t took = clock_ns() - since;
 
             seen = call();
-            note_adoption(took, thread_ns() - worked);
+            note_adoption(took);
         }
     }
     return 0;
+}
+
+static brolga_word poll(void *arg)
+{
+    (void)arg;
+    return poll_by(brolga_now_ns);
+}
+
+/* It has its thread for itself. */
+static brolga_word poll_working(void *arg)
+{
+    (void)arg;
+    return poll_by(thread_ns);
 }
 
 /* Starts tasks, and waits until all have called the code. */
@@ -197,9 +207,7 @@ static void start(brolga_task_fn fn, uint64_t tasks)
     brolga__store_relaxed(&crowd.adopted, 0);
     crowd.task = calloc(tasks, sizeof *crowd.task);
     crowd.when = calloc(tasks, sizeof *crowd.when);
-    crowd.work = calloc(tasks, sizeof *crowd.work);
-    bench_check(crowd.task != NULL && crowd.when != NULL && crowd.work != NULL,
-                "memory");
+    bench_check(crowd.task != NULL && crowd.when != NULL, "memory");
     for (uint64_t i = 0; i < tasks; i++)
         bench_must(brolga_spawn(crowd.rt, fn, NULL, NULL, &crowd.task[i]));
     wait_for(&crowd.all_adopted);
@@ -213,7 +221,6 @@ static void stop(void)
         bench_must(brolga_join(crowd.task[i], BROLGA_FOREVER, NULL, NULL));
     free(crowd.task);
     free(crowd.when);
-    free(crowd.work);
 }
 
 /* Commits and waits until all follow. Returns what the call took, and when it
@@ -234,28 +241,22 @@ static uint64_t commit_and_follow(uint64_t *begin_ns)
 /* --- commit_tail, commit_pause ------------------------------------------ */
 
 /* Tasks that spin keep their workers, so each has one of its own. */
-static void add_tails(struct bench_samples *tail, struct bench_samples *pause,
-                      struct bench_samples *work)
+static void add_tails(struct bench_samples *tail, struct bench_samples *pause)
 {
     uint64_t commits = bench_count(COMMITS), pauses = 0, begin_ns;
     uint64_t *took = calloc(commits, sizeof *took);
     uint64_t *kept = calloc(commits * WORKERS, sizeof *kept);
-    uint64_t *worked = calloc(commits * WORKERS, sizeof *worked);
 
-    bench_check(took != NULL && kept != NULL && worked != NULL, "memory");
+    bench_check(took != NULL && kept != NULL, "memory");
     for (uint64_t i = 0; i < commits; i++) {
         took[i] = commit_and_follow(&begin_ns);
-        for (unsigned k = 0; k < WORKERS; k++) {
-            kept[pauses] = crowd.when[k];
-            worked[pauses++] = crowd.work[k];
-        }
+        for (unsigned k = 0; k < WORKERS; k++)
+            kept[pauses++] = crowd.when[k];
     }
     bench_add(tail, percentile(took, commits, 990) / 1000);
     bench_add(pause, percentile(kept, pauses, 990) / 1000);
-    bench_add(work, percentile(worked, pauses, 990) / 1000);
     free(took);
     free(kept);
-    free(worked);
 }
 
 static void run_tails(void)
@@ -265,15 +266,19 @@ static void run_tails(void)
     static const struct bench_row pause_row = {"commit_pause", WORKERS, "us",
                                                TAIL_TURNS};
     struct bench_samples tail = {.count = 0}, pause = {.count = 0},
-                         work = {.count = 0};
+                         other_tail = {.count = 0}, work = {.count = 0};
 
     if (!bench_wants(tail_row.name) && !bench_wants(pause_row.name))
         return;
     begin(SLOTS);
-    start(poll, WORKERS);
-    for (unsigned turn = 0; turn < bench_turns(TAIL_TURNS); turn++)
-        add_tails(&tail, &pause, &work);
-    stop();
+    for (unsigned turn = 0; turn < bench_turns(TAIL_TURNS); turn++) {
+        start(poll, WORKERS);
+        add_tails(&tail, &pause);
+        stop();
+        start(poll_working, WORKERS);
+        add_tails(&other_tail, &work);
+        stop();
+    }
     end();
     bench_print(&tail_row, "brolga", &tail);
     bench_print(&pause_row, "brolga", &pause);
@@ -314,7 +319,7 @@ static void run_adoption(void)
 static brolga_word wait_long(void *arg)
 {
     (void)arg;
-    note_adoption(0, 0);
+    note_adoption(0);
     while (brolga_sleep_until(BROLGA_FOREVER) != BROLGA_ECANCELED)
         ;
     return 0;
