@@ -577,8 +577,8 @@ Test(deadlock, one_outside_that_joins_does_not_act, .timeout = 60)
 
 /* --- by itself ---------------------------------------------------------- */
 
-/* Threads of an earlier world that have ended, and have been joined, count for a
- * moment longer: the system has not let go of them. None begins here, so the
+/* Threads of an earlier world that have ended, and have been joined, count for
+ * a moment longer: the system has not let go of them. None begins here, so the
  * least number of a while is right. */
 static uint32_t count_others(void)
 {
