@@ -15,7 +15,6 @@
 #include "reload/session.h"
 
 #include "alloc.h"
-#include "atomic.h"
 #include "plat.h"
 
 #include <stdio.h>
@@ -50,8 +49,7 @@ static struct moment *moment_of(struct brolga__list *node)
 static void moment_free(struct moment *moment)
 {
     for (size_t i = 0; i < moment->count; i++)
-        if (moment->piece[i].image != NULL)
-            brolga__image_unref(moment->piece[i].image);
+        brolga__image_unref(moment->piece[i].image);
     brolga__free(moment);
 }
 
@@ -97,12 +95,10 @@ static void drop_old(struct brolga_reload *session)
 static void fill_piece(struct piece *piece, struct source *source)
 {
     piece->source = source;
-    piece->image = source->now;
+    piece->image = brolga__image_ref(source->now);
     piece->version = source->version;
     piece->fingerprint = source->fingerprint;
     piece->due = source->due;
-    if (piece->image != NULL)
-        (void)brolga__add_relaxed(&piece->image->refs, 1); /* Has one. */
 }
 
 static void note(struct brolga_reload *session, uint64_t version, uint64_t back)
@@ -185,16 +181,13 @@ static void set_now(struct source *source, const struct piece *piece)
 {
     struct brolga__image *old = source->now;
 
-    if (piece->image != NULL)
-        (void)brolga__add_relaxed(&piece->image->refs, 1);
     (void)pthread_mutex_lock(&source->session->lock);
-    source->now = piece->image;
+    source->now = brolga__image_ref(piece->image);
     source->version = piece->version;
     (void)pthread_mutex_unlock(&source->session->lock);
     source->fingerprint = piece->fingerprint;
     source->due = piece->due;
-    if (old != NULL)
-        brolga__image_unref(old);
+    brolga__image_unref(old);
 }
 
 /* Whether the file is as it was when what runs was built. One that is on its

@@ -14,7 +14,6 @@
 #include "reload/session.h"
 
 #include "alloc.h"
-#include "atomic.h"
 #include "plat.h"
 
 #include <string.h>
@@ -349,7 +348,7 @@ static int stage(brolga_txn *txn, struct source *source)
     err = brolga_txn_unit(txn, &opts, &unit);
     if (err != BROLGA_OK)
         return err;
-    (void)brolga__add_relaxed(&image->refs, 1); /* The GOT's. */
+    (void)brolga__image_ref(image); /* The GOT's. */
     source->staged = true;
     err = brolga_txn_replace(txn, image->module);
     /* The file's module may have another name now. */
@@ -392,8 +391,7 @@ static void adopt(struct source *source, uint64_t version)
     source->due = source->tier == BROLGA__TIER_FAST;
     source->changed = false;
     source->by_header = false;
-    if (old != NULL)
-        brolga__image_unref(old);
+    brolga__image_unref(old);
 }
 
 static void adopt_all(struct brolga_reload *session, uint64_t version)

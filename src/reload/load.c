@@ -118,9 +118,16 @@ static void outlet_put(struct brolga__outlet *outlet,
 
 /* --- the end of an image ------------------------------------------------ */
 
+struct brolga__image *brolga__image_ref(struct brolga__image *image)
+{
+    if (image != NULL)
+        (void)brolga__add_relaxed(&image->refs, 1); /* The caller has one. */
+    return image;
+}
+
 void brolga__image_unref(struct brolga__image *image)
 {
-    if (brolga__sub_acq_rel(&image->refs, 1) != 1) /* A */
+    if (image == NULL || brolga__sub_acq_rel(&image->refs, 1) != 1) /* A */
         return;
     brolga__assert(image->handle == NULL);
     brolga__tables_free(image);

@@ -276,20 +276,12 @@ static int convert(void *arg, const void *from, void *to)
                : BROLGA_EFAILED;
 }
 
-static struct brolga__image *image_ref(struct brolga__image *image)
-{
-    if (image != NULL)
-        (void)brolga__add_relaxed(&image->refs, 1); /* The session's. */
-    return image;
-}
-
 static void free_conversion(void *arg)
 {
     struct conversion *conversion = arg;
 
     brolga__chain_end(&conversion->chain);
-    if (conversion->was != NULL)
-        brolga__image_unref(conversion->was);
+    brolga__image_unref(conversion->was);
     brolga__image_unref(conversion->will);
     brolga__free(conversion);
 }
@@ -307,8 +299,8 @@ static int stage_change(brolga_txn *txn, struct kind *kind,
 
     if (conversion == NULL)
         return BROLGA_ENOMEM;
-    conversion->was = image_ref(change->was);
-    conversion->will = image_ref(change->will);
+    conversion->was = brolga__image_ref(change->was);
+    conversion->will = brolga__image_ref(change->will);
     conversion->bytes = kind->next->shape.bytes;
     conversion->chain =
         brolga__chain_find(kind->now->shape, kind->next->shape, kind->name,

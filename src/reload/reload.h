@@ -210,7 +210,9 @@ void brolga__names_read(struct brolga__image *image,
                         struct brolga__types *types);
 void brolga__names_free(struct brolga__image *image);
 
-/* Drops a reference to the tables only. */
+/* One more reference, for who has one; NULL is passed on. */
+struct brolga__image *brolga__image_ref(struct brolga__image *image);
+/* Drops a reference to the tables only; NULL is ignored. */
 void brolga__image_unref(struct brolga__image *image);
 
 /* Drop a reference; NULL is ignored. */

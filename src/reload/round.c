@@ -171,8 +171,7 @@ void brolga__source_reset(struct source *source)
 void brolga__source_free(struct source *source)
 {
     brolga__source_reset(source);
-    if (source->now != NULL)
-        brolga__image_unref(source->now);
+    brolga__image_unref(source->now);
     brolga__free(source->deps);
     brolga__free(source);
 }

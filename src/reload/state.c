@@ -264,8 +264,7 @@ static void job_unref(void *arg)
     for (size_t i = 0; i < job->moves_count; i++)
         free_move(&job->moves[i]);
     for (size_t i = 0; i < job->images_count; i++)
-        if (job->images[i] != NULL)
-            brolga__image_unref(job->images[i]);
+        brolga__image_unref(job->images[i]);
     brolga__free(job->moves);
     brolga__free(job->images);
     brolga__free(job);
@@ -298,11 +297,8 @@ static struct brolga__job *make_job(const struct brolga__replaced *changes,
     }
     for (size_t i = 0; i < 2 * count; i++) {
         const struct brolga__replaced *change = &changes[i / 2];
-        struct brolga__image *image = i % 2 == 0 ? change->was : change->will;
-
-        if (image != NULL)
-            (void)brolga__add_relaxed(&image->refs, 1); /* The session's. */
-        job->images[job->images_count++] = image;
+        job->images[job->images_count++] =
+            brolga__image_ref(i % 2 == 0 ? change->was : change->will);
     }
     return job;
 }
@@ -458,8 +454,7 @@ static void free_pair(void *arg)
     struct pair *pair = arg;
 
     brolga__image_unref(pair->was);
-    if (pair->will != NULL)
-        brolga__image_unref(pair->will);
+    brolga__image_unref(pair->will);
     brolga__free(pair);
 }
 
@@ -481,10 +476,8 @@ static int stage_hooks(brolga_txn *txn, const struct brolga__replaced *change)
     hooks.arg = pair = brolga__alloc(sizeof *pair);
     if (pair == NULL)
         return BROLGA_ENOMEM;
-    *pair = (struct pair){.was = change->was, .will = change->will};
-    (void)brolga__add_relaxed(&pair->was->refs, 1); /* The session's. */
-    if (pair->will != NULL)
-        (void)brolga__add_relaxed(&pair->will->refs, 1); /* The same. */
+    *pair = (struct pair){.was = brolga__image_ref(change->was),
+                          .will = brolga__image_ref(change->will)};
     err = brolga_txn_hook(txn, &hooks);
     if (err != BROLGA_OK)
         free_pair(pair);

@@ -5,30 +5,11 @@
 set -euo pipefail
 
 ends=$1 dll=$2
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-failed=0
-
-# What tasks hold when a program is ended by force is no leak of ours.
-export ASAN_OPTIONS=detect_leaks=0
+. "$(dirname "$0")/expect.sh"
 
 # expect STATUS TEXT NAME [v2]: how a program ends. TEXT is '' for silence.
 expect() {
-    local wanted=$1 text=$2 status=0
-
-    shift 2
-    timeout 60 "$ends" "$dll" "$@" >"$folder/out" 2>"$folder/err" || status=$?
-    if [ "$status" != "$wanted" ]; then
-        echo "$*: ends with $status, not $wanted"
-    elif [ -z "$text" ] && [ -s "$folder/err" ]; then
-        echo "$*: is not silent"
-    elif [ -n "$text" ] && ! grep -q -- "$text" "$folder/err"; then
-        echo "$*: does not say: $text"
-    else
-        return 0
-    fi
-    cat "$folder/err"
-    failed=$((failed + 1))
+    expect_end "$1" "$2" "${*:3}" "$ends" "$dll" "${@:3}"
 }
 
 # types TEXT...: a file of these lines; the platform reads it from now on.

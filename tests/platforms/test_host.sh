@@ -5,29 +5,11 @@
 set -euo pipefail
 
 programs=$1 dll=$2
-said=$(mktemp)
-trap 'rm -f "$said"' EXIT
-failed=0
-export ASAN_OPTIONS=detect_leaks=0
+. "$(dirname "$0")/expect.sh"
 
 # expect STATUS TEXT PROGRAM [ARGUMENT...]: how it ends. '' is silence.
 expect() {
-    local wanted=$1 text=$2 program=$3 status=0
-
-    shift 3
-    timeout 60 "$programs/platforms_$program" "$dll" "$@" 2>"$said" ||
-        status=$?
-    if [ "$status" != "$wanted" ]; then
-        echo "$program $*: ends with $status, not $wanted"
-    elif [ -z "$text" ] && [ -s "$said" ]; then
-        echo "$program $*: is not silent"
-    elif [ -n "$text" ] && ! grep -q -- "$text" "$said"; then
-        echo "$program $*: does not say: $text"
-    else
-        return 0
-    fi
-    cat "$said"
-    failed=$((failed + 1))
+    expect_end "$1" "$2" "${*:3}" "$programs/platforms_$3" "$dll" "${@:4}"
 }
 
 expect 0 '' host shared
